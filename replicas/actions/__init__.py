@@ -1,0 +1,1 @@
+"""One file for each human decision: authorise, guard, write, audit, enqueue on commit."""

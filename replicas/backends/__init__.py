@@ -1,0 +1,1 @@
+"""How each kind of realm is served: one package a kind, one line in the registry."""

@@ -1,0 +1,1 @@
+"""How the portal speaks to hosts, directories, name servers and OpenPGP: no models, no shell strings."""

@@ -1,0 +1,160 @@
+"""The interfaces between the engine, steps and backends. Nothing here knows Django."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+
+from replicas.lifecycle.job import JSON, Action, Endpoint, Job, Role
+
+if TYPE_CHECKING:
+    from replicas.clients.ssh import Host
+
+Level = Literal["debug", "info", "warning", "error"]
+SecretName = Literal["directory_manager", "admin"]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A DNS record; `name` and a target in `value` are fully qualified, with the final dot."""
+
+    name: str
+    type: str
+    value: str
+    ttl: int = 3600
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.ttl} IN {self.type} {self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The outcome of one pre-flight check; `remedy` is empty for a good one."""
+
+    check: str
+    level: Literal["ok", "warning", "error"]
+    message: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a master offers: read once when it is registered, and used by the forms."""
+
+    realm: str
+    domain: str
+    suffix: str
+    dns: bool
+    ca: bool
+    ca_certificate: str
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaState:
+    """What is on a replica now: services by name (whether active), and whether replication is in sync."""
+
+    installed: bool
+    services: Mapping[str, bool] = field(default_factory=dict)
+    in_sync: bool | None = None
+
+
+class Context(Protocol):
+    """What a step may use. The engine implements it; a step never sees the ORM."""
+
+    job: Job
+
+    async def host(self, role: Role) -> Host:
+        """An open connection to that host, kept across steps. Raises HostUnreachable, HostKeyChanged."""
+        ...
+
+    def secret(self, name: SecretName) -> str:
+        """A password of this run. Raises StepError when it was not given."""
+        ...
+
+    def mask(self, *values: str | bytes) -> None:
+        """Make the log writer replace these from now on: secrets that a step generated or read."""
+        ...
+
+    def log(self, text: str, level: Level = "info") -> None:
+        """One line for people (several when `text` holds newlines)."""
+        ...
+
+    def progress(self, done: int, total: int, unit: str = "") -> None:
+        """How far this step is, in real numbers: entries sent of entries there, bytes, ports."""
+        ...
+
+    @property
+    def facts(self) -> Mapping[str, JSON]:
+        """What this and earlier steps of the run recorded, attempts before a crash included."""
+        ...
+
+    async def fact(self, key: str, value: JSON) -> None:
+        """Record a fact durably: when this returns, it survives a kill. Never a secret."""
+        ...
+
+
+class Step:
+    """One thing that a plan does. Instances hold no state: what must survive goes into facts.
+
+    `key` is stable and unique in a plan, `title` is the line that the log shows, `stage` is one of STAGES. Facts that
+    approvers should see come from `touches`. A step may raise any PortalError.
+    """
+
+    key: ClassVar[str]
+    title: str
+    stage: ClassVar[str]
+    undoable: ClassVar[bool] = True
+    repeatable: ClassVar[bool] = True
+
+    def touches(self, job: Job) -> list[str]:
+        """What the step will touch, concretely, one line each: records, certificates, files, ports, commands."""
+        return []
+
+    async def done(self, ctx: Context) -> bool:
+        """Whether the goal is reached: asked before `run` (skip on resume) and after it (proof)."""
+        raise NotImplementedError
+
+    async def run(self, ctx: Context) -> None:
+        """Reach the goal; safe to run again after being interrupted anywhere."""
+        raise NotImplementedError
+
+    async def undo(self, ctx: Context) -> None:
+        """Revert everything that `run` did, finished or not."""
+
+
+STAGES = ("prepare", "transfer", "check", "install", "initialize", "verify")
+
+
+class Backend(Protocol):
+    """How one kind of realm is served."""
+
+    kind: str
+    title: str
+
+    async def probe(self, master: Host) -> Capabilities:
+        """Read what the master is and offers. Raises StepError when it is not a master of this kind."""
+        ...
+
+    async def preflight(self, ctx: Context) -> list[Finding]:
+        """A bad result is a finding, never an exception."""
+        ...
+
+    def steps(self, job: Job) -> tuple[Step, ...]:
+        """The steps of `job.action`, in order, shared ones included."""
+        ...
+
+    def records(self, job: Job) -> tuple[Record, ...]:
+        """The DNS records that the realm should have for this replica."""
+        ...
+
+    async def state(self, ctx: Context) -> ReplicaState:
+        """Read-only: what is there, what serves, what is in sync."""
+        ...
+
+
+__all__ = [
+    "STAGES", "Action", "Backend", "Capabilities", "Context", "Endpoint", "Finding", "Level", "Record",
+    "ReplicaState", "SecretName", "Step",
+]

@@ -1,0 +1,1 @@
+"""Log rows out to people: writer, redaction, consumers."""
