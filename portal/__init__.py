@@ -1,0 +1,1 @@
+"""Wiring: settings, addresses, sockets, checks. No logic."""

@@ -1,0 +1,143 @@
+"""All settings, from the environment; a missing or unsafe one fails loudly (portal/checks.py)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import environ
+
+env = environ.Env()
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(env.str("PORTAL_DATA_DIR", default=str(BASE_DIR / "var" / "portal")))
+"""Database, queue, generated keys: everything that has to be backed up."""
+DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+DEBUG = env.bool("PORTAL_DEBUG", default=False)
+SECRET_KEY = env.str("PORTAL_SECRET_KEY", default="")
+SECRET_KEYS_FILE = Path(env.str("PORTAL_KEYS_FILE", default=str(DATA_DIR / "keys")))
+"""Key ring of the credential store: lines `id:base64`, the first one encrypts (replicas/keyring.py)."""
+SSH_KEY_FILE = Path(env.str("PORTAL_SSH_KEY_FILE", default=str(DATA_DIR / "ssh" / "id_ed25519")))
+"""The portal's own SSH key; its public half is shown where hosts are registered."""
+
+if not SECRET_KEY:
+    from portal.firstrun import secret_key
+
+    SECRET_KEY = secret_key(DATA_DIR)
+
+ALLOWED_HOSTS = env.list("PORTAL_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("PORTAL_TRUSTED_ORIGINS", default=[])
+BEHIND_TLS = env.bool("PORTAL_BEHIND_TLS", default=False)
+"""A proxy in front ends TLS and sets X-Forwarded-Proto: cookies become secure, plain requests are redirected."""
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_TLS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
+SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
+SESSION_COOKIE_SAMESITE = "Strict"
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "channels",
+    "crispy_forms",
+    "crispy_bootstrap5",
+    "django_filters",
+    "django_htmx",
+    "django_tables2",
+    "huey.contrib.djhuey",
+    "replicas",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "portal.urls"
+ASGI_APPLICATION = "portal.asgi.application"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": DATA_DIR / "portal.sqlite3",
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        },
+        "TEST": {"NAME": DATA_DIR / "test.sqlite3"},
+    }
+}
+HUEY: dict[str, Any] = {
+    "huey_class": "huey.SqliteHuey",
+    "name": "portal",
+    "filename": str(DATA_DIR / "queue.sqlite3"),
+    "immediate": False,
+    "results": False,
+    # SQLite has no blocking pop: look often, or an idle worker takes seconds to notice a run.
+    "consumer": {"workers": 4, "worker_type": "thread", "initial_delay": 0.02, "backoff": 1.1, "max_delay": 0.1},
+}
+CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "dashboard"
+LOGOUT_REDIRECT_URL = "login"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+FRONTEND_DIR = BASE_DIR / "var" / "frontend" / "node_modules"
+"""Front-end packages, installed by script/setup and never fetched by a browser from elsewhere."""
+STATICFILES_DIRS: list[Any] = [BASE_DIR / "static"]
+for package, folder in (("bootstrap", "bootstrap/dist"), ("htmx", "htmx.org/dist")):
+    if (FRONTEND_DIR / folder).is_dir():
+        STATICFILES_DIRS.append((f"vendor/{package}", FRONTEND_DIR / folder))
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CRISPY_ALLOWED_TEMPLATE_PACKS = CRISPY_TEMPLATE_PACK = "bootstrap5"
+DJANGO_TABLES2_TEMPLATE = "django_tables2/bootstrap5.html"
+
+BUNDLE_HOURS = env.int("PORTAL_BUNDLE_HOURS", default=24)
+LEASE_SECONDS = env.int("PORTAL_LEASE_SECONDS", default=30)
+SWEEP_SECONDS = env.int("PORTAL_SWEEP_SECONDS", default=15)
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.str("PORTAL_LOG_LEVEL", default="INFO")},
+    "loggers": {"asyncssh": {"level": "WARNING"}},
+}

@@ -1,0 +1,14 @@
+"""The Django application."""
+
+from django.apps import AppConfig
+
+
+class ReplicasConfig(AppConfig):
+    """Registers the system checks."""
+
+    name = "replicas"
+    verbose_name = "Replicas"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from portal import checks  # noqa: F401  registers portal.E001 and the others

@@ -1,0 +1,104 @@
+"""Roles, states, allowed transitions and named subsets."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Role(models.TextChoices):
+    """Django groups, made by a migration."""
+
+    VIEWER = "viewer", _("Viewer")
+    OPERATOR = "operator", _("Operator")
+    APPROVER = "approver", _("Approver")
+    ADMINISTRATOR = "administrator", _("Administrator")
+
+
+class PlanAction(models.TextChoices):
+    """What a plan does to its replica."""
+
+    INSTALL = "install", _("Install replica")
+    DNS = "dns", _("Set up DNS service")
+    RECORDS = "records", _("Add missing DNS records")
+
+
+class ReplicaState(models.TextChoices):
+    """A replica's life, as far as the portal drives it."""
+
+    REQUESTED = "requested", _("Awaiting approval")
+    APPROVED = "approved", _("Approved")
+    RUNNING = "running", _("Installing")
+    VERIFIED = "verified", _("Verified")
+    FAILED = "failed", _("Failed")
+    REJECTED = "rejected", _("Rejected")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+REPLICA_ENDED = (ReplicaState.REJECTED, ReplicaState.CANCELLED)
+"""Here the hostname is free again for another request."""
+
+
+class PlanState(models.TextChoices):
+    """Where a plan stands with its approvers."""
+
+    WAITING = "waiting", _("Awaiting approval")
+    APPROVED = "approved", _("Approved")
+    REJECTED = "rejected", _("Rejected")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+class Decision(models.TextChoices):
+    """What an approver decided."""
+
+    APPROVE = "approve", _("Approved")
+    REJECT = "reject", _("Rejected")
+
+
+class RunState(models.TextChoices):
+    """One execution of a plan."""
+
+    QUEUED = "queued", _("Queued")
+    RUNNING = "running", _("Running")
+    SUCCEEDED = "succeeded", _("Succeeded")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+RUN_ACTIVE = (RunState.QUEUED, RunState.RUNNING)
+RUN_TERMINAL = (RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED)
+
+
+class StepState(models.TextChoices):
+    """One step of a run."""
+
+    PENDING = "pending", _("Pending")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+class BundleState(models.TextChoices):
+    """A replica information file from sealing to its end."""
+
+    SEALED = "sealed", _("Sealed")
+    USED = "used", _("Used")
+    EXPIRED = "expired", _("Expired")
+    REVOKED = "revoked", _("Revoked")
+
+
+class ForwardPolicy(models.TextChoices):
+    """BIND's `forward` statement."""
+
+    FIRST = "first", _("first: ask the forwarders, then resolve")
+    ONLY = "only", _("only: ask nobody but the forwarders")
+
+
+class LogLevel(models.TextChoices):
+    """Of a log line."""
+
+    DEBUG = "debug", _("Debug")
+    INFO = "info", _("Info")
+    WARNING = "warning", _("Warning")
+    ERROR = "error", _("Error")

@@ -1,0 +1,13 @@
+"""The rows: topology, requests, runs with their logs, bundles, credentials, history."""
+
+from replicas.models.audit import AuditEvent
+from replicas.models.bundles import Bundle
+from replicas.models.credentials import Credential, CredentialName
+from replicas.models.requests import Approval, Plan, Replica
+from replicas.models.runs import LogLine, Run, StepRun
+from replicas.models.topology import HostKey, Master, Realm
+
+__all__ = [
+    "Approval", "AuditEvent", "Bundle", "Credential", "CredentialName", "HostKey", "LogLine", "Master", "Plan", "Realm",
+    "Replica", "Run", "StepRun",
+]

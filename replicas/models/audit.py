@@ -1,0 +1,40 @@
+"""The history: events that outlive their subjects, chained by hash."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class AuditEvent(models.Model):
+    """Who did what, on what, from where, with what before and after. Names are text: subjects may go away."""
+
+    at = models.DateTimeField()
+    actor = models.CharField(_("who"), max_length=150)
+    verb = models.CharField(_("what"), max_length=60)
+    kind = models.CharField(_("kind of object"), max_length=30)
+    object_id = models.CharField(max_length=40)
+    label = models.CharField(_("object"), max_length=300)
+    address = models.CharField(_("from where"), max_length=60, blank=True)
+    reason = models.TextField(blank=True)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    previous = models.CharField(max_length=64)
+    digest = models.CharField(max_length=64, unique=True)
+
+    class Meta:
+        ordering = ("-pk",)
+        indexes = (models.Index(fields=["kind", "object_id"]),)
+
+    def __str__(self) -> str:
+        return f"{self.actor} {self.verb} {self.label}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk is not None:
+            raise TypeError("An audit event is never changed.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise TypeError("An audit event is never deleted.")

@@ -1,0 +1,31 @@
+"""Bundles: what the portal knows of each replica information file. The file itself lies on the hosts only."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from replicas.choices import BundleState
+from replicas.models.requests import Replica
+from replicas.models.runs import Run
+
+
+class Bundle(models.Model):
+    """A sealed replica information file, for one host, used once."""
+
+    replica = models.ForeignKey(Replica, on_delete=models.PROTECT, related_name="bundles")
+    run = models.OneToOneField(Run, on_delete=models.PROTECT, related_name="bundle")
+    path = models.CharField(_("path"), max_length=300)
+    sha256 = models.CharField("SHA-256", max_length=64)
+    size = models.PositiveIntegerField(_("size in bytes"))
+    certificates = models.JSONField(_("certificates"), default=dict, help_text=_("Serial numbers by purpose."))
+    state = models.CharField(max_length=8, choices=BundleState, default=BundleState.SEALED)
+    sealed_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-sealed_at",)
+
+    def __str__(self) -> str:
+        return self.path

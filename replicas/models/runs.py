@@ -1,0 +1,83 @@
+"""Runs and their steps: the durable truth that Huey only carries the id of."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from replicas.choices import RUN_ACTIVE, RunState, StepState
+from replicas.models.requests import Plan
+
+
+class Run(models.Model):
+    """One execution of a plan. Whoever holds the lease with the current fence may write; nobody else."""
+
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="runs")
+    state = models.CharField(max_length=10, choices=RunState, default=RunState.QUEUED)
+    attempt = models.PositiveIntegerField(_("attempt"), default=1)
+    fence = models.PositiveIntegerField(_("fencing number"), default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    cancel_requested_by = models.CharField(max_length=150, blank=True)
+    facts = models.JSONField(default=dict, blank=True)
+    last_seq = models.PositiveBigIntegerField(default=0)
+    error = models.TextField(blank=True)
+    remedy = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+        constraints = (
+            models.UniqueConstraint("plan", condition=Q(state__in=RUN_ACTIVE), name="run_one_active_a_plan"),
+        )
+        indexes = (models.Index(fields=["state", "lease_until"]),)
+
+    def __str__(self) -> str:
+        return f"{self.plan} #{self.pk}"
+
+
+class StepRun(models.Model):
+    """One step of a run, written before a host is touched."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps")
+    index = models.PositiveIntegerField()
+    key = models.CharField(max_length=60)
+    title = models.CharField(max_length=200)
+    stage = models.CharField(max_length=20)
+    state = models.CharField(max_length=10, choices=StepState, default=StepState.PENDING)
+    attempt = models.PositiveIntegerField(default=0)
+    progress_done = models.PositiveBigIntegerField(default=0)
+    progress_total = models.PositiveBigIntegerField(default=0)
+    progress_unit = models.CharField(max_length=20, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("run", "index")
+        constraints = (
+            models.UniqueConstraint("run", "index", name="step_index_unique"),
+            models.UniqueConstraint("run", "key", name="step_key_unique"),
+        )
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class LogLine(models.Model):
+    """One line of a run's log: numbered from 1 without gaps, secrets already replaced."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="lines")
+    seq = models.PositiveBigIntegerField()
+    step = models.PositiveIntegerField(_("index of the step"), null=True)
+    level = models.CharField(max_length=7)
+    text = models.TextField()
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("run", "seq")
+        constraints = (models.UniqueConstraint("run", "seq", name="line_seq_unique"),)
+
+    def __str__(self) -> str:
+        return self.text
