@@ -1,0 +1,1 @@
+"""What the demo does once the machine is set up."""
