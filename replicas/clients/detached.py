@@ -1,0 +1,79 @@
+"""Commands that outlive the SSH connection: transient systemd units, followed from a byte offset."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from replicas.errors import CommandFailed
+
+if TYPE_CHECKING:
+    from replicas.clients.host import Host
+
+FOLDER = "/run/replica-portal"
+TIMED_OUT = 124
+
+
+async def start(host: Host, unit: str, argv: list[str], input: bytes | None) -> None:
+    """Start the command, unless the unit is there already: running, or ended and not cleaned.
+
+    systemd itself keeps the exit status (RemainAfterExit, and a failed unit stays until reset), so there is no moment
+    at which a kill loses it. Input goes through a file of mode 0600 in /run that is unlinked once the command has it.
+    """
+    await host.run("install", "-d", "-m", "0700", FOLDER)
+    if await _loaded(host, unit):
+        await host.remove(f"{FOLDER}/{unit}.in")
+        return
+    output = f"append:{FOLDER}/{unit}.out"
+    properties = [f"StandardOutput={output}", f"StandardError={output}", "Type=exec", "Environment=LC_ALL=C"]
+    await host.remove(f"{FOLDER}/{unit}.out")
+    if input is not None:
+        await host.write(f"{FOLDER}/{unit}.in", input)
+        properties.append(f"StandardInput=file:{FOLDER}/{unit}.in")
+    options = [f"--property={one}" for one in properties]
+    result = await host.run(
+        "systemd-run", "--quiet", "--remain-after-exit", f"--unit={unit}", *options, "--", *argv, check=False
+    )
+    await host.remove(f"{FOLDER}/{unit}.in")
+    if result.status and not await _loaded(host, unit):
+        raise host.failed(("systemd-run", *argv), result)
+
+
+async def follow(
+    host: Host,
+    unit: str,
+    on_output: Callable[[str], None],
+    offset: int,
+    timeout: float,
+    on_offset: Callable[[int], None] | None,
+) -> int:
+    """Hand over the output from byte `offset` on, and return the exit status (a signal is 128 and its number).
+
+    Pieces end at line ends, except the last. `on_offset` gets the offset behind each piece, after `on_output` got it.
+    Raises CommandFailed after `timeout` seconds (the unit goes on), and HostUnreachable.
+    """
+    payload = {"unit": unit, "path": f"{FOLDER}/{unit}.out", "offset": offset}
+    try:
+        async with asyncio.timeout(timeout), host.stream("follow", payload) as lines:
+            async for line in lines:
+                if "status" in line:
+                    return int(line["status"])
+                on_output(line["text"])
+                if on_offset is not None:
+                    on_offset(line["offset"])
+    except TimeoutError as error:
+        remedy = f"It goes on in the unit {unit}; trying again follows it."
+        raise CommandFailed(host.name, unit, TIMED_OUT, f"not finished within {timeout:g} s", remedy) from error
+    raise host.lost()
+
+
+async def clean(host: Host, unit: str) -> None:
+    await host.run("systemctl", "stop", unit, check=False)
+    await host.run("systemctl", "reset-failed", unit, check=False)
+    await host.remove(f"{FOLDER}/{unit}.in", f"{FOLDER}/{unit}.out")
+
+
+async def _loaded(host: Host, unit: str) -> bool:
+    shown = await host.run("systemctl", "show", "--property=LoadState", "--value", f"{unit}.service")
+    return shown.text.strip() == "loaded"

@@ -1,0 +1,243 @@
+"""An open connection to a host: commands, programs and files over one multiplexed SSH connection."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shlex
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import asyncssh
+
+from replicas.clients import detached
+from replicas.clients.programs import launch
+from replicas.errors import CommandFailed, HostUnreachable, StepError
+from replicas.lifecycle.job import Endpoint
+
+# sshd admits ten sessions on one connection (MaxSessions); a stream and a detached command keep theirs for long.
+SESSIONS = 8
+TIMED_OUT = 124
+READ_LIMIT = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a command answered; a negative status is the signal that ended it."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def text(self) -> str:
+        return self.stdout.decode("utf-8", "replace")
+
+
+class Host:
+    """One connection, many commands at once. Use as an async context manager, or call `close`."""
+
+    def __init__(self, endpoint: Endpoint, connection: asyncssh.SSHClientConnection) -> None:
+        self.endpoint = endpoint
+        self._connection = connection
+        self._sessions = asyncio.Semaphore(SESSIONS)
+
+    @property
+    def name(self) -> str:
+        return self.endpoint.hostname
+
+    @property
+    def address(self) -> str:
+        return self.endpoint.address
+
+    @property
+    def connected(self) -> bool:
+        return not self._connection.is_closed()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        self._connection.close()
+        await self._connection.wait_closed()
+
+    async def run(
+        self, *argv: str, input: bytes | str | None = None, timeout: float = 60, check: bool = True
+    ) -> Result:
+        """Run one command as root with LC_ALL=C. Raises CommandFailed (status 124: too slow) and HostUnreachable."""
+        data = input.encode() if isinstance(input, str) else input
+        async with self.process(*argv, stdin=bool(data)) as process:
+            try:
+                stdout, stderr = await asyncio.wait_for(process.communicate(data or None), timeout)
+            except TimeoutError as error:
+                process.terminate()
+                raise CommandFailed(self.name, argv[0], TIMED_OUT, f"not finished within {timeout:g} s") from error
+            except BrokenPipeError:
+                # It ended without reading its input; its status and message say why.
+                await process.wait_closed()
+                stdout, stderr = process.collect_output()
+            result = Result(self.status(process), stdout or b"", stderr or b"")
+        if check and result.status:
+            raise self.failed(argv, result)
+        return result
+
+    async def python(
+        self, program: str, payload: Mapping[str, Any], timeout: float = 60, data: bytes = b""
+    ) -> dict[str, Any]:
+        """Run `hostside/PROGRAM.py` under the host's python3, and return the object that it prints last.
+
+        Source, payload (one JSON line) and `data` go over standard input. An answer {"error", "remedy"} raises
+        StepError.
+        """
+        argv, head = launch(program, payload)
+        result = await self.run(*argv, input=head + data, timeout=timeout, check=False)
+        lines = result.stdout.splitlines()
+        answer = _object(lines[-1]) if lines else None
+        if answer is not None and "error" in answer:
+            raise StepError(answer["error"], answer.get("remedy", ""))
+        if result.status or answer is None:
+            errors = result.stderr.decode("utf-8", "replace")
+            raise CommandFailed(self.name, f"hostside/{program}", result.status, errors)
+        return answer
+
+    @contextlib.asynccontextmanager
+    async def stream(self, program: str, payload: Mapping[str, Any]) -> AsyncIterator[Stream]:
+        """Run a hostside program that prints JSON lines until its standard input ends, as it does on leaving."""
+        argv, head = launch(program, payload)
+        async with self.process(*argv) as process:
+            process.stdin.write(head)
+            stream = Stream(self, program, process)
+            try:
+                yield stream
+            finally:
+                await stream.close()
+
+    @contextlib.asynccontextmanager
+    async def process(self, *argv: str, stdin: bool = True) -> AsyncIterator[asyncssh.SSHClientProcess[bytes]]:
+        """The raw process, for callers that copy bytes themselves; ended when the context is left."""
+        as_root = () if self.endpoint.user == "root" else ("sudo", "-n", "--")
+        command = shlex.join((*as_root, "env", "LC_ALL=C", *argv))
+        async with self._sessions:
+            try:
+                process = await self._connection.create_process(
+                    command, encoding=None, stdin=asyncssh.PIPE if stdin else asyncssh.DEVNULL
+                )
+            except (OSError, asyncssh.Error) as error:
+                raise self.lost() from error
+            try:
+                yield process
+            except asyncssh.DisconnectError as error:
+                raise self.lost() from error
+            finally:
+                process.close()
+
+    def status(self, process: asyncssh.SSHClientProcess[bytes]) -> int:
+        """The exit status of an ended process. Raises HostUnreachable when it ended because the connection did."""
+        if process.returncode is None:
+            raise self.lost()
+        return process.returncode
+
+    def lost(self) -> HostUnreachable:
+        return HostUnreachable(
+            f"The SSH connection to {self.name} ({self.address}) was lost.",
+            "It is opened again on the next try; if that fails as well, look at the host and the network between.",
+        )
+
+    def failed(self, argv: tuple[str, ...], result: Result) -> CommandFailed:
+        output = (result.stderr.strip() or result.stdout).decode("utf-8", "replace")
+        remedy = ""
+        if output.startswith("sudo:"):
+            remedy = f"Let {self.endpoint.user} use sudo without a password on {self.name}."
+        return CommandFailed(self.name, argv[0], result.status, output, remedy)
+
+    async def read(self, path: str, limit: int = READ_LIMIT) -> bytes:
+        """The content of a file. Raises CommandFailed when it is not there, StepError when it is longer."""
+        data = (await self.run("head", "-c", str(limit + 1), "--", path)).stdout
+        if len(data) > limit:
+            raise StepError(f"{path} on {self.name} is longer than {limit} bytes.")
+        return data
+
+    async def write(self, path: str, data: bytes | str, mode: int = 0o600, owner: str = "root:root") -> bool:
+        """Put a file in place atomically, and tell whether anything changed. Raises StepError, a full disk included."""
+        content = data.encode() if isinstance(data, str) else data
+        facts = {"path": path, "mode": mode, "owner": owner, "size": len(content)}
+        answer = await self.python("write", facts, data=content)
+        return bool(answer["changed"])
+
+    async def exists(self, path: str) -> bool:
+        return (await self.run("test", "-e", path, check=False)).status == 0
+
+    async def remove(self, *paths: str) -> None:
+        """Remove files; one that is not there is fine."""
+        await self.run("rm", "-f", "--", *paths)
+
+    async def detached(
+        self,
+        unit: str,
+        argv: list[str],
+        on_output: Callable[[str], None],
+        offset: int = 0,
+        input: bytes | None = None,
+        timeout: float = 3600,
+        on_offset: Callable[[int], None] | None = None,
+    ) -> int:
+        """Run a command that goes on when SSH goes; see `detached.follow`."""
+        await detached.start(self, unit, argv, input)
+        return await detached.follow(self, unit, on_output, offset, timeout, on_offset)
+
+    async def detached_clean(self, unit: str) -> None:
+        """Stop the unit if it runs, and remove every trace of it."""
+        await detached.clean(self, unit)
+
+
+class Stream:
+    """The JSON lines of a running program. Leaving its context, or `close`, ends the program on the host."""
+
+    CLOSE_SECONDS = 5
+
+    def __init__(self, host: Host, program: str, process: asyncssh.SSHClientProcess[bytes]) -> None:
+        self._host, self._program, self._process = host, program, process
+
+    def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
+        return self._lines()
+
+    async def _lines(self) -> AsyncIterator[dict[str, Any]]:
+        while line := await self._process.stdout.readline():
+            answer = _object(line)
+            if answer is None:
+                continue
+            if "error" in answer:
+                raise StepError(answer["error"], answer.get("remedy", ""))
+            yield answer
+        await self._process.wait_closed()
+        if self._host.status(self._process):
+            errors = (await self._process.stderr.read()).decode("utf-8", "replace")
+            raise CommandFailed(self._host.name, f"hostside/{self._program}", self._process.returncode or 0, errors)
+
+    async def close(self) -> None:
+        """End the program by ending its standard input; one that does not listen is terminated."""
+        with contextlib.suppress(OSError, asyncssh.Error):
+            self._process.stdin.write_eof()
+        try:
+            await asyncio.wait_for(self._process.wait_closed(), self.CLOSE_SECONDS)
+        except TimeoutError:
+            self._process.terminate()
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        answer = json.loads(line)
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+__all__ = ["Host", "Result", "Stream"]

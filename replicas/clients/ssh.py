@@ -1,0 +1,126 @@
+"""SSH to pinned hosts: keys, connecting, and the meaning of every way it can fail."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+import asyncssh
+
+from replicas.clients.host import Host, Result, Stream
+from replicas.errors import HostError, HostKeyChanged, HostUnreachable
+from replicas.lifecycle.job import Endpoint
+
+KEY_PREFERENCE = ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256")
+KEEPALIVE_SECONDS = 15
+REACH_REMEDY = "Check that the host is up, that the address is right, and that a firewall lets port {port} through."
+
+
+async def fetch_host_key(address: str, port: int = 22, timeout: float = 10) -> str:
+    """The key the host presents now, as an OpenSSH line («ssh-ed25519 AAAA…»), for a person to compare.
+
+    Raises HostUnreachable.
+    """
+    try:
+        async with asyncio.timeout(timeout):
+            key = await asyncssh.get_server_host_key(address, port, server_host_key_algs=KEY_PREFERENCE, config=None)
+    except (OSError, asyncssh.Error) as error:
+        raise _unreachable(address, address, port, error, timeout) from error
+    if key is None:
+        raise HostUnreachable(f"{address} presented no SSH host key on port {port}.")
+    return key.export_public_key("openssh").decode("ascii").strip().partition("\n")[0]
+
+
+def fingerprint(host_key: str) -> str:
+    """«SHA256:…», as `ssh-keygen -l` prints it. Raises HostError for a line that is not a public key."""
+    return _parse(host_key).get_fingerprint("sha256")
+
+
+async def connect(endpoint: Endpoint, private_key: Path, timeout: float = 10) -> Host:
+    """Open a connection that trusts the pinned key only: no known_hosts file, agent, password or user configuration.
+
+    Raises HostUnreachable and HostKeyChanged; the second before anything was sent to the host.
+    """
+    seen: list[asyncssh.SSHKey] = []
+    pinned = _parse(endpoint.host_key)
+    try:
+        connection = await asyncssh.connect(
+            endpoint.address, endpoint.port, username=endpoint.user, client_keys=[_private(private_key)],
+            known_hosts=([pinned], [], []), client_factory=lambda: _Recorder(seen), config=None, agent_path=None,
+            preferred_auth="publickey", gss_host=None, connect_timeout=timeout, login_timeout=timeout,
+            keepalive_interval=KEEPALIVE_SECONDS, keepalive_count_max=4,
+        )
+    except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed) as error:
+        raise _key_changed(endpoint, await _presented(seen, endpoint, timeout)) from error
+    except asyncssh.PermissionDenied as error:
+        raise HostUnreachable(
+            f"{_name(endpoint)} does not accept the portal's SSH key for {endpoint.user}.",
+            f"Add the portal's public key to ~{endpoint.user}/.ssh/authorized_keys on {endpoint.hostname}.",
+            retryable=False,
+        ) from error
+    except (OSError, asyncssh.Error) as error:
+        raise _unreachable(endpoint.hostname, endpoint.address, endpoint.port, error, timeout) from error
+    return Host(endpoint, connection)
+
+
+class _Recorder(asyncssh.SSHClient):
+    """Notes a key that is not the pinned one, so that the message can show it."""
+
+    def __init__(self, seen: list[asyncssh.SSHKey]) -> None:
+        self._seen = seen
+
+    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
+        self._seen.append(key)
+        return False
+
+
+async def _presented(seen: list[asyncssh.SSHKey], endpoint: Endpoint, timeout: float) -> str:
+    """The fingerprint of the key that was presented; asked again when the host no longer has the pinned kind at all."""
+    if seen:
+        return seen[-1].get_fingerprint("sha256")
+    with contextlib.suppress(HostUnreachable):
+        return fingerprint(await fetch_host_key(endpoint.address, endpoint.port, timeout))
+    return "no key of the pinned kind"
+
+
+def _key_changed(endpoint: Endpoint, presented: str) -> HostKeyChanged:
+    return HostKeyChanged(
+        f"The SSH host key of {_name(endpoint)} is not the pinned one: "
+        f"pinned {fingerprint(endpoint.host_key)}, presented {presented}.",
+        "Find out why before going on: either the host was reinstalled, or something else answers at its address. "
+        "If the new key is right, an administrator compares it on the host's console and pins it.",
+    )
+
+
+def _parse(host_key: str) -> asyncssh.SSHKey:
+    try:
+        return asyncssh.import_public_key(host_key)
+    except asyncssh.KeyImportError as error:
+        raise HostError("The pinned host key is not an OpenSSH public key.", "Pin the host's key again.") from error
+
+
+def _private(path: Path) -> asyncssh.SSHKey:
+    try:
+        return asyncssh.read_private_key(path)
+    except (OSError, asyncssh.KeyImportError) as error:
+        raise HostError(
+            f"The portal's SSH key {path} cannot be read: {error}.",
+            "Name an unencrypted OpenSSH private key that the portal's user can read.",
+        ) from error
+
+
+def _name(endpoint: Endpoint) -> str:
+    return f"{endpoint.hostname} ({endpoint.address})"
+
+
+def _unreachable(hostname: str, address: str, port: int, error: Exception, timeout: float) -> HostUnreachable:
+    if isinstance(error, TimeoutError):
+        cause = f"no answer within {timeout:g} s"
+    else:
+        cause = (getattr(error, "strerror", None) or str(error) or type(error).__name__).rstrip(".")
+    where = hostname if hostname == address else f"{hostname} ({address})"
+    return HostUnreachable(f"{where} cannot be reached by SSH on port {port}: {cause}.", REACH_REMEDY.format(port=port))
+
+
+__all__ = ["Host", "Result", "Stream", "connect", "fetch_host_key", "fingerprint"]

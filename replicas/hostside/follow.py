@@ -1,0 +1,65 @@
+"""Follow a transient unit's output file: payload unit, path, offset; JSON lines {"text", "offset"}, then {"status"}."""
+
+from __future__ import annotations
+
+import json
+import select
+import subprocess
+import sys
+
+PIECE = 64 * 1024
+KILLED = "2"  # CLD_KILLED
+DUMPED = "3"  # CLD_DUMPED
+
+
+def status(unit: str) -> int | None:
+    """The exit status once the main process ended (128 and the number for a signal), and None while it runs."""
+    names = ("LoadState", "ActiveState", "SubState", "ExecMainCode", "ExecMainStatus")
+    argv = ["systemctl", "show", f"--property={','.join(names)}", f"{unit}.service"]
+    shown = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    facts = dict(line.split("=", 1) for line in shown.splitlines())
+    if facts["LoadState"] != "loaded":
+        raise SystemExit(f"the unit {unit} is not there any more")
+    if facts["ActiveState"] != "failed" and facts["SubState"] != "exited":
+        return None
+    number = int(facts["ExecMainStatus"])
+    return 128 + number if facts["ExecMainCode"] in (KILLED, DUMPED) else number
+
+
+def piece(path: str, offset: int, final: bool) -> bytes:
+    """What came since `offset`, up to the last line end; all when nothing more will come or a line is very long."""
+    try:
+        with open(path, "rb") as stream:
+            stream.seek(offset)
+            data = stream.read(PIECE)
+    except FileNotFoundError:
+        return b""
+    if final or len(data) == PIECE and b"\n" not in data:
+        return data
+    return data[: data.rfind(b"\n") + 1]
+
+
+def say(answer: dict[str, object]) -> None:
+    print(json.dumps(answer), flush=True)
+
+
+def main() -> None:
+    payload = json.loads(sys.stdin.buffer.readline())
+    offset, delay = payload["offset"], 0.02
+    while True:
+        # Asked before reading: output that came before the end is then surely in the file.
+        ended = status(payload["unit"])
+        while data := piece(payload["path"], offset, final=ended is not None):
+            offset += len(data)
+            say({"text": data.decode("utf-8", "replace"), "offset": offset})
+            delay = 0.02
+        if ended is not None:
+            say({"status": ended})
+            return
+        if select.select([sys.stdin.buffer], [], [], delay)[0]:
+            return  # standard input ended: nobody listens any more
+        delay = min(delay * 2, 0.2)
+
+
+if __name__ == "__main__":
+    main()
