@@ -1,0 +1,69 @@
+"""The command line of the lab."""
+
+import argparse
+import os
+import sys
+import time
+
+from lab.command import LabError
+from lab.environment import Lab
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run one command; return the exit status."""
+    arguments = _parser().parse_args(words)
+    try:
+        arguments.command(Lab(arguments.name), arguments)
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lab", description="Real hosts on one machine")
+    parser.add_argument("--name", default="demo", help="which lab (default: demo); labs run side by side")
+    commands = parser.add_subparsers(required=True)
+
+    up = commands.add_parser("up", help="make a master and blank replicas")
+    up.add_argument("--replicas", type=int, default=1, metavar="N", help="number of blank hosts (default: 1)")
+    up.add_argument("--users", type=int, default=0, metavar="N", help="number of users in the directory")
+    up.add_argument("--no-dns", action="store_false", dest="dns", help="a master without name server")
+    up.set_defaults(command=_up)
+
+    commands.add_parser("down", help="remove all hosts").set_defaults(command=lambda lab, _: lab.down())
+    commands.add_parser("status", help="show hosts and passwords").set_defaults(command=_status)
+
+    shell = commands.add_parser("shell", help="open a shell in a host, or run a program there")
+    shell.add_argument("host")
+    shell.add_argument("argv", nargs=argparse.REMAINDER)
+    shell.set_defaults(command=_shell)
+
+    reset = commands.add_parser("reset", help="make a host as fresh as when it came up")
+    reset.add_argument("host")
+    reset.set_defaults(command=lambda lab, arguments: lab.reset(lab.host(arguments.host)))
+    return parser
+
+
+def _up(lab: Lab, arguments: argparse.Namespace) -> None:
+    start = time.monotonic()
+    lab.up(replicas=arguments.replicas, users=arguments.users, dns=arguments.dns)
+    print(f"up after {time.monotonic() - start:.1f} s")
+    _status(lab, arguments)
+
+
+def _status(lab: Lab, _: argparse.Namespace) -> None:
+    for host in lab.hosts:
+        state = "running" if host.running else "stopped"
+        print(f"{host.name:28} {host.address!s:14} {host.address6!s:18} {state:8} {host.fingerprint}")
+    if not lab.hosts:
+        print(f"the lab {lab.name} is down")
+        return
+    print(f"SSH key for root:           {lab.ssh_key}")
+    print(f"Directory Manager password: {lab.secrets.directory_manager}")
+    print(f"admin password:             {lab.secrets.admin}")
+
+
+def _shell(lab: Lab, arguments: argparse.Namespace) -> None:
+    argv = lab.host(arguments.host).enter() + (arguments.argv or ["bash", "--login"])
+    os.execvp(argv[0], argv)

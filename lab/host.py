@@ -1,0 +1,252 @@
+"""One host of a lab: systemd in a network namespace, on an overlay of the shared root."""
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Literal
+
+from lab import mounts
+from lab.command import LabError, run
+from lab.network import Network
+
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "LANG": "C.UTF-8",
+}
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0
+
+Protocol = Literal["tcp", "udp"]
+Direction = Literal["in", "out"]
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host by its name; everything else about it follows from the lab it belongs to."""
+
+    name: str
+    number: int
+    network: Network
+    # What a host writes lies in memory, its keys stay on disk: they outlive a reset.
+    layers: Path
+    keys: Path
+
+    @property
+    def address(self) -> IPv4Address:
+        return self.network.address(self.number)
+
+    @property
+    def address6(self) -> IPv6Address:
+        return self.network.address6(self.number)
+
+    @property
+    def machine(self) -> str:
+        """The name by which processes of this host are found, also those of a lab that was killed."""
+        return self.network.namespace(self.number)
+
+    @property
+    def root(self) -> Path:
+        return self.layers / "root"
+
+    @property
+    def upper(self) -> Path:
+        return self.layers / "upper"
+
+    @property
+    def host_key(self) -> Path:
+        return self.keys / "ssh_host_ed25519_key"
+
+    @property
+    def public_key(self) -> str:
+        """The public half of the host key, as in known_hosts: type and key."""
+        return " ".join(self.host_key.with_suffix(".pub").read_text().split()[:2])
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of the host key, as ssh shows it."""
+        return run(["ssh-keygen", "-lf", str(self.host_key.with_suffix(".pub"))]).stdout.decode().split()[1]
+
+    @property
+    def running(self) -> bool:
+        return self.leader is not None
+
+    @property
+    def leader(self) -> int | None:
+        """The process that is number 1 in the host."""
+        for supervisor in self._supervisors():
+            children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+            if children:
+                return int(children[0])
+        return None
+
+    def start(self, lowers: list[Path], files: dict[str, str]) -> None:
+        """Boot the host on top of the given layers, with the given files in place."""
+        self.remove()
+        mounts.overlay(self.root, lowers=lowers, upper=self.upper, work=self.layers / "work")
+        for name, text in files.items():
+            place(self.root / name, text)
+        # Without an id systemd takes this for a first boot and enables every service; an empty one is refused.
+        place(self.root / "etc/machine-id", f"{secrets.token_hex(16)}\n")
+        place(self.root / "etc/hostname", f"{self.name}\n")
+        place(self.root / "etc/ssh/ssh_host_ed25519_key", self.host_key.read_text(), mode=0o600)
+        place(self.root / "etc/ssh/ssh_host_ed25519_key.pub", f"{self.public_key}\n")
+        self.boot()
+
+    def boot(self) -> None:
+        """Boot the host from the layers it has."""
+        self.network.attach(self.number)
+        with (self.layers / "console.log").open("ab") as console:
+            subprocess.Popen(
+                [
+                    "systemd-nspawn",
+                    "--quiet",
+                    "--register=no",
+                    "--keep-unit",
+                    "--boot",
+                    "--link-journal=no",
+                    "--resolv-conf=off",
+                    "--timezone=off",
+                    f"--directory={self.root}",
+                    f"--machine={self.machine}",
+                    f"--hostname={self.name}",
+                    f"--network-namespace-path=/run/netns/{self.network.namespace(self.number)}",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                # A host outlives the command that starts it.
+                start_new_session=True,
+            )
+
+    def wait(self) -> None:
+        """Wait until everything that starts with the host has started."""
+        until(lambda: self._answers(22), START_SECONDS, f"{self.name} does not answer on port 22")
+        self.run(["systemctl", "is-system-running", "--wait"], check=False)
+
+    def stop(self) -> None:
+        """Shut the host down in an orderly way, so that its files are complete."""
+        self._end(signal.SIGTERM)
+
+    def remove(self) -> None:
+        """End the host at once and forget what it has written."""
+        self._end(signal.SIGKILL)
+        self.network.detach(self.number)
+        mounts.unmount(self.root)
+        shutil.rmtree(self.layers, ignore_errors=True)
+        self.layers.mkdir(parents=True, exist_ok=True)
+
+    def run(
+        self, argv: Sequence[str], *, input: bytes | None = None, check: bool = True, timeout: float = 300
+    ) -> "subprocess.CompletedProcess[bytes]":
+        """Run a program in the host as root, without SSH."""
+        return run([*self.enter(), *argv], input=input, check=check, timeout=timeout)
+
+    def enter(self) -> list[str]:
+        """Return the beginning of a command line that runs the rest of it in the host."""
+        leader = self.leader
+        if leader is None:
+            raise LabError(f"{self.name} is not running")
+        environment = [f"{name}={value}" for name, value in ENVIRONMENT.items()]
+        # The root directory comes before the working directory, which is /root's parent afterwards.
+        namespaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd"]
+        return ["nsenter", f"--target={leader}", *namespaces, "--", "env", "--ignore-environment", *environment]
+
+    def read(self, path: str) -> str:
+        """Return a text file of the host."""
+        return self.run(["cat", path]).stdout.decode()
+
+    def write(self, path: str, text: str, *, mode: int = 0o644, owner: str = "root:root") -> None:
+        """Write a text file in the host; nobody else can read it before it has its mode."""
+        folder = path.rpartition("/")[0]
+        self.run(["mkdir", "--parents", folder])
+        self.run(["install", "--mode=0600", "/dev/null", path])
+        self.run(["tee", path], input=text.encode())
+        self.run(["chown", owner, path])
+        self.run(["chmod", f"{mode:o}", path])
+
+    def block(self, port: int, protocol: Protocol = "tcp", direction: Direction = "in") -> None:
+        """Drop what comes to a port of this host, or what this host sends to a port elsewhere."""
+        hook = {"in": "input", "out": "output"}[direction]
+        rules = (
+            "add table inet lab\n"
+            f"add chain inet lab {hook} {{ type filter hook {hook} priority 0; policy accept; }}\n"
+            f"add rule inet lab {hook} {protocol} dport {port} drop\n"
+        )
+        self._filter(rules)
+
+    def unblock(self) -> None:
+        """Take back everything that was blocked."""
+        self._filter("add table inet lab\ndelete table inet lab\n")
+
+    def _filter(self, rules: str) -> None:
+        namespace = self.network.namespace(self.number)
+        run(["ip", "netns", "exec", namespace, "nft", "--file", "-"], input=rules.encode())
+
+    def _answers(self, port: int) -> bool:
+        try:
+            with socket.create_connection((str(self.address), port), timeout=1) as connection:
+                return connection.recv(4) == b"SSH-"
+        except OSError:
+            return False
+
+    def _supervisors(self) -> list[int]:
+        return supervisors(lambda machine: machine == self.machine)
+
+    def _end(self, how: signal.Signals) -> None:
+        end(self._supervisors, how, f"{self.name} does not end")
+
+
+def supervisors(wanted: Callable[[str], bool]) -> list[int]:
+    """Return the systemd-nspawn processes whose machine name is wanted: only a lab gives such names."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().decode(errors="replace").split("\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # It ended while we looked.
+        machines = [word.removeprefix("--machine=") for word in words if word.startswith("--machine=")]
+        if words[0].endswith("systemd-nspawn") and any(wanted(machine) for machine in machines):
+            found.append(int(path.parent.name))
+    return found
+
+
+def end(find: Callable[[], list[int]], how: signal.Signals, complaint: str) -> None:
+    """Signal processes and wait until there are none."""
+    for process in find():
+        try:
+            os.kill(process, how)
+        except ProcessLookupError:
+            continue  # It ended by itself.
+    until(lambda: not find(), STOP_SECONDS, complaint)
+
+
+def end_hosts(network: Network) -> None:
+    """End every host of a lab at once, also those that it does not know any more."""
+    prefix = f"{network.bridge}-"
+    end(lambda: supervisors(lambda machine: machine.startswith(prefix)), signal.SIGKILL, "a host does not end")
+
+
+def place(path: Path, text: str, *, mode: int = 0o644) -> None:
+    """Write a file below the root of a host that is not running."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.touch(mode=mode)
+    path.write_text(text)
+
+
+def until(done: Callable[[], bool], seconds: float, complaint: str) -> None:
+    """Wait until something holds; raise LabError with the complaint when it takes too long."""
+    end = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > end:
+            raise LabError(f"{complaint} after {seconds:.0f} s")
+        time.sleep(0.05)

@@ -1,0 +1,55 @@
+"""The layer that turns a blank host into a master, kept because provisioning takes longer than anything else."""
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lab import paths, realm
+from lab.command import run
+from lab.host import Host
+from lab.realm.realm import Options, Realm, Secrets
+
+
+@dataclass(frozen=True)
+class Image:
+    """A provisioned master: the layer above the shared root, and the passwords that went into it."""
+
+    layer: Path
+    secrets: dict[str, str]
+
+
+def image(host: Host, root: Path, files: dict[str, str], options: Options) -> Image:
+    """Return the master's image, provisioning the host when there is none for these options yet."""
+    target = paths.cache() / f"master-{_key(host, root, options)}"
+    if not target.exists():
+        _build(target, host, root, files, options)
+    return Image(target / "layer", json.loads((target / "secrets.json").read_text()))
+
+
+def _key(host: Host, root: Path, options: Options) -> str:
+    """Name what the image depends on: the code that provisions, the root, the options, the name and addresses."""
+    digest = hashlib.sha256(f"{root.name} {options} {host.name} {host.address} {host.address6}".encode())
+    for path in sorted(Path(realm.__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _build(target: Path, host: Host, root: Path, files: dict[str, str], options: Options) -> None:
+    passwords = Secrets(directory_manager=secrets.token_urlsafe(12), admin=secrets.token_urlsafe(12))
+    host.start([root], files)
+    host.wait()
+    realm.install(host, Realm(host.name, host.address, host.address6, host.network), passwords, options)
+    host.stop()
+    # One lab builds its master at a time, and each has its own addresses: nobody else uses this draft.
+    draft = target.with_name(f"{target.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o700, parents=True)
+    (draft / "secrets.json").touch(mode=0o600)
+    (draft / "secrets.json").write_text(json.dumps(asdict(passwords)))
+    # As an archive copy, so that deleted files and replaced folders stay marked as such.
+    run(["cp", "--archive", str(host.upper), str(draft / "layer")])
+    os.rename(draft, target)

@@ -1,0 +1,97 @@
+"""The certificate authority of a realm."""
+
+from lab.host import Host
+from lab.realm.realm import Realm
+
+FOLDER = "/var/lib/ipa/ca"
+CERTIFICATE = "/etc/ipa/ca.crt"
+# The first server has replica id 1, and each has 2**28 serial numbers of its own.
+FIRST_SERIAL = 1 << 28
+
+CONFIGURATION = """\
+[ca]
+default_ca = realm
+
+[realm]
+dir = .
+certificate = $dir/ca.crt
+private_key = $dir/private/ca.key
+database = $dir/index.txt
+serial = $dir/serial
+crlnumber = $dir/crlnumber
+new_certs_dir = $dir/newcerts
+unique_subject = no
+default_md = sha256
+default_days = 730
+default_crl_days = 30
+policy = realm_policy
+x509_extensions = server_cert
+copy_extensions = copy
+string_mask = utf8only
+
+[realm_policy]
+organizationName = match
+commonName = supplied
+
+[req]
+distinguished_name = req_name
+x509_extensions = authority_cert
+string_mask = utf8only
+
+[req_name]
+
+[authority_cert]
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, digitalSignature, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid:always
+
+[server_cert]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature, keyEncipherment
+extendedKeyUsage = serverAuth, clientAuth
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid:always
+"""
+
+
+def install(host: Host, realm: Realm) -> None:
+    """Make the authority, its certificate and its first revocation list."""
+    host.run(["install", "--directory", "--mode=0700", FOLDER])
+    host.run(["install", "--directory", "--mode=0700", f"{FOLDER}/private", f"{FOLDER}/newcerts"])
+    host.write(f"{FOLDER}/openssl.cnf", CONFIGURATION)
+    host.write(f"{FOLDER}/serial", f"{FIRST_SERIAL + 1:X}\n")
+    host.write(f"{FOLDER}/crlnumber", "01\n")
+    for name in ("index.txt", "lock"):
+        host.write(f"{FOLDER}/{name}", "")
+    _key(host, f"{FOLDER}/private/ca.key")
+    subject = f"/O={realm.name}/CN=Certificate Authority"
+    request = ["openssl", "req", "-x509", "-new", "-config", f"{FOLDER}/openssl.cnf", "-key", f"{FOLDER}/private/ca.key"]
+    serial = ["-set_serial", str(FIRST_SERIAL), "-days", "7300"]
+    host.run([*request, *serial, "-subj", subject, "-out", f"{FOLDER}/ca.crt"])
+    host.run(["install", "-D", "--mode=0644", f"{FOLDER}/ca.crt", CERTIFICATE])
+    _authority(host, ["-gencrl", "-out", "crl.pem"])
+
+
+def issue(host: Host, realm: Realm, *, key: str, certificate: str) -> None:
+    """Make a key for this host and a certificate for it."""
+    host.run(["install", "--directory", "--mode=0755", certificate.rpartition("/")[0]])
+    host.run(["install", "--directory", "--mode=0700", key.rpartition("/")[0]])
+    _key(host, key)
+    request = ["openssl", "req", "-new", "-config", f"{FOLDER}/openssl.cnf", "-key", key]
+    names = ["-subj", f"/O={realm.name}/CN={host.name}", "-addext", f"subjectAltName=DNS:{host.name}"]
+    signed = host.run([*request, *names]).stdout
+    _authority(host, ["-batch", "-notext", "-in", "-", "-out", certificate], input=signed)
+    host.run(["chmod", "0644", certificate])
+
+
+def _key(host: Host, path: str) -> None:
+    host.run(["install", "--mode=0600", "/dev/null", path])
+    host.run(["openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", path])
+    host.run(["chmod", "0600", path])
+
+
+def _authority(host: Host, arguments: list[str], *, input: bytes | None = None) -> None:
+    """Run openssl ca; only one at a time, because it rewrites its index."""
+    enter = ["env", f"--chdir={FOLDER}", "flock", "lock"]
+    host.run([*enter, "openssl", "ca", "-config", "openssl.cnf", *arguments], input=input)
