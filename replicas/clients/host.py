@@ -15,13 +15,23 @@ import asyncssh
 
 from replicas.clients import detached
 from replicas.clients.programs import launch
-from replicas.errors import CommandFailed, HostUnreachable, StepError
+from replicas.errors import (
+    BundleError,
+    CommandFailed,
+    DnsError,
+    HostUnreachable,
+    PortalError,
+    StepError,
+    WrongPassword,
+)
 from replicas.lifecycle.job import Endpoint
 
 # sshd admits ten sessions on one connection (MaxSessions); a stream and a detached command keep theirs for long.
 SESSIONS = 8
 TIMED_OUT = 124
 READ_LIMIT = 16 * 1024 * 1024
+# What a hostside program's answer {"error", "remedy", "kind"} is raised as; without a kind it is a StepError.
+KINDS: dict[str, type[PortalError]] = {kind.__name__: kind for kind in (WrongPassword, BundleError, DnsError)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +105,14 @@ class Host:
         """Run `hostside/PROGRAM.py` under the host's python3, and return the object that it prints last.
 
         Source, payload (one JSON line) and `data` go over standard input. An answer {"error", "remedy"} raises
-        StepError.
+        StepError, or the error that its "kind" names.
         """
         argv, head = launch(program, payload)
         result = await self.run(*argv, input=head + data, timeout=timeout, check=False)
         lines = result.stdout.splitlines()
         answer = _object(lines[-1]) if lines else None
-        if answer is not None and "error" in answer:
-            raise StepError(answer["error"], answer.get("remedy", ""))
+        if answer is not None:
+            _refuse(answer)
         if result.status or answer is None:
             errors = result.stderr.decode("utf-8", "replace")
             raise CommandFailed(self.name, f"hostside/{program}", result.status, errors)
@@ -214,8 +224,7 @@ class Stream:
             answer = _object(line)
             if answer is None:
                 continue
-            if "error" in answer:
-                raise StepError(answer["error"], answer.get("remedy", ""))
+            _refuse(answer)
             yield answer
         await self._process.wait_closed()
         if self._host.status(self._process):
@@ -230,6 +239,11 @@ class Stream:
             await asyncio.wait_for(self._process.wait_closed(), self.CLOSE_SECONDS)
         except TimeoutError:
             self._process.terminate()
+
+
+def _refuse(answer: Mapping[str, Any]) -> None:
+    if "error" in answer:
+        raise KINDS.get(answer.get("kind", ""), StepError)(answer["error"], answer.get("remedy", ""))
 
 
 def _object(line: bytes) -> dict[str, Any] | None:

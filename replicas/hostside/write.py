@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
+import grp
 import json
 import os
-import shutil
+import pwd
 import stat
 import sys
-import tempfile
 from typing import BinaryIO
+
+from replicas.hostside import files
 
 
 def unchanged(path: str, content: bytes, mode: int, uid: int, gid: int) -> bool:
@@ -27,46 +27,9 @@ def unchanged(path: str, content: bytes, mode: int, uid: int, gid: int) -> bool:
 
 
 def ids(owner: str) -> tuple[int, int]:
-    import grp
-    import pwd
-
     user, _, group = owner.partition(":")
     entry = pwd.getpwnam(user)
     return entry.pw_uid, grp.getgrnam(group).gr_gid if group else entry.pw_gid
-
-
-def replace(path: str, content: bytes, mode: int, uid: int, gid: int) -> None:
-    """Write beside the target, then rename over it; whatever fails leaves the target as it was."""
-    folder = os.path.dirname(path)
-    handle, temporary = tempfile.mkstemp(prefix=".portal-", dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fchown(handle, uid, gid)
-            os.fchmod(handle, mode)
-            os.fsync(handle)
-        os.rename(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-    parent = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(parent)
-    finally:
-        os.close(parent)
-
-
-def explain(path: str, size: int, error: OSError) -> dict[str, str]:
-    folder, host = os.path.dirname(path), os.uname().nodename
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        free = shutil.disk_usage(folder).free
-        return {
-            "error": f"No space left in {folder} on {host}: {size} bytes are needed, {free} are free.",
-            "remedy": f"Free space in {folder} on {host}, then try again.",
-        }
-    return {"error": f"{path} on {host} cannot be written: {error.strerror}.", "remedy": f"Look at {folder} on {host}."}
 
 
 def main(stdin: BinaryIO) -> dict[str, object]:
@@ -82,9 +45,10 @@ def main(stdin: BinaryIO) -> dict[str, object]:
     try:
         if unchanged(path, content, mode, uid, gid):
             return {"changed": False}
-        replace(path, content, mode, uid, gid)
+        with files.replacing(path, mode, uid, gid) as stream:
+            stream.write(content)
     except OSError as error:
-        return dict(explain(path, size, error))
+        return files.explain(path, size, error)
     return {"changed": True}
 
 
