@@ -1,0 +1,83 @@
+"""Tables of the list pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_tables2 as tables
+from django.utils.translation import gettext_lazy as _
+
+from replicas.models import Bundle, Master, Plan, Replica
+from replicas.templatetags.portal_tags import badge, when
+
+
+class StateColumn(tables.Column):  # type: ignore[misc]
+    """A state as a badge."""
+
+    def render(self, record: Any, bound_column: Any) -> str:
+        name = bound_column.accessor
+        return badge(getattr(record, name), getattr(record, f"get_{name}_display")())
+
+
+class WhenColumn(tables.Column):  # type: ignore[misc]
+    """A time as the pages show it."""
+
+    def render(self, value: Any) -> str:
+        return when(value)
+
+
+class MasterTable(tables.Table):  # type: ignore[misc]
+    hostname = tables.Column(linkify=("master", {"pk": tables.A("pk")}))
+    replicas = tables.Column(accessor="replica_count", verbose_name=_("Replicas"))
+    dns = tables.BooleanColumn(accessor="realm__dns", verbose_name=_("DNS"), yesno=_("yes,no"))
+    ca = tables.BooleanColumn(verbose_name=_("Authority"), yesno=_("yes,no"))
+    created_at = WhenColumn(verbose_name=_("Registered"))
+
+    class Meta:
+        model = Master
+        fields = ("hostname", "realm", "ssh_address", "dns", "ca", "replicas", "created_at")
+        attrs = {"class": "table"}
+
+
+class ReplicaTable(tables.Table):  # type: ignore[misc]
+    hostname = tables.Column(linkify=("replica", {"pk": tables.A("pk")}))
+    state = StateColumn(verbose_name=_("State"))
+    realm = tables.Column(accessor="master__realm__name", verbose_name=_("Realm"))
+    master = tables.Column(linkify=("master", {"pk": tables.A("master_id")}))
+    requested_by = tables.Column(verbose_name=_("Requested by"))
+    created_at = WhenColumn(verbose_name=_("Requested"))
+
+    class Meta:
+        model = Replica
+        fields = ("hostname", "state", "realm", "master", "requested_by", "created_at")
+        attrs = {"class": "table"}
+
+
+class PlanTable(tables.Table):  # type: ignore[misc]
+    """The queue of approvers."""
+
+    replica = tables.Column(linkify=("plan", {"pk": tables.A("pk")}))
+    action = tables.Column(verbose_name=_("What"))
+    realm = tables.Column(accessor="replica__master__realm__name", verbose_name=_("Realm"))
+    requested_by = tables.Column(verbose_name=_("Requested by"))
+    created_at = WhenColumn(verbose_name=_("Submitted"))
+    decision = tables.TemplateColumn(template_name="approvals/decision.html", orderable=False, verbose_name=_("You"))
+
+    class Meta:
+        model = Plan
+        fields = ("replica", "action", "realm", "requested_by", "created_at", "decision")
+        attrs = {"class": "table"}
+
+
+class BundleTable(tables.Table):  # type: ignore[misc]
+    replica = tables.Column(linkify=("replica", {"pk": tables.A("replica_id")}))
+    state = StateColumn(verbose_name=_("State"))
+    path = tables.Column(attrs={"td": {"class": "mono"}})
+    sealed_at = WhenColumn(verbose_name=_("Sealed"))
+    expires_at = WhenColumn(verbose_name=_("Expires"))
+    used_at = WhenColumn(verbose_name=_("Used"))
+
+    class Meta:
+        model = Bundle
+        fields = ("replica", "state", "path", "sealed_at", "expires_at", "used_at")
+        attrs = {"class": "table"}

@@ -1,0 +1,145 @@
+"""Badges, icons, times and permissions in templates."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.contrib.auth.models import AnonymousUser, User
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+
+from replicas import permissions
+from replicas.choices import PlanState, Role
+from replicas.models import AuditEvent, Plan, StepRun
+
+register = template.Library()
+
+LOOKS = {
+    "requested": ("wait", "clock"),
+    "waiting": ("wait", "clock"),
+    "approved": ("busy", "stamp"),
+    "approve": ("good", "stamp"),
+    "queued": ("wait", "clock"),
+    "running": ("busy", "play"),
+    "verified": ("good", "check"),
+    "succeeded": ("good", "check"),
+    "done": ("good", "check"),
+    "ok": ("good", "check"),
+    "sealed": ("busy", "lock"),
+    "used": ("good", "check"),
+    "expired": ("calm", "clock"),
+    "revoked": ("bad", "cross"),
+    "failed": ("bad", "cross"),
+    "rejected": ("bad", "cross"),
+    "reject": ("bad", "cross"),
+    "cancelled": ("calm", "stop"),
+    "pending": ("calm", "circle"),
+}
+"""Tone and icon of every state; the words come from the choices."""
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("img/icons.svg"), name)
+
+
+@register.simple_tag
+def badge(state: str, label: Any) -> SafeString:
+    """A state with its icon and words, so that colour is never the only sign."""
+    tone, name = LOOKS[state]
+    return format_html('<span class="state state-{}">{}{}</span>', tone, icon(name), label)
+
+
+@register.simple_tag
+def when(moment: datetime | None) -> str:
+    """A time in the current zone; the machine-readable and the exact form are on the element."""
+    if moment is None:
+        return "–"
+    local = timezone.localtime(moment)
+    exact = local.strftime("%Y-%m-%d %H:%M:%S %Z")
+    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), exact, date_format(local, "j M Y, H:i"))
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """As people say it: `0.4 s`, `12 s`, `2 min 05 s`. run.js words it alike."""
+    if seconds is None:
+        return ""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{round(seconds)} s"
+    return f"{int(seconds // 60)} min {round(seconds) % 60:02d} s"
+
+
+@register.simple_tag
+def may(user: User | AnonymousUser, verb: str, obj: Any = None) -> bool:
+    return permissions.may(user, verb, obj)
+
+
+@register.simple_tag
+def waiting_for(user: User) -> int:
+    """How many plans this person could decide now."""
+    if not permissions.may(user, "approve"):
+        return 0
+    return Plan.objects.filter(state=PlanState.WAITING).exclude(requested_by=user).count()
+
+
+TONES = {"success": "good", "error": "bad", "danger": "bad", "warning": "wait", "info": "busy", "debug": "calm"}
+NOTICE_ICONS = {"good": "check", "bad": "cross", "wait": "warning"}
+
+
+@register.filter
+def tone(tag: str) -> str:
+    """The tone of a notice from a message's tag."""
+    return TONES.get(tag, tag)
+
+
+@register.simple_tag
+def notice_icon(tag: str) -> SafeString:
+    return icon(NOTICE_ICONS.get(tone(tag), "dots"))
+
+
+@register.filter
+def roles(user: User) -> str:
+    """The person's roles, as words."""
+    labels = dict(Role.choices)
+    held = {group.name for group in user.groups.all()}
+    names = [str(labels[role]) for role in Role.values if role in held]
+    if user.is_superuser:
+        names.append(gettext("superuser"))
+    return ", ".join(names) or gettext("no role")
+
+
+@register.filter
+def seconds(step: StepRun) -> float | None:
+    """How long a step took, or has been running."""
+    if step.started_at is None:
+        return None
+    return ((step.finished_at or timezone.now()) - step.started_at).total_seconds()
+
+
+PAGES = {"replica": "replica", "plan": "plan", "run": "run", "master": "master"}
+
+
+@register.filter
+def subject_url(event: AuditEvent) -> str:
+    """The page of what an event is about, where it has one."""
+    if event.kind not in PAGES or not event.object_id.isdigit():
+        return ""
+    return reverse(PAGES[event.kind], args=[event.object_id])
+
+
+@register.filter
+def changes(event: AuditEvent) -> list[tuple[str, Any, Any]]:
+    """Name, before and after of what an event changed."""
+    before, after = event.before or {}, event.after or {}
+    names = [*after, *(name for name in before if name not in after)]
+    return [(name, before.get(name, ""), after.get(name, "")) for name in names if before.get(name) != after.get(name)]

@@ -1,0 +1,38 @@
+"""What waits for me, what runs now, what happened."""
+
+from __future__ import annotations
+
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from replicas import permissions
+from replicas.choices import REPLICA_ENDED, RUN_ACTIVE, PlanState, ReplicaState, StepState
+from replicas.models import AuditEvent, Master, Plan, Replica, Run, StepRun
+from replicas.views.access import SignedInRequest, require
+
+ROWS = 10
+
+
+@require_safe
+def dashboard(request: SignedInRequest) -> HttpResponse:
+    require(request, "view")
+    waiting = Plan.objects.filter(state=PlanState.WAITING).exclude(requested_by=request.user)
+    current = StepRun.objects.filter(run=OuterRef("pk"), state=StepState.RUNNING).order_by("-index")
+    running = Run.objects.filter(state__in=RUN_ACTIVE).annotate(
+        total_steps=Count("steps"),
+        done_steps=Count("steps", filter=Q(steps__state=StepState.DONE)),
+        current=Subquery(current.values("title")[:1]),
+    )
+    mine = Replica.objects.filter(requested_by=request.user).exclude(state__in=(*REPLICA_ENDED, ReplicaState.VERIFIED))
+    context = {
+        "has_masters": Master.objects.exists(),
+        "waiting": waiting.select_related("replica__master__realm", "requested_by")[:ROWS]
+        if permissions.may(request.user, "approve")
+        else [],
+        "running": running.select_related("plan__replica")[:ROWS],
+        "mine": mine[:ROWS],
+        "events": AuditEvent.objects.all()[: ROWS + 5],
+    }
+    return render(request, "dashboard/dashboard.html", context)
