@@ -5,6 +5,9 @@ import shutil
 import sys
 from pathlib import Path
 
+# The numbers of capabilities, from linux/capability.h.
+CAP_NET_ADMIN = 12
+CAP_SYS_ADMIN = 21
 PROGRAMS = {
     "mmdebstrap": "mmdebstrap",
     "systemd-nspawn": "systemd-container",
@@ -33,13 +36,13 @@ def missing() -> str | None:
     for namespace in ("mnt", "net", "pid", "uts", "ipc"):
         if not Path("/proc/self/ns", namespace).exists():
             return f"Test hosts need {namespace} namespaces."
-    if not _may("CAP_SYS_ADMIN", 21) or not _may("CAP_NET_ADMIN", 12):
+    if not (_may(CAP_SYS_ADMIN) and _may(CAP_NET_ADMIN)):
         return "Test hosts need the right to make namespaces, mounts and network devices."
     return None
 
 
-def _may(_name: str, bit: int) -> bool:
+def _may(capability: int) -> bool:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("CapEff:"):
-            return bool(int(line.split()[1], 16) >> bit & 1)
+            return bool(int(line.split()[1], 16) >> capability & 1)
     return False

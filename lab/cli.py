@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import time
 
@@ -11,6 +12,8 @@ from lab.environment import Lab
 
 def main(words: list[str] | None = None) -> int:
     """Run one command; return the exit status."""
+    # Whoever reads the output may stop reading.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     arguments = _parser().parse_args(words)
     try:
         arguments.command(Lab(arguments.name), arguments)
@@ -66,4 +69,4 @@ def _status(lab: Lab, _: argparse.Namespace) -> None:
 
 def _shell(lab: Lab, arguments: argparse.Namespace) -> None:
     argv = lab.host(arguments.host).enter() + (arguments.argv or ["bash", "--login"])
-    os.execvp(argv[0], argv)
+    os.execvp(argv[0], argv)  # noqa: S606 - the shell takes this process's place

@@ -1,7 +1,9 @@
 """Run programs on the machine itself."""
 
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
 
 class LabError(Exception):
@@ -13,9 +15,19 @@ def run(
 ) -> "subprocess.CompletedProcess[bytes]":
     """Run a program; one that fails raises LabError with what it printed."""
     # Without input a program must not read what this process was given on its own standard input.
-    stdin = {"input": input} if input is not None else {"stdin": subprocess.DEVNULL}
-    result = subprocess.run(argv, capture_output=True, timeout=timeout, check=False, **stdin)  # type: ignore[call-overload]
+    source: dict[str, Any] = {"stdin": subprocess.DEVNULL} if input is None else {"input": input}
+    result: subprocess.CompletedProcess[bytes]
+    result = subprocess.run(argv, capture_output=True, timeout=timeout, check=False, **source)
     if check and result.returncode != 0:
         output = (result.stderr + result.stdout).decode(errors="replace").strip()
         raise LabError(f"{' '.join(argv)} ended with {result.returncode}: {output}")
-    return result  # type: ignore[no-any-return]
+    return result
+
+
+def until(done: Callable[[], bool], seconds: float, complaint: str) -> None:
+    """Wait until something holds; raise LabError with the complaint when it takes too long."""
+    end = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > end:
+            raise LabError(f"{complaint} after {seconds:.0f} s")
+        time.sleep(0.05)

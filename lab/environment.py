@@ -11,7 +11,7 @@ from typing import Any
 
 from lab import check, masters, mounts, paths, registry, rootfs
 from lab.command import LabError, run
-from lab.host import Host, end_hosts
+from lab.host import Host, forget_all
 from lab.network import Network
 from lab.realm.realm import Options, Secrets
 
@@ -88,6 +88,7 @@ class Lab:
     def reset(self, host: Host) -> None:
         """Make a host as fresh as it was when the lab came up."""
         with registry.locked(self.state / "lock"):
+            self._prepare()
             self._start(host)
             self._finish(host)
 
@@ -146,7 +147,7 @@ class Lab:
         }
 
     def _clear(self) -> None:
-        end_hosts(self.network)
+        forget_all(self.network)
         self.network.down()
         mounts.unmount(self._layers)
         shutil.rmtree(self._layers, ignore_errors=True)

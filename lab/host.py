@@ -6,15 +6,15 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Literal
 
-from lab import mounts
-from lab.command import LabError, run
+from lab import cgroups, mounts
+from lab.command import LabError, run, until
 from lab.network import Network
 
 ENVIRONMENT = {
@@ -24,6 +24,9 @@ ENVIRONMENT = {
 }
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
+
+# Where systemd-nspawn keeps a folder for each host.
+PROPAGATE = Path("/run/systemd/nspawn/propagate")
 
 Protocol = Literal["tcp", "udp"]
 Direction = Literal["in", "out"]
@@ -104,6 +107,7 @@ class Host:
     def boot(self) -> None:
         """Boot the host from the layers it has."""
         self.network.attach(self.number)
+        groups = cgroups.make(self.machine)
         with (self.layers / "console.log").open("ab") as console:
             subprocess.Popen(
                 [
@@ -125,6 +129,7 @@ class Host:
                 stderr=console,
                 # A host outlives the command that starts it.
                 start_new_session=True,
+                preexec_fn=lambda: cgroups.join(groups),
             )
 
     def wait(self) -> None:
@@ -134,11 +139,14 @@ class Host:
 
     def stop(self) -> None:
         """Shut the host down in an orderly way, so that its files are complete."""
-        self._end(signal.SIGTERM)
+        for supervisor in self._supervisors():
+            os.kill(supervisor, signal.SIGTERM)
+        until(lambda: not cgroups.members(self.machine), STOP_SECONDS, f"{self.name} does not shut down")
+        forget(self.machine)
 
     def remove(self) -> None:
         """End the host at once and forget what it has written."""
-        self._end(signal.SIGKILL)
+        forget(self.machine)
         self.network.detach(self.number)
         mounts.unmount(self.root)
         shutil.rmtree(self.layers, ignore_errors=True)
@@ -199,40 +207,38 @@ class Host:
             return False
 
     def _supervisors(self) -> list[int]:
-        return supervisors(lambda machine: machine == self.machine)
-
-    def _end(self, how: signal.Signals) -> None:
-        end(self._supervisors, how, f"{self.name} does not end")
-
-
-def supervisors(wanted: Callable[[str], bool]) -> list[int]:
-    """Return the systemd-nspawn processes whose machine name is wanted: only a lab gives such names."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().decode(errors="replace").split("\0")
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # It ended while we looked.
-        machines = [word.removeprefix("--machine=") for word in words if word.startswith("--machine=")]
-        if words[0].endswith("systemd-nspawn") and any(wanted(machine) for machine in machines):
-            found.append(int(path.parent.name))
-    return found
+        """Return the systemd-nspawn process of this host, if it runs."""
+        wanted = f"--machine={self.machine}".encode()
+        found = []
+        for process in cgroups.members(self.machine):
+            with suppress(FileNotFoundError, ProcessLookupError):  # It may end while we look.
+                words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+                if words[0].endswith(b"systemd-nspawn") and wanted in words:
+                    found.append(process)
+        return found
 
 
-def end(find: Callable[[], list[int]], how: signal.Signals, complaint: str) -> None:
-    """Signal processes and wait until there are none."""
-    for process in find():
-        try:
-            os.kill(process, how)
-        except ProcessLookupError:
-            continue  # It ended by itself.
-    until(lambda: not find(), STOP_SECONDS, complaint)
+def forget(machine: str) -> None:
+    """End whatever runs in a host at once, and remove what systemd-nspawn and systemd leave on the machine.
+
+    Everything in the host's own control group is ended: its first process outlives a systemd-nspawn that is killed.
+    """
+    until(lambda: _ended(machine), STOP_SECONDS, f"{machine} does not end")
+    shutil.rmtree(PROPAGATE / machine, ignore_errors=True)
 
 
-def end_hosts(network: Network) -> None:
+def _ended(machine: str) -> bool:
+    for process in cgroups.members(machine):
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    return cgroups.removed(machine)
+
+
+def forget_all(network: Network) -> None:
     """End every host of a lab at once, also those that it does not know any more."""
     prefix = f"{network.bridge}-"
-    end(lambda: supervisors(lambda machine: machine.startswith(prefix)), signal.SIGKILL, "a host does not end")
+    for machine in cgroups.names(prefix) | {path.name for path in PROPAGATE.glob(f"{prefix}*")}:
+        forget(machine)
 
 
 def place(path: Path, text: str, *, mode: int = 0o644) -> None:
@@ -241,12 +247,3 @@ def place(path: Path, text: str, *, mode: int = 0o644) -> None:
     path.unlink(missing_ok=True)
     path.touch(mode=mode)
     path.write_text(text)
-
-
-def until(done: Callable[[], bool], seconds: float, complaint: str) -> None:
-    """Wait until something holds; raise LabError with the complaint when it takes too long."""
-    end = time.monotonic() + seconds
-    while not done():
-        if time.monotonic() > end:
-            raise LabError(f"{complaint} after {seconds:.0f} s")
-        time.sleep(0.05)

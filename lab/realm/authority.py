@@ -64,9 +64,10 @@ def install(host: Host, realm: Realm) -> None:
     host.write(f"{FOLDER}/crlnumber", "01\n")
     for name in ("index.txt", "lock"):
         host.write(f"{FOLDER}/{name}", "")
-    _key(host, f"{FOLDER}/private/ca.key")
+    key = f"{FOLDER}/private/ca.key"
+    _key(host, key)
     subject = f"/O={realm.name}/CN=Certificate Authority"
-    request = ["openssl", "req", "-x509", "-new", "-config", f"{FOLDER}/openssl.cnf", "-key", f"{FOLDER}/private/ca.key"]
+    request = ["openssl", "req", "-x509", "-new", "-config", f"{FOLDER}/openssl.cnf", "-key", key]
     serial = ["-set_serial", str(FIRST_SERIAL), "-days", "7300"]
     host.run([*request, *serial, "-subj", subject, "-out", f"{FOLDER}/ca.crt"])
     host.run(["install", "-D", "--mode=0644", f"{FOLDER}/ca.crt", CERTIFICATE])

@@ -11,7 +11,7 @@ from lab.realm.realm import Options, Realm, Secrets
 SERVICES = ("LDAP", "KDC", "KPASSWD", "HTTP", "NTP", "CA", "DNS")
 KERBEROS_SCHEMA = "/usr/share/dirsrv/data/60kerberos.ldif"
 # What nobody but the administrators and the KDC may read.
-SECRET_ATTRIBUTES = "userPassword || krbPrincipalKey || krbMKey || krbPwdHistory || krbExtraData"
+HIDDEN_ATTRIBUTES = "userPassword || krbPrincipalKey || krbMKey || krbPwdHistory || krbExtraData"
 # dscreate wants a file that it can look at first.
 ANSWERS = "/root/instance.inf"
 
@@ -40,7 +40,7 @@ objectClass: domain
 objectClass: pilotObject
 dc: {label}
 info: {realm}
-aci: (targetattr != "{secret}")(version 3.0; acl "Anyone may read"; allow (read, search, compare) userdn = "ldap:///anyone";)
+aci: (targetattr != "{hidden}")(version 3.0; acl "Anyone may read"; allow (read, search, compare) userdn = "ldap:///anyone";)
 aci: (targetattr = "*")(version 3.0; acl "The KDC may write"; allow (all) userdn = "ldap:///{kdc}";)
 aci: (targetattr = "*")(version 3.0; acl "Administrators may write"; allow (all) groupdn = "ldap:///cn=admins,cn=groups,cn=accounts,{suffix}";)
 
@@ -116,9 +116,7 @@ description: enabledService
 def install(host: Host, realm: Realm, passwords: Secrets, kdc_password: str, options: Options) -> None:
     """Make the instance, its certificate and its data while it is stopped, so that it starts only once."""
     hashed = hash_password(passwords.directory_manager)
-    answers = INSTANCE.format(
-        server=realm.server, instance=realm.instance, suffix=realm.suffix, password=hashed
-    )
+    answers = INSTANCE.format(server=realm.server, instance=realm.instance, suffix=realm.suffix, password=hashed)
     host.write(ANSWERS, answers, mode=0o600)
     host.run(["dscreate", "from-file", ANSWERS])
     host.run(["rm", ANSWERS])
@@ -173,7 +171,7 @@ def _import(host: Host, realm: Realm, passwords: Secrets, kdc_password: str, opt
         label=realm.domain.partition(".")[0],
         realm=realm.name,
         server=realm.server,
-        secret=SECRET_ATTRIBUTES,
+        hidden=HIDDEN_ATTRIBUTES,
         kdc=realm.kdc_dn,
         kdc_password=hash_password(kdc_password),
         admin_password=hash_password(passwords.admin),

@@ -8,7 +8,7 @@ GIVEN = (
     "Frances Grace Hana Hans Ingrid Ivan James Jean John Joan Julia Karen Ken Lars Leslie Lin Lucia Margaret Maria "
     "Marvin Mei Mikko Nadia Niklaus Noor Olga Omar Paul Peter Radia Rosa Samir Shafi Sofia Stephen Tim Tony Vera "
     "Victor Wendy Yuki Yusuf"
-).split()
+)
 FAMILY = (
     "Abbott Adams Ahmed Allen Backus Bauer Becker Bianchi Borg Brooks Carter Cerf Chang Church Clarke Costa Dahl "
     "Davies Diaz Dijkstra Evans Feng Fischer Floyd Garcia Goldberg Hamilton Hansen Hoare Holberton Hopper Huang Ito "
@@ -16,7 +16,7 @@ FAMILY = (
     "Milner Minsky Moore Nagy Naur Nguyen Novak Nygaard Okafor Olsen Patel Perlman Petrov Ritchie Rossi Sato Schmidt "
     "Shaw Silva Simon Singh Smith Suzuki Tanaka Thompson Torres Turing Ueda Vogel Walker Wang Weber Wilkes Wilson "
     "Wirth Wong Yang Young Zhou Zuse"
-).split()
+)
 FIRST_NUMBER = 100_000
 
 ENTRY = """\
@@ -41,7 +41,7 @@ loginShell: /bin/bash
 def entries(count: int, suffix: str, domain: str) -> Iterator[str]:
     """Yield that many users; the same ones each time."""
     # Family names come first, so that a small directory has many of them too.
-    people = list(product(GIVEN, FAMILY))
+    people = list(product(GIVEN.split(), FAMILY.split()))
     for index in range(count):
         round_, place = divmod(index, len(people))
         given, family = people[place]
