@@ -1,0 +1,199 @@
+"""The rules for names, addresses and options of a request: the only copy, for forms, models and the database."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from replicas.models import Replica
+
+MAX_HOSTNAME = 64
+"""Linux refuses longer host names (gethostname(2), HOST_NAME_MAX); DNS would allow 253 (RFC 1035, 2.3.4)."""
+MAX_LABEL = 63
+LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+HOSTNAME = rf"^(?=.{{1,{MAX_HOSTNAME}}}$){LABEL}(\.{LABEL})+$"
+
+
+def validate_hostname(name: str) -> None:
+    """Accept a fully qualified DNS-safe host name (guide, step 1; RFC 1123, 2.1). Raises ValidationError."""
+    problem = _hostname_problem(name, MAX_HOSTNAME)
+    if problem is None:
+        return
+    offer = suggest_hostname(name)
+    messages = [problem, _("Did you mean %(name)s?") % {"name": offer}] if offer else [problem]
+    raise ValidationError(" ".join(str(message) for message in messages), code="hostname")
+
+
+def suggest_hostname(name: str) -> str:
+    """A correct name close to a wrong one, or an empty string when none can be made."""
+    labels = re.sub(r"[_\s]+", "-", name.strip().lower()).strip(".").split(".")
+    cleaned = [re.sub(r"[^a-z0-9-]", "", label).strip("-") for label in labels]
+    offer = ".".join(label for label in cleaned if label)
+    return offer if offer != name and _hostname_problem(offer, MAX_HOSTNAME) is None else ""
+
+
+def _hostname_problem(name: str, longest: int) -> Any:
+    """What is wrong with a name, worded for its kind, or None."""
+    labels = name.split(".")
+    kinds = (
+        (not name, _("Enter a host name.")),
+        (_is_address(name), _("%(name)s is an address: a replica is made for a host name.")),
+        (name.endswith("."), _("%(name)s ends with a dot: leave out the final one.")),
+        (name.strip() != name or " " in name, _("«%(name)s» contains spaces.")),
+        (name != name.lower(), _("%(name)s has capital letters: the host name must be all lower-case.")),
+        ("_" in name, _("%(name)s contains an underscore, which causes DNS failures.")),
+        (
+            re.search(r"[^a-z0-9.-]", name) is not None,
+            _("%(name)s may only contain lower-case letters, digits, hyphens and dots."),
+        ),
+        ("" in labels, _("%(name)s has an empty part between two dots.")),
+        (len(name) > longest, _("%(name)s has more than %(longest)d characters.")),
+        (any(len(label) > MAX_LABEL for label in labels), _("%(name)s has a part of more than 63 characters.")),
+        (
+            any(label.startswith("-") or label.endswith("-") for label in labels),
+            _("%(name)s has a part that begins or ends with a hyphen."),
+        ),
+        (len(labels) < 2, _("%(name)s is not fully qualified: it needs a domain, as in ipareplica.example.com.")),
+        (labels[-1].isdigit(), _("%(name)s ends in a number, which no domain does.")),
+        (labels[0] == "localhost", _("%(name)s means this machine itself: use the name that other hosts know.")),
+    )
+    return next((text % {"name": name, "longest": longest} for wrong, text in kinds if wrong), None)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def validate_zone(name: str) -> None:
+    """Accept a DNS zone's name in lower case without the final dot."""
+    problem = _hostname_problem(name, 253)
+    if problem is not None:
+        raise ValidationError(problem, code="zone")
+
+
+def validate_reverse_zone(name: str) -> None:
+    """Accept a zone below in-addr.arpa or ip6.arpa (RFC 1035, 3.5; RFC 3596, 2.5)."""
+    ipv4 = r"((25[0-5]|2[0-4]\d|1?\d?\d)\.){1,4}in-addr\.arpa"
+    ipv6 = r"([0-9a-f]\.){1,32}ip6\.arpa"
+    if re.fullmatch(rf"{ipv4}|{ipv6}", name.removesuffix(".")) is None:
+        raise ValidationError(
+            _("%(name)s is not a reverse zone, such as 1.168.192.in-addr.arpa or 8.b.d.0.1.0.0.2.ip6.arpa."),
+            code="reverse_zone",
+            params={"name": name},
+        )
+
+
+def validate_realm(name: str) -> None:
+    """Accept a Kerberos realm: an upper-case domain name."""
+    problem = _hostname_problem(name.lower(), 253)
+    if name != name.upper() or problem is not None:
+        raise ValidationError(
+            _("%(name)s is not a realm: an upper-case domain, as in EXAMPLE.COM."), code="realm", params={"name": name}
+        )
+
+
+def validate_login(name: str) -> None:
+    """Accept a Unix account name (useradd(8))."""
+    if re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", name) is None:
+        raise ValidationError(_("%(name)s is not an account name."), code="login", params={"name": name})
+
+
+def parse_addresses(given: str | Iterable[str]) -> list[str]:
+    """IPv4 and IPv6 addresses in canonical form, in order, each once; separated by white space or commas in a text.
+
+    Raises ValidationError that names the first one that no other host could use.
+    """
+    words = re.split(r"[\s,;]+", given) if isinstance(given, str) else given
+    return list(dict.fromkeys(str(_address(word)) for word in words if word))
+
+
+def _address(word: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    try:
+        address = ipaddress.ip_address(word)
+    except ValueError:
+        raise ValidationError(
+            _("%(word)s is not an IPv4 or IPv6 address."), code="address", params={"word": word}
+        ) from None
+    kinds = (
+        (address.is_loopback, _("%(word)s is a loopback address: no other host can reach it.")),
+        (address.is_multicast, _("%(word)s is a multicast address.")),
+        (address.is_unspecified, _("%(word)s stands for no address.")),
+        (address.is_link_local, _("%(word)s is a link-local address: it means something else on each network.")),
+        (str(address) == "255.255.255.255", _("%(word)s is the broadcast address.")),
+    )
+    for wrong, text in kinds:
+        if wrong:
+            raise ValidationError(text, code="address", params={"word": word})
+    return address
+
+
+def check_options(replica: Replica) -> None:
+    """Check what the options of a request need and exclude (guide, steps 1 and 3). Raises ValidationError by field."""
+    errors: dict[str, Any] = {}
+    for field in ("ip_addresses", "forwarders"):
+        try:
+            setattr(replica, field, parse_addresses(getattr(replica, field)))
+        except ValidationError as error:
+            errors[field] = error
+    errors |= {field: text for wrong, field, text in _option_problems(replica) if wrong and field not in errors}
+    if errors:
+        raise ValidationError(errors)
+
+
+def _option_problems(replica: Replica) -> Iterable[tuple[bool, str, Any]]:
+    yield from _forwarder_problems(replica)
+    yield from _reverse_problems(replica)
+    if getattr(replica, "master_id", None) is not None:
+        yield from _master_problems(replica)
+
+
+def _forwarder_problems(replica: Replica) -> Iterable[tuple[bool, str, Any]]:
+    dns = replica.setup_dns
+    neither = not replica.forwarders and not replica.no_forwarders
+    yield dns and neither, "forwarders", _("DNS needs forwarders, or an explicit «no forwarders».")
+    both = bool(replica.forwarders) and replica.no_forwarders
+    yield both, "no_forwarders", _("Give forwarders, or «no forwarders», not both.")
+    yield not dns and bool(replica.forwarders), "forwarders", _("Forwarders are for a replica with DNS: ask for DNS too.")
+    yield not dns and replica.no_forwarders, "no_forwarders", _("«No forwarders» is for a replica with DNS.")
+    own = sorted(set(replica.forwarders) & set(replica.ip_addresses))
+    yield bool(own), "forwarders", _("A replica cannot forward to its own address.")
+
+
+def _reverse_problems(replica: Replica) -> Iterable[tuple[bool, str, Any]]:
+    both = bool(replica.reverse_zone) and replica.no_reverse
+    yield both, "reverse_zone", _("A reverse zone and «no reverse zone» exclude each other.")
+    alone = not replica.ip_addresses
+    yield alone and bool(replica.reverse_zone), "reverse_zone", _("A reverse zone needs an IP address to put there.")
+    yield alone and replica.no_reverse, "no_reverse", _("«No reverse zone» says something only with an IP address.")
+
+
+def _master_problems(replica: Replica) -> Iterable[tuple[bool, str, Any]]:
+    master = replica.master
+    same = replica.hostname == master.hostname
+    yield same, "hostname", _("This is the master itself: a replica is another host.")
+    without = not master.realm.dns
+    yield without and bool(replica.ip_addresses), "ip_addresses", _(
+        "This realm has no integrated DNS: there is no DNS record to update, and the attempt to create the replica would "
+        "fail when the DNS record operation fails. Leave the addresses out."
+    )
+    yield without and replica.setup_dns, "setup_dns", _("This realm has no integrated DNS, so there are no zones to serve.")
+    yield replica.setup_ca and not master.ca, "setup_ca", _("The master has no authority of its own to copy.")
+
+
+def lowercase_hostname_check(table: str) -> models.CheckConstraint:
+    """The shape of a host name as a database constraint, so that no way around the forms bypasses it."""
+    return models.CheckConstraint(
+        condition=Q(hostname__regex=HOSTNAME), name=f"{table}_hostname_dns_safe"
+    )
