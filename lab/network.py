@@ -38,10 +38,14 @@ class Network:
     def namespace(self, number: int) -> str:
         return f"{self.bridge}-{number}"
 
+    def hardware(self, number: int) -> str:
+        """A fixed hardware address, so that nobody waits for the old one of a host that has been reset."""
+        return f"02:52:4c:00:{self.index:02x}:{number:02x}"
+
     def up(self) -> None:
         """Make the bridge, on which the machine itself has the first address."""
         if not (DEVICES / self.bridge).exists():
-            run(["ip", "link", "add", self.bridge, "type", "bridge"])
+            run(["ip", "link", "add", self.bridge, "address", self.hardware(1), "type", "bridge"])
         run(["ip", "address", "replace", f"{self.address(1)}/24", "dev", self.bridge])
         run(["ip", "address", "replace", f"{self.address6(1)}/64", "dev", self.bridge, "nodad"])
         run(["ip", "link", "set", self.bridge, "up"])
@@ -51,7 +55,7 @@ class Network:
         self.detach(number)
         namespace = self.namespace(number)
         run(["ip", "netns", "add", namespace])
-        peer = ["peer", "name", "eth0", "netns", namespace]
+        peer = ["peer", "name", "eth0", "address", self.hardware(number), "netns", namespace]
         run(["ip", "link", "add", namespace, "type", "veth", *peer])
         run(["ip", "link", "set", namespace, "master", self.bridge, "up"])
         inside = ["ip", "-n", namespace]
