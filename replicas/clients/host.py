@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import shlex
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -15,24 +14,14 @@ import asyncssh
 
 from replicas.clients import detached
 from replicas.clients.programs import launch
-from replicas.errors import (
-    BundleError,
-    CommandFailed,
-    DnsError,
-    HostUnreachable,
-    PortalError,
-    StepError,
-    WrongPassword,
-)
+from replicas.clients.stream import Stream, parse, refuse
+from replicas.errors import CommandFailed, HostUnreachable, StepError
 from replicas.lifecycle.job import Endpoint
 
 # sshd admits ten sessions on one connection (MaxSessions); a stream and a detached command keep theirs for long.
 SESSIONS = 8
 TIMED_OUT = 124
 READ_LIMIT = 16 * 1024 * 1024
-# What a hostside program's answer {"error", "remedy", "kind"} is raised as; without a kind it is a StepError.
-KINDS: dict[str, type[PortalError]] = {kind.__name__: kind for kind in (WrongPassword, BundleError, DnsError)}
-
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -110,9 +99,9 @@ class Host:
         argv, head = launch(program, payload)
         result = await self.run(*argv, input=head + data, timeout=timeout, check=False)
         lines = result.stdout.splitlines()
-        answer = _object(lines[-1]) if lines else None
+        answer = parse(lines[-1]) if lines else None
         if answer is not None:
-            _refuse(answer)
+            refuse(answer)
         if result.status or answer is None:
             errors = result.stderr.decode("utf-8", "replace")
             raise CommandFailed(self.name, f"hostside/{program}", result.status, errors)
@@ -124,7 +113,7 @@ class Host:
         argv, head = launch(program, payload)
         async with self.process(*argv) as process:
             process.stdin.write(head)
-            stream = Stream(self, program, process)
+            stream = Stream(self.name, program, process, self.status)
             try:
                 yield stream
             finally:
@@ -206,52 +195,6 @@ class Host:
     async def detached_clean(self, unit: str) -> None:
         """Stop the unit if it runs, and remove every trace of it."""
         await detached.clean(self, unit)
-
-
-class Stream:
-    """The JSON lines of a running program. Leaving its context, or `close`, ends the program on the host."""
-
-    CLOSE_SECONDS = 5
-
-    def __init__(self, host: Host, program: str, process: asyncssh.SSHClientProcess[bytes]) -> None:
-        self._host, self._program, self._process = host, program, process
-
-    def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
-        return self._lines()
-
-    async def _lines(self) -> AsyncIterator[dict[str, Any]]:
-        while line := await self._process.stdout.readline():
-            answer = _object(line)
-            if answer is None:
-                continue
-            _refuse(answer)
-            yield answer
-        await self._process.wait_closed()
-        if self._host.status(self._process):
-            errors = (await self._process.stderr.read()).decode("utf-8", "replace")
-            raise CommandFailed(self._host.name, f"hostside/{self._program}", self._process.returncode or 0, errors)
-
-    async def close(self) -> None:
-        """End the program by ending its standard input; one that does not listen is terminated."""
-        with contextlib.suppress(OSError, asyncssh.Error):
-            self._process.stdin.write_eof()
-        try:
-            await asyncio.wait_for(self._process.wait_closed(), self.CLOSE_SECONDS)
-        except TimeoutError:
-            self._process.terminate()
-
-
-def _refuse(answer: Mapping[str, Any]) -> None:
-    if "error" in answer:
-        raise KINDS.get(answer.get("kind", ""), StepError)(answer["error"], answer.get("remedy", ""))
-
-
-def _object(line: bytes) -> dict[str, Any] | None:
-    try:
-        answer = json.loads(line)
-    except ValueError:
-        return None
-    return answer if isinstance(answer, dict) else None
 
 
 __all__ = ["Host", "Result", "Stream"]

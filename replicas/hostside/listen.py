@@ -1,6 +1,6 @@
 """Listen on ports and echo probes until standard input ends or `seconds` have passed.
 
-Payload: ports ([[port, protocol], …]), addresses (local ones to listen on), seconds. Prints one line {"ready": true,
+Payload: ports ([[port, protocol], …]), addresses (to listen on), seconds. Prints one line {"ready": true,
 "taken": [[port, protocol], …]}: a taken port has a service of its own, which answers instead.
 """
 
@@ -33,7 +33,7 @@ def listener(address: str, port: int, protocol: str) -> socket.socket:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if protocol == "tcp":
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind((address, port))
+        bind(opened, address, port)
         if protocol == "tcp":
             opened.listen(BACKLOG)
     except OSError as error:
@@ -43,6 +43,16 @@ def listener(address: str, port: int, protocol: str) -> socket.socket:
         raise
     opened.setblocking(False)
     return opened
+
+
+def bind(opened: socket.socket, address: str, port: int) -> None:
+    """To the address, or to all of its family where it is translated on the way and so is not local."""
+    try:
+        opened.bind((address, port))
+    except OSError as error:
+        if error.errno != errno.EADDRNOTAVAIL:
+            raise
+        opened.bind(("", port))
 
 
 def answer(request: bytes) -> bytes:

@@ -1,1 +1,1 @@
-"""Steps that every backend shares."""
+"""Steps that backends share."""

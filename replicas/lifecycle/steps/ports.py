@@ -1,0 +1,88 @@
+"""The ports of a connection check, and how the log and the errors speak about them (guide, step 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from replicas.lifecycle.job import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """`label` has a place for the number; `kind` is the protocol that hostside/probes.py speaks there."""
+
+    label: str
+    number: int
+    protocol: str
+    kind: str
+
+    def __str__(self) -> str:
+        return f"{self.number} ({self.protocol.upper()})"
+
+
+BASE = (
+    Port("Directory Service: Unsecure port", 389, "tcp", "ldap"),
+    Port("Directory Service: Secure port", 636, "tcp", "ldaps"),
+    Port("Kerberos KDC: TCP", 88, "tcp", "kdc"),
+    Port("Kerberos KDC: UDP", 88, "udp", "kdc"),
+    Port("Kerberos Kpasswd: TCP", 464, "tcp", "kpasswd"),
+    Port("Kerberos Kpasswd: UDP", 464, "udp", "kpasswd"),
+    Port("HTTP Server: Unsecure port", 80, "tcp", "http"),
+    Port("HTTP Server: Secure port", 443, "tcp", "https"),
+    Port("Kerberos Administration: TCP", 749, "tcp", "connect"),
+    Port("Time Service: UDP", 123, "udp", "ntp"),
+)
+DNS = (Port("DNS Server: TCP", 53, "tcp", "dns"), Port("DNS Server: UDP", 53, "udp", "dns"))
+
+
+def on_master(job: Job) -> tuple[Port, ...]:
+    return BASE + DNS if job.realm.dns else BASE
+
+
+def on_replica(job: Job) -> tuple[Port, ...]:
+    return BASE + DNS if job.options.setup_dns else BASE
+
+
+def line(port: Port, results: Iterable[Mapping[str, Any]]) -> str:
+    """«   Kerberos KDC: UDP (88): OK (10.0.0.1, 1.2 ms)»; one failed address makes it FAILED, with the cause."""
+    found = list(results)
+    outcome = "OK" if all(one["ok"] for one in found) else "FAILED"
+    details = "; ".join(
+        f"{one['address']}, {one['ms']:g} ms" if one["ok"] else f"{one['address']}, {one['detail']}" for one in found
+    )
+    return f"   {port.label} ({port.number}): {outcome} ({details})"
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """What one direction came to: `failed` has each port that did not answer, with the cause."""
+
+    source: str
+    target: str
+    target_host: str
+    failed: tuple[tuple[Port, str], ...]
+
+    @property
+    def message(self) -> str:
+        ports = ", ".join(str(port) for port, _ in self.failed)
+        return f"{ports} from {self.source} to {self.target} {self.target_host}"
+
+    def remedy(self, source_host: str) -> str:
+        """What to do on the host that did not answer: refused ports have no service, silent ones a firewall."""
+        refused = [port for port, cause in self.failed if cause == "connection refused"]
+        silent = [port for port, cause in self.failed if cause.startswith(("no answer", "no route"))]
+        wrong = [f"{port}: {cause}" for port, cause in self.failed if port not in (*refused, *silent)]
+        parts = []
+        if silent:
+            rules = ", ".join(f"{port.number}/{port.protocol}" for port in silent)
+            parts.append(
+                f"On {self.target_host}, let {rules} in from {source_host} "
+                f"(firewalld: firewall-cmd --permanent --add-port=…), and let {source_host} send there."
+            )
+        if refused:
+            parts.append(f"On {self.target_host}, start what serves {', '.join(map(str, refused))}.")
+        if wrong:
+            parts.append(f"On {self.target_host}, look at {'; '.join(wrong)}.")
+        return " ".join(parts)

@@ -1,0 +1,82 @@
+"""Copy the bundle from the master to the replica (guide, step 2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from replicas.errors import BundleError, CommandFailed
+from replicas.lifecycle.base import Context, Step
+from replicas.lifecycle.job import Job
+
+if TYPE_CHECKING:
+    from replicas.clients.ssh import Host
+
+PIECE = 256 * 1024
+OWNED = "600 root:root"
+
+
+class TransferBundle(Step):
+    """Between the two pinned connections; the portal keeps nothing of it.
+
+    Fact `bundle_sha256` (hex): written by whoever sealed the bundle, or else here.
+    """
+
+    key = "transfer-bundle"
+    stage = "transfer"
+
+    def __init__(self) -> None:
+        self.title = "Copying the replica information file to the replica"
+
+    def touches(self, job: Job) -> list[str]:
+        return [f"{job.replica.hostname}: {job.bundle_path} (mode 0600, root)"]
+
+    async def done(self, ctx: Context) -> bool:
+        digest, path = ctx.facts.get("bundle_sha256"), ctx.job.bundle_path
+        replica = await ctx.host("replica")
+        if not digest or not await replica.exists(path):
+            return False
+        facts = await replica.run("stat", "--format=%a %U:%G", "--", path)
+        return facts.text.strip() == OWNED and (await _sha256(replica, path)) == digest
+
+    async def run(self, ctx: Context) -> None:
+        path = ctx.job.bundle_path
+        master, replica = await ctx.host("master"), await ctx.host("replica")
+        digest = await self._sealed(ctx, master)
+        size = int((await master.run("stat", "--format=%s", "--", path)).text)
+        ctx.progress(0, size, "bytes")
+        payload = {"path": path, "size": size, "sha256": digest}
+        async with replica.stream("receive", payload) as answers, master.process("cat", "--", path) as source:
+            async for answer in answers.answering(_pieces(source.stdout)):
+                if "received" in answer:
+                    ctx.progress(answer["received"], size, "bytes")
+        ctx.log(f"Copied {size} bytes to {replica.name}:{path}, SHA-256 {digest}")
+
+    async def undo(self, ctx: Context) -> None:
+        replica = await ctx.host("replica")
+        await replica.remove(ctx.job.bundle_path)
+
+    async def _sealed(self, ctx: Context, master: Host) -> str:
+        """The digest of the master's bundle, which must be what was sealed. Raises BundleError."""
+        path = ctx.job.bundle_path
+        try:
+            digest = await _sha256(master, path)
+        except CommandFailed as error:
+            raise BundleError(f"There is no bundle {path} on {master.name}.", "Prepare the replica again.") from error
+        sealed = ctx.facts.get("bundle_sha256")
+        if sealed and sealed != digest:
+            raise BundleError(
+                f"{path} on {master.name} is not the file that was sealed: its SHA-256 is {digest}, not {sealed}.",
+                "Find out who changed it, and prepare the replica again.",
+            )
+        if not sealed:
+            await ctx.fact("bundle_sha256", digest)
+        return digest
+
+
+async def _sha256(host: Host, path: str) -> str:
+    return (await host.run("sha256sum", "--", path)).text.split()[0]
+
+
+async def _pieces(stream: Any) -> Any:
+    while piece := await stream.read(PIECE):
+        yield piece
