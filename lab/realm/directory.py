@@ -62,6 +62,7 @@ nsDS5ReplicaId: 2
 dn: cn={server},cn=masters,cn=ipa,cn=etc,{suffix}
 objectClass: top
 objectClass: nsContainer
+objectClass: extensibleObject
 cn: {server}
 
 {services}
@@ -108,6 +109,7 @@ SERVICE = """\
 dn: cn={service},cn={server},cn=masters,cn=ipa,cn=etc,{suffix}
 objectClass: top
 objectClass: nsContainer
+objectClass: extensibleObject
 cn: {service}
 description: enabledService
 """
