@@ -1,0 +1,128 @@
+"""The lease of a run: claimed by one guarded UPDATE, renewed in the background, lost or given back."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from types import TracebackType
+from typing import Self
+
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from replicas.choices import RunState
+from replicas.lifecycle import lockfile
+from replicas.lifecycle.fencing import LeaseLost, fenced
+from replicas.models import Run
+
+logger = logging.getLogger(__name__)
+
+
+class Interrupted(Exception):
+    """The worker is being stopped; the run goes back to the queue."""
+
+
+def claim(run_id: int) -> Lease | None:
+    """Take a run that is queued, or whose lease ran out. None when somebody else has it, or it has ended."""
+    now = timezone.now()
+    until = now + timedelta(seconds=settings.LEASE_SECONDS)
+    free = Q(state=RunState.QUEUED) | Q(state=RunState.RUNNING, lease_until__lt=now)
+    with transaction.atomic():
+        changed = Run.objects.filter(free, pk=run_id).update(
+            state=RunState.RUNNING, fence=F("fence") + 1, lease_until=until, finished_at=None, error="", remedy="",
+            started_at=Coalesce("started_at", now),
+        )
+        if changed != 1:
+            return None
+        return Lease(run_id, Run.objects.values_list("fence", flat=True).get(pk=run_id))
+
+
+class Lease:
+    """A held lease. Inside `with` it renews itself; `check` raises as soon as the run may no longer be worked on."""
+
+    def __init__(self, run_id: int, fence: int) -> None:
+        self.run_id, self.fence = run_id, fence
+        self.on_stop: Callable[[], None] | None = None
+        self._deadline = time.monotonic() + settings.LEASE_SECONDS
+        self._lost = self._interrupted = False
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name=f"lease-{run_id}", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._descriptor = lockfile.hold(self.run_id, self.fence)
+        _held.add(self)
+        if _stopping.is_set():
+            self._interrupted = True
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._closed.set()
+        self._thread.join()
+        _held.discard(self)
+        lockfile.release(self.run_id, self.fence, self._descriptor)
+
+    def check(self) -> None:
+        """Cheap enough for every use of a host. Raises LeaseLost, Interrupted."""
+        if self._lost or time.monotonic() > self._deadline:
+            raise LeaseLost(f"Run {self.run_id}: the lease of fence {self.fence} ran out.")
+        if self._interrupted:
+            raise Interrupted
+
+    def interrupt(self) -> None:
+        """Stop working on the run, soon: the worker is shutting down."""
+        self._interrupted = True
+        self._stop()
+
+    def give_back(self) -> None:
+        """Put the run back into the queue, so that the next worker need not wait for the lease. Raises LeaseLost."""
+        with fenced(self.run_id, self.fence, state=RunState.QUEUED, lease_until=None):
+            pass
+
+    def _keep(self) -> None:
+        try:
+            while not self._closed.wait(settings.LEASE_SECONDS / 3) and not self._lost:
+                self._renew()
+        finally:
+            connection.close()
+
+    def _renew(self) -> None:
+        started = time.monotonic()
+        until = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)
+        try:
+            with fenced(self.run_id, self.fence, lease_until=until):
+                pass
+        except LeaseLost:
+            self._lose()
+        except DatabaseError as error:
+            logger.warning("Run %s: the lease could not be renewed: %s", self.run_id, error)
+            connection.close()
+            if started > self._deadline:
+                self._lose()
+        else:
+            self._deadline = started + settings.LEASE_SECONDS
+
+    def _lose(self) -> None:
+        self._lost = True
+        self._stop()
+
+    def _stop(self) -> None:
+        if self.on_stop is not None:
+            self.on_stop()
+
+
+_held: set[Lease] = set()
+_stopping = threading.Event()
+
+
+def interrupt_all() -> None:
+    """Stop every run of this process, and those that it might still take; each goes back to the queue."""
+    _stopping.set()
+    for lease in tuple(_held):
+        lease.interrupt()

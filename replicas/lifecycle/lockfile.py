@@ -1,0 +1,50 @@
+"""Files that tell, on one machine, whether the process that works on a run is still alive.
+
+The kernel drops a lock when its process dies, however it dies, and keeps it while the process is merely frozen. So a
+sweeper here need not wait for the lease of a killed neighbour, and never takes a run from a slow one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from django.conf import settings
+
+
+def path(run_id: int, fence: int) -> Path:
+    return Path(settings.DATA_DIR) / "leases" / f"{run_id}.{fence}"
+
+
+def hold(run_id: int, fence: int) -> int:
+    """Lock the file of this run and fence; the answer is the descriptor to release. It appears already locked."""
+    final = path(run_id, fence)
+    final.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = final.with_name(f"{final.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    draft.rename(final)
+    return descriptor
+
+
+def release(run_id: int, fence: int, descriptor: int) -> None:
+    path(run_id, fence).unlink(missing_ok=True)
+    os.close(descriptor)
+
+
+def abandoned(run_id: int, fence: int) -> bool:
+    """Whether the holder lived on this machine and is dead. Of another machine's holder nothing is known: False."""
+    try:
+        descriptor = os.open(path(run_id, fence), os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    else:
+        path(run_id, fence).unlink(missing_ok=True)
+        return True
+    finally:
+        os.close(descriptor)

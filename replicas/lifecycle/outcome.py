@@ -1,0 +1,86 @@
+"""What the start and the end of a run mean for its replica, its bundle and the history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from replicas import audit
+from replicas.choices import BundleState, PlanAction, ReplicaState, RunState
+from replicas.lifecycle.fencing import fenced
+from replicas.lifecycle.lease import Lease
+from replicas.models import Bundle, Replica, Run
+from replicas.permissions import Actor
+
+VERBS = {RunState.SUCCEEDED: "run:succeed", RunState.FAILED: "run:fail", RunState.CANCELLED: "run:cancelled"}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended; an error is worded for people and holds no secret."""
+
+    state: RunState
+    error: str = ""
+    remedy: str = ""
+
+
+def begin(run: Run, lease: Lease) -> None:
+    """Note that the run is being worked on. Raises LeaseLost."""
+    with fenced(lease.run_id, lease.fence):
+        after = {"state": RunState.RUNNING, "attempt": run.attempt, "fence": lease.fence}
+        audit.record(Actor.system(), "run:start", run, before={"state": RunState.QUEUED}, after=after)
+        if run.plan.action == PlanAction.INSTALL:
+            _change(run.plan.replica, "replica:change", {"state": ReplicaState.RUNNING})
+
+
+def end(run: Run, lease: Lease, outcome: Outcome) -> None:
+    """The last write of a run, all in one transaction. Raises LeaseLost."""
+    now = timezone.now()
+    with fenced(
+        lease.run_id, lease.fence, state=outcome.state, error=outcome.error, remedy=outcome.remedy, finished_at=now,
+        lease_until=None,
+    ):
+        after = {"state": outcome.state, "error": outcome.error}
+        audit.record(Actor.system(), VERBS[outcome.state], run, before={"state": RunState.RUNNING}, after=after)
+        if outcome.state == RunState.SUCCEEDED:
+            _succeeded(run)
+        elif run.plan.action == PlanAction.INSTALL:
+            # Cancelled in the middle, too: the host is no longer blank, so its name must not become free.
+            _change(run.plan.replica, "replica:change", {"state": ReplicaState.FAILED})
+
+
+def _succeeded(run: Run) -> None:
+    replica, options = run.plan.replica, run.plan.frozen_job().options
+    if run.plan.action == PlanAction.INSTALL:
+        _change(replica, "replica:change", {"state": ReplicaState.VERIFIED, "verified_at": timezone.now()})
+        for bundle in Bundle.objects.filter(run=run, state=BundleState.SEALED):
+            _change(bundle, "bundle:use", {"state": BundleState.USED, "used_at": timezone.now()})
+    elif run.plan.action == PlanAction.DNS:
+        _change(
+            replica,
+            "replica:change",
+            {
+                "setup_dns": True,
+                "forwarders": list(options.forwarders),
+                "no_forwarders": options.no_forwarders,
+                "forward_policy": options.forward_policy,
+                "no_dnssec_validation": options.no_dnssec_validation,
+            },
+        )
+
+
+def _change(row: Replica | Bundle, verb: str, changes: dict[str, Any]) -> None:
+    before = {name: getattr(row, name) for name in changes}
+    if before == changes:
+        return
+    for name, value in changes.items():
+        setattr(row, name, value)
+    row.save(update_fields=list(changes))
+    audit.record(Actor.system(), verb, row, before=_plain(before), after=_plain(changes))
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}

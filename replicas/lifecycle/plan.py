@@ -1,0 +1,35 @@
+"""Freezing a plan, and opening a frozen one again."""
+
+from __future__ import annotations
+
+from replicas.errors import Conflict
+from replicas.lifecycle.base import Backend, Step
+from replicas.lifecycle.job import JSON, Job, digest
+from replicas.models import Plan
+
+
+def freeze(backend: Backend, job: Job) -> tuple[list[dict[str, JSON]], str]:
+    """What the approvers see of the steps, and the digest that they sign."""
+    frozen = [_describe(step, job) for step in backend.steps(job)]
+    return frozen, digest(job, frozen)
+
+
+def thaw(plan: Plan, backend: Backend) -> tuple[Job, tuple[Step, ...]]:
+    """The job and the steps to run. Raises Conflict unless they are exactly what was approved."""
+    job = plan.frozen_job()
+    if freeze(backend, job)[1] != plan.digest:
+        raise Conflict(
+            "The steps are no longer the ones that were approved: the portal was changed since.",
+            "Submit the request again, so that the new plan can be approved.",
+        )
+    return job, backend.steps(job)
+
+
+def _describe(step: Step, job: Job) -> dict[str, JSON]:
+    return {
+        "key": step.key,
+        "title": step.title,
+        "stage": step.stage,
+        "undoable": step.undoable,
+        "touches": list(step.touches(job)),
+    }

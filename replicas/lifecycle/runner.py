@@ -1,0 +1,205 @@
+"""The engine: takes a run, does its steps one after the other, and writes down how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+import traceback
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from django.db import InterfaceError, OperationalError
+
+from replicas.backends import registry
+from replicas.choices import RunState, StepState
+from replicas.errors import PortalError, StepError
+from replicas.lifecycle import lease as leases
+from replicas.lifecycle import outcome, plan
+from replicas.lifecycle.base import Step
+from replicas.lifecycle.connect import connect
+from replicas.lifecycle.context import RunContext
+from replicas.lifecycle.credentials import unlock
+from replicas.lifecycle.fencing import LeaseLost
+from replicas.lifecycle.lease import Interrupted, Lease
+from replicas.lifecycle.outcome import Outcome
+from replicas.lifecycle.records import StepRows
+from replicas.models import Run
+from replicas.stream.redaction import Redactor
+from replicas.stream.writer import LogWriter
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+DATABASE_GONE = (InterfaceError, OperationalError)
+
+
+class Cancelled(Exception):
+    """Somebody asked for the run to stop."""
+
+
+def execute(run_id: int) -> None:
+    """Work on a run until it ends, or until it is no longer ours. Does nothing when another worker has it."""
+    lease = leases.claim(run_id)
+    if lease is None:
+        return
+    try:
+        with lease, LogWriter(run_id, lease.fence, Redactor()) as writer:
+            Execution(lease, writer).run()
+    except LeaseLost as error:
+        logger.warning("%s Nothing more is written.", error)
+    except DATABASE_GONE as error:
+        logger.warning("Run %s: the database is away; the run goes on when its lease has run out. %s", run_id, error)
+
+
+class Execution:
+    """One worker's hold on one run."""
+
+    def __init__(self, lease: Lease, writer: LogWriter) -> None:
+        self.lease, self.writer = lease, writer
+        self.row = Run.objects.select_related("plan__replica__master__realm").get(pk=lease.run_id)
+        self.clean = writer.redactor.clean
+        self.started = time.monotonic()
+
+    def run(self) -> None:
+        """Raises LeaseLost."""
+        try:
+            outcome.begin(self.row, self.lease)
+            result = self._attempt()
+            self._say_how_it_ended(result)
+            self.writer.flush()
+            outcome.end(self.row, self.lease, result)
+        except Interrupted:
+            self.writer.write("The worker is being stopped; another one goes on from here.", "warning")
+            self.writer.flush()
+            self.lease.give_back()
+
+    def _attempt(self) -> Outcome:
+        """The only place that turns exceptions into the state of a run."""
+        try:
+            self._steps()
+        except (LeaseLost, Interrupted, *DATABASE_GONE):
+            raise
+        except Cancelled as error:
+            return self._stopped(StepState.CANCELLED, Outcome(RunState.CANCELLED, str(error)))
+        except PortalError as error:
+            failed = Outcome(RunState.FAILED, self.clean(error.message), self.clean(error.remedy))
+            return self._stopped(StepState.FAILED, failed)
+        except Exception as error:  # noqa: BLE001 - a defect must end the run, not the worker
+            logger.error("Run %s: defect\n%s", self.row.pk, self.clean(traceback.format_exc()))
+            failed = Outcome(
+                RunState.FAILED,
+                f"A defect of the portal stopped the run ({type(error).__name__}).",
+                "The worker's log has the details. Nothing is wrong with the request; report the defect.",
+            )
+            return self._stopped(StepState.FAILED, failed)
+        return Outcome(RunState.SUCCEEDED)
+
+    def _steps(self) -> None:
+        job, steps = plan.thaw(self.row.plan, registry.get(self.row.plan.job["realm"]["backend"]))
+        secrets = unlock(self.row)
+        self.writer.redactor.add(*secrets.values())
+        ctx = RunContext(job, self.row.facts, secrets, self.lease, self.writer, connect)
+        rows = StepRows(self.row, self.lease)
+        if self.lease.fence > 1:
+            self.writer.write("Resuming: what is done already is checked, and not done again.")
+        with asyncio.Runner() as loop:
+            stage = StepLoop(loop, ctx, self.lease)
+            try:
+                for index, step in enumerate(steps, 1):
+                    self._check_cancel()
+                    self._step(stage, rows, index, len(steps), step)
+            finally:
+                self.lease.on_stop = None
+                loop.run(ctx.close())
+
+    def _step(self, stage: StepLoop, rows: StepRows, index: int, count: int, step: Step) -> None:
+        stage.ctx.step = self.writer.step = index
+        before = rows.was(index)
+        if before != StepState.DONE:
+            rows.start(index)
+        self.writer.write(f"[{index}/{count}]: {step.title}")
+        if stage.run(step.done(stage.ctx)):
+            self.writer.write("already done")
+            if before == StepState.DONE:
+                return
+        else:
+            if before == StepState.DONE:
+                rows.start(index)
+            _refuse_to_repeat(step, before)
+            self._do(stage, step)
+        progress = stage.run(stage.ctx.settle())
+        sealed = (stage.ctx.job, dict(stage.ctx.facts)) if step.key == "seal-bundle" else None
+        self.writer.flush()
+        rows.finish(index, progress, sealed)
+
+    def _do(self, stage: StepLoop, step: Step) -> None:
+        stage.run(step.run(stage.ctx))
+        if not stage.run(step.done(stage.ctx)):
+            raise StepError(
+                f"«{step.title}» ran without an error, but what it should bring about is not there.",
+                "The log shows what it did. Look at the host, and try again.",
+            )
+
+    def _check_cancel(self) -> None:
+        self.lease.check()
+        who = Run.objects.values_list("cancel_requested_by", flat=True).get(pk=self.row.pk)
+        if who:
+            raise Cancelled(f"Cancelled by {who}.")
+
+    def _stopped(self, state: StepState, result: Outcome) -> Outcome:
+        self.lease.check()
+        StepRows(self.row, self.lease).fail(state)
+        return result
+
+    def _say_how_it_ended(self, result: Outcome) -> None:
+        seconds = time.monotonic() - self.started
+        if result.state == RunState.SUCCEEDED:
+            self.writer.write(f"Done in {seconds:.1f} s.")
+        else:
+            self.writer.write(result.error, "warning" if result.state == RunState.CANCELLED else "error")
+            if result.remedy:
+                self.writer.write(result.remedy)
+
+
+class StepLoop:
+    """The run's event loop; what runs in it is cancelled as soon as the lease is lost or the worker is stopped."""
+
+    def __init__(self, runner: asyncio.Runner, ctx: RunContext, lease: Lease) -> None:
+        self.ctx = ctx
+        self._runner, self._lease = runner, lease
+        self._task: asyncio.Task[Any] | None = None
+        lease.on_stop = self._stop
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Raises what the work raises; LeaseLost or Interrupted instead when that is why it ended."""
+        try:
+            return self._runner.run(self._tracked(work))
+        except (asyncio.CancelledError, PortalError):
+            self._lease.check()
+            raise
+
+    async def _tracked(self, work: Coroutine[Any, Any, T]) -> T:
+        self._task = asyncio.create_task(work)
+        try:
+            self._lease.check()
+            return await self._task
+        finally:
+            self._task.cancel()
+            self._task = None
+
+    def _stop(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the steps are over
+            self._runner.get_loop().call_soon_threadsafe(self._cancel)
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+
+def _refuse_to_repeat(step: Step, before: str) -> None:
+    if before == StepState.RUNNING and not step.repeatable:
+        raise StepError(
+            f"«{step.title}» was interrupted, and it is not known how far it came.",
+            "Look at the host, and decide whether to try this step again.",
+        )

@@ -1,0 +1,61 @@
+"""Finds runs that nobody works on, and queues them again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.utils import timezone
+from huey.contrib.djhuey import HUEY
+
+from replicas import tasks
+from replicas.choices import RunState
+from replicas.lifecycle import lockfile
+from replicas.models import Run
+
+logger = logging.getLogger(__name__)
+
+
+def sweep() -> None:
+    """One look: abandoned runs go back to the queue, and every queued run has a task."""
+    now = timezone.now()
+    for run in Run.objects.filter(state=RunState.RUNNING):
+        if (run.lease_until is not None and run.lease_until < now) or lockfile.abandoned(run.pk, run.fence):
+            _requeue(run)
+    waiting = {task.args[0] for task in HUEY.pending() if task.name == tasks.execute.task_class.__name__}
+    for run_id in Run.objects.filter(state=RunState.QUEUED).exclude(pk__in=waiting).values_list("pk", flat=True):
+        tasks.execute(run_id)
+
+
+def _requeue(run: Run) -> None:
+    abandoned = Run.objects.filter(pk=run.pk, fence=run.fence, state=RunState.RUNNING, lease_until=run.lease_until)
+    if abandoned.update(state=RunState.QUEUED, lease_until=None):
+        logger.warning("Run %s: its worker is gone; queued again.", run.pk)
+
+
+class Sweeper:
+    """Sweeps in the background: at once, and then every SWEEP_SECONDS."""
+
+    def __init__(self) -> None:
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="sweeper", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._closed.set()
+        self._thread.join()
+
+    def _keep(self) -> None:
+        while True:
+            try:
+                sweep()
+            except DatabaseError as error:
+                logger.warning("Runs could not be looked over: %s", error)
+            finally:
+                connection.close()
+            if self._closed.wait(settings.SWEEP_SECONDS):
+                return

@@ -1,0 +1,130 @@
+"""A run's log to a browser: everything after the browser's own cursor, from the rows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.db import DatabaseError
+from django.utils import timezone
+
+from replicas import permissions
+from replicas.models import LogLine, Run
+from replicas.stream import feed, notify
+from replicas.stream.feed import Snapshot
+
+logger = logging.getLogger(__name__)
+PAGE_LINES = 1000
+UNSUPPORTED_DATA, TRY_AGAIN = 1003, 1013
+
+
+class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
+    """The client says {"cursor": N}, again whenever it likes; lines after N follow, and the states of run and steps.
+
+    Only one page is ever in memory: the next one is read when the socket has taken the last.
+    """
+
+    pump: asyncio.Task[None] | None = None
+
+    async def connect(self) -> None:
+        self.run_id: int = self.scope["url_route"]["kwargs"]["run_id"]
+        if not await _may_view(self.scope["user"], self.run_id):
+            await self.close()
+            return
+        await self.channel_layer.group_add(notify.group(self.run_id), self.channel_name)
+        await self.accept()
+
+    async def disconnect(self, code: int) -> None:
+        await self._stop()
+        await self.channel_layer.group_discard(notify.group(self.run_id), self.channel_name)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        cursor = _cursor(text_data)
+        if cursor is None:
+            await self.close(UNSUPPORTED_DATA)
+            return
+        await self._stop()
+        self.pump = asyncio.create_task(self._pump(cursor))
+
+    async def run_reached(self, event: dict[str, Any]) -> None:
+        """From the channel layer."""
+        feed.current().nudge()
+
+    async def _stop(self) -> None:
+        if self.pump is not None:
+            self.pump.cancel()
+            await asyncio.gather(self.pump, return_exceptions=True)
+
+    async def _pump(self, cursor: int) -> None:
+        try:
+            await self._follow(cursor)
+            await self.close()
+        except DatabaseError as error:
+            logger.warning("The log of run %s could not be read: %s", self.run_id, error)
+            await self.close(TRY_AGAIN)
+        except OSError as error:
+            logger.info("A reader of run %s went away: %s", self.run_id, error)
+
+    async def _follow(self, cursor: int) -> None:
+        """Until the run has ended and every line of it is sent."""
+        seen: Snapshot | None = None
+        with feed.current().watch(self.run_id) as watch:
+            while seen is None or not seen.ended:
+                now = await watch.next()
+                while cursor < now.last_seq:
+                    lines = await _page(self.run_id, cursor)
+                    cursor = lines[-1]["seq"]
+                    await self._send({"lines": lines, "last_seq": now.last_seq})
+                if changes := _changes(seen, now):
+                    await self._send(changes)
+                seen = now
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        await self.send(text_data=json.dumps(message, separators=(",", ":"), ensure_ascii=False))
+
+
+def _cursor(text: str | None) -> int | None:
+    try:
+        cursor = json.loads(text or "")["cursor"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return cursor if type(cursor) is int and cursor >= 0 else None
+
+
+@database_sync_to_async
+def _may_view(user: Any, run_id: int) -> bool:
+    run = Run.objects.filter(pk=run_id).first()
+    return run is not None and user.is_authenticated and permissions.may(user, "view", run)
+
+
+async def _page(run_id: int, cursor: int) -> list[dict[str, Any]]:
+    return await database_sync_to_async(_read_page, thread_sensitive=False)(run_id, cursor)
+
+
+def _read_page(run_id: int, cursor: int) -> list[dict[str, Any]]:
+    rows = LogLine.objects.filter(run=run_id, seq__gt=cursor).order_by("seq")
+    return [
+        {"seq": seq, "at": at.isoformat(), "level": level, "step": step, "text": text}
+        for seq, at, level, step, text in rows.values_list("seq", "at", "level", "step", "text")[:PAGE_LINES]
+    ]
+
+
+def _changes(seen: Snapshot | None, now: Snapshot) -> dict[str, Any]:
+    """What is new in the states; everything at first."""
+    message: dict[str, Any] = {}
+    if seen is None or (seen.state, seen.error, seen.remedy) != (now.state, now.error, now.remedy):
+        message["run"] = {"state": now.state, "error": now.error, "remedy": now.remedy}
+    known = set(seen.steps) if seen else set()
+    if steps := [_step(step) for step in now.steps if step not in known]:
+        message["steps"] = steps
+    return message
+
+
+def _step(fields: tuple[Any, ...]) -> dict[str, Any]:
+    index, state, done, total, unit, started, finished = fields
+    seconds = ((finished or timezone.now()) - started).total_seconds() if started else None
+    return {"index": index, "state": state, "done": done, "total": total, "unit": unit, "seconds": seconds}

@@ -1,0 +1,141 @@
+"""Log lines into rows: in batches, numbered without gaps, by the holder of the run's lease only."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from datetime import datetime
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from django.db import DatabaseError, connection
+from django.utils import timezone
+
+from replicas.lifecycle.base import Level
+from replicas.lifecycle.fencing import LeaseLost, fenced
+from replicas.models import LogLine, Run
+from replicas.stream import notify
+from replicas.stream.redaction import Redactor
+
+logger = logging.getLogger(__name__)
+BATCH_SECONDS = 0.05
+BATCH_LINES = 500
+BUFFER_LINES = 10_000
+HOLD_SECONDS = 0.25
+RETRY_SECONDS = 1.0
+
+
+class Line(NamedTuple):
+    """A line that is not stored yet; `at` is when it was written, on both clocks."""
+
+    text: str
+    level: Level
+    step: int | None
+    at: datetime
+    tick: float
+
+
+class LogWriter:
+    """Takes lines from any thread and stores them from its own. A lone line is stored at once, a burst in batches."""
+
+    def __init__(self, run_id: int, fence: int, redactor: Redactor) -> None:
+        self.run_id, self.fence, self.redactor = run_id, fence, redactor
+        self.step: int | None = None
+        self._seq = Run.objects.values_list("last_seq", flat=True).get(pk=run_id)
+        self._lines: list[Line] = []
+        self._changed = threading.Condition()
+        self._storing = threading.Lock()
+        self._closing = self._lost = False
+        self._thread = threading.Thread(target=self._keep, name=f"log-{run_id}", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def write(self, text: str, level: Level = "info") -> None:
+        """Waits only while the buffer is full. Raises LeaseLost."""
+        now, tick = timezone.now(), time.monotonic()
+        lines = [Line(line, level, self.step, now, tick) for line in text.replace("\0", "\ufffd").splitlines() or [""]]
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._lines) < BUFFER_LINES or self._lost)
+            self._refuse_when_lost()
+            self._lines += lines
+            self._changed.notify_all()
+
+    def flush(self) -> None:
+        """Store what was written so far, in the calling thread. Raises LeaseLost."""
+        while self._lines:
+            self._refuse_when_lost()
+            self._store(everything=True)
+
+    def _keep(self) -> None:
+        stored = 0.0
+        try:
+            while self._wait_for_lines(stored + BATCH_SECONDS):
+                stored = time.monotonic()
+                self._store_or_retry()
+        except LeaseLost:
+            logger.warning("Run %s: another worker took over; %s log lines dropped.", self.run_id, len(self._lines))
+        finally:
+            with self._changed:
+                self._lost = True
+                self._changed.notify_all()
+            connection.close()
+
+    def _wait_for_lines(self, earliest: float) -> bool:
+        """Until there is something to store and its time has come; False when closed and nothing is left."""
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._lines) or self._closing)
+            self._changed.wait_for(
+                lambda: len(self._lines) >= BATCH_LINES or self._closing, max(0, earliest - time.monotonic())
+            )
+            return bool(self._lines)
+
+    def _store_or_retry(self) -> None:
+        try:
+            self._store(everything=self._closing)
+        except DatabaseError as error:
+            logger.warning("Run %s: log lines wait for the database: %s", self.run_id, error)
+            connection.close()
+            time.sleep(RETRY_SECONDS)
+
+    def _store(self, *, everything: bool) -> None:
+        with self._storing:
+            batch = self._lines[:BATCH_LINES]
+            if not everything:
+                batch = batch[: self._complete(batch)]
+            if not batch:
+                return
+            self._insert(batch)
+            with self._changed:
+                del self._lines[: len(batch)]
+                self._changed.notify_all()
+        notify.reached(self.run_id, self._seq)
+
+    def _insert(self, batch: list[Line]) -> None:
+        texts = self.redactor.clean("\n".join(line.text for line in batch)).split("\n")
+        with fenced(self.run_id, self.fence, last_seq=self._seq + len(batch)):
+            LogLine.objects.bulk_create(
+                LogLine(run_id=self.run_id, seq=seq, step=line.step, level=line.level, text=text, at=line.at)
+                for seq, (line, text) in enumerate(zip(batch, texts, strict=True), self._seq + 1)
+            )
+        self._seq += len(batch)
+
+    def _complete(self, batch: list[Line]) -> int:
+        """How many lines can go now: the last two stay for a moment when a secret may go on in the next line."""
+        tail = batch[-2:]
+        young = bool(tail) and time.monotonic() - tail[-1].tick < HOLD_SECONDS
+        if young and self.redactor.dangling("\n".join(line.text for line in tail)):
+            return len(batch) - len(tail)
+        return len(batch)
+
+    def _refuse_when_lost(self) -> None:
+        if self._lost:
+            raise LeaseLost(f"Run {self.run_id}: its log belongs to another worker.")

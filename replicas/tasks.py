@@ -1,0 +1,12 @@
+"""Huey's doors. A task is lost when its worker dies: the row of the run is the truth, and the sweeper queues again."""
+
+from __future__ import annotations
+
+from huey.contrib.djhuey import db_task
+
+from replicas.lifecycle import runner
+
+
+@db_task()
+def execute(run_id: int) -> None:
+    runner.execute(run_id)
