@@ -1,0 +1,26 @@
+"""Ask for the DNS records that a replica lacks (guide, step 5)."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from replicas.actions import plans
+from replicas.choices import PlanAction, ReplicaState
+from replicas.errors import Conflict
+from replicas.models import Plan, Replica
+from replicas.permissions import Actor, require
+
+
+@transaction.atomic
+def add_records(actor: Actor, replica: Replica) -> Plan:
+    """Freeze the plan. Raises NotAllowed, Conflict."""
+    require(actor, "request")
+    if replica.state != ReplicaState.VERIFIED:
+        raise Conflict(_("%(host)s is not installed yet.") % {"host": replica.hostname}, _("Install it first."))
+    if not replica.master.realm.dns:
+        raise Conflict(
+            _("The realm has no integrated DNS, so the portal cannot add records."),
+            _("Paste the lines that the replica's page shows into your own name server."),
+        )
+    return plans.freeze(actor, replica, PlanAction.RECORDS)

@@ -1,0 +1,55 @@
+"""Pin a host's SSH key, and accept another one in its place."""
+
+from __future__ import annotations
+
+import asyncio
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from replicas import audit
+from replicas.actions.claim import claim
+from replicas.clients import ssh
+from replicas.errors import Conflict, HostKeyChanged
+from replicas.models import HostKey
+from replicas.permissions import Actor, require
+
+
+def fetch(address: str, port: int) -> str:
+    """The key that the host presents now, as an OpenSSH public key line. Raises HostUnreachable."""
+    return asyncio.run(ssh.fetch_host_key(address, port))
+
+
+def pin(actor: Actor, hostname: str, key: str) -> HostKey:
+    """The pinned key of a host: `key`, when none is pinned yet. Raises HostKeyChanged when another one is."""
+    known, created = HostKey.objects.get_or_create(
+        hostname=hostname,
+        defaults={"key": key, "fingerprint": ssh.fingerprint(key), "accepted_by": actor.name},
+    )
+    if created:
+        audit.record(actor, "hostkey:accept", known, after={"fingerprint": known.fingerprint})
+    elif known.key != key:
+        raise HostKeyChanged(
+            _("%(host)s presents the key %(new)s, but %(old)s is pinned.")
+            % {"host": hostname, "new": ssh.fingerprint(key), "old": known.fingerprint},
+            _("Find out why. If the host was reinstalled, an administrator accepts the new key, with a reason."),
+        )
+    return known
+
+
+@transaction.atomic
+def accept(actor: Actor, known: HostKey, key: str, fingerprint: str, reason: str) -> None:
+    """Replace a pinned key by the one whose fingerprint a person has compared. Raises NotAllowed, Conflict."""
+    require(actor, "accept_host_key")
+    if ssh.fingerprint(key) != fingerprint:
+        raise Conflict(
+            _("%(host)s presents another key than the one that you compared.") % {"host": known.hostname},
+            _("Compare the fingerprint again."),
+        )
+    before = known.fingerprint
+    claim(
+        known, {"fingerprint": before}, key=key, fingerprint=fingerprint, accepted_by=actor.name, reason=reason
+    )
+    audit.record(
+        actor, "hostkey:accept", known, before={"fingerprint": before}, after={"fingerprint": fingerprint}, reason=reason
+    )

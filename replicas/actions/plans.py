@@ -1,0 +1,46 @@
+"""Freeze what will be done into a plan that waits for its approval."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from replicas import audit
+from replicas.backends import registry
+from replicas.choices import PlanAction
+from replicas.errors import Conflict
+from replicas.lifecycle import plan as plans
+from replicas.lifecycle.job import Job
+from replicas.models import Plan, Replica
+from replicas.permissions import Actor, require
+
+
+def freeze(actor: Actor, replica: Replica, action: PlanAction, **options: Any) -> Plan:
+    """Store the plan of an action on a saved replica, with options other than the replica's own where given.
+
+    Belongs into the caller's transaction. Raises NotAllowed, Conflict when another plan waits.
+    """
+    user = require(actor, "request")
+    realm = replica.master.realm
+    job = Job(
+        action=action.value,
+        realm=realm.facts(),
+        master=replica.master.endpoint(),
+        replica=replica.endpoint(),
+        options=replace(replica.options(), **options),
+    )
+    steps, digest = plans.freeze(registry.get(realm.backend), job)
+    plan = Plan(replica=replica, action=action, job=job.to_json(), steps=steps, digest=digest, requested_by=user)
+    try:
+        with transaction.atomic():
+            plan.save()
+    except IntegrityError as error:
+        raise Conflict(
+            _("Another plan for %(host)s is waiting for its approval.") % {"host": replica.hostname},
+            _("Have it decided or cancel it first."),
+        ) from error
+    audit.record(actor, "plan:submit", plan, after={"digest": digest, "steps": [step["title"] for step in steps]})
+    return plan

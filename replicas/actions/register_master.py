@@ -1,0 +1,116 @@
+"""Register a master: look at its host key first, then connect, read what it is, and store its passwords."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from replicas import audit, sshkey
+from replicas.actions import host_keys
+from replicas.actions.set_credentials import set_credentials
+from replicas.backends import registry
+from replicas.clients import ssh
+from replicas.clients.ldap import Directory
+from replicas.errors import Conflict
+from replicas.lifecycle.base import Capabilities
+from replicas.lifecycle.job import Endpoint
+from replicas.models import Master, Realm
+from replicas.permissions import Actor, require
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What an administrator says about a master; the fingerprint is the one that was shown and compared."""
+
+    hostname: str
+    ssh_address: str
+    ssh_port: int
+    ssh_user: str
+    backend: str
+    fingerprint: str
+    directory_manager: str
+    admin: str
+
+
+def inspect(actor: Actor, ssh_address: str, ssh_port: int) -> str:
+    """The fingerprint that the host presents, to be compared. Raises NotAllowed, HostUnreachable."""
+    require(actor, "register")
+    return ssh.fingerprint(host_keys.fetch(ssh_address, ssh_port))
+
+
+def register(actor: Actor, given: Registration) -> Master:
+    """Connect with the compared key and store the realm and its master.
+
+    Raises NotAllowed, Conflict (another key, a master or realm that is known already), HostUnreachable, StepError
+    (not a master of that kind), WrongPassword, DirectoryError.
+    """
+    require(actor, "register")
+    if Master.objects.filter(hostname=given.hostname).exists():
+        raise Conflict(_("%(host)s is registered already.") % {"host": given.hostname}, _("Open it in the list of masters."))
+    key = host_keys.fetch(given.ssh_address, given.ssh_port)
+    if ssh.fingerprint(key) != given.fingerprint:
+        raise Conflict(
+            _("%(host)s now presents the key %(new)s, not the one that you compared.")
+            % {"host": given.hostname, "new": ssh.fingerprint(key)},
+            _("Begin again, and compare the fingerprint on the host's own console."),
+        )
+    endpoint = Endpoint(given.hostname, given.ssh_address, key, given.ssh_port, given.ssh_user)
+    found = asyncio.run(_look(endpoint, given))
+    return _store(actor, given, key, found)
+
+
+async def _look(endpoint: Endpoint, given: Registration) -> Capabilities:
+    async with await ssh.connect(endpoint, sshkey.private_key_path()) as host:
+        found = await registry.get(given.backend).probe(host)
+    async with Directory.bind(
+        endpoint.hostname, endpoint.address, found.ca_certificate, "cn=Directory Manager", given.directory_manager
+    ):
+        return found
+
+
+@transaction.atomic
+def _store(actor: Actor, given: Registration, key: str, found: Capabilities) -> Master:
+    realm, created = Realm.objects.get_or_create(
+        name=found.realm,
+        defaults={
+            "domain": found.domain,
+            "suffix": found.suffix,
+            "backend": given.backend,
+            "dns": found.dns,
+            "ca_certificate": found.ca_certificate,
+        },
+    )
+    if not created and realm.ca_certificate.strip() != found.ca_certificate.strip():
+        raise Conflict(
+            _("%(host)s belongs to a realm %(realm)s with another authority than the one that is registered.")
+            % {"host": given.hostname, "realm": found.realm},
+            _("Two realms of one name cannot be told apart; check the address of the host."),
+        )
+    master = Master(
+        realm=realm,
+        hostname=given.hostname,
+        ssh_address=given.ssh_address,
+        ssh_port=given.ssh_port,
+        ssh_user=given.ssh_user,
+        host_key=host_keys.pin(actor, given.hostname, key),
+        ca=found.ca,
+        versions=dict(found.versions),
+        registered_by=actor.name,
+    )
+    try:
+        master.full_clean()
+    except ValidationError as error:
+        raise Conflict(" ".join(error.messages)) from error
+    master.save()
+    audit.record(
+        actor,
+        "master:register",
+        master,
+        after={"realm": realm.name, "address": master.ssh_address, "fingerprint": given.fingerprint, "ca": found.ca},
+    )
+    set_credentials(actor, realm, {"directory_manager": given.directory_manager, "admin": given.admin})
+    return master

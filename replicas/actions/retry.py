@@ -1,0 +1,40 @@
+"""Retry a run from the step that it stopped at: what is done already is checked, and not done again."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models import F
+
+from replicas import audit
+from replicas.actions.claim import claim
+from replicas.choices import PlanAction, ReplicaState, RunState
+from replicas.models import Run
+from replicas.permissions import Actor, require
+from replicas.tasks import execute
+
+STOPPED = (RunState.FAILED, RunState.CANCELLED)
+
+
+@transaction.atomic
+def retry(actor: Actor, run: Run, reason: str = "") -> None:
+    """Queue the run again. Raises NotAllowed, Conflict when it has not stopped."""
+    require(actor, "retry", run)
+    before = {"state": run.state, "attempt": run.attempt, "error": run.error}
+    claim(
+        run,
+        {"state__in": STOPPED},
+        state=RunState.QUEUED,
+        attempt=F("attempt") + 1,
+        cancel_requested_by="",
+        error="",
+        remedy="",
+        lease_until=None,
+        finished_at=None,
+    )
+    run.refresh_from_db()
+    replica = run.plan.replica
+    if run.plan.action == PlanAction.INSTALL:
+        stopped = {"state__in": (ReplicaState.FAILED, ReplicaState.CANCELLED)}
+        claim(replica, stopped, state=ReplicaState.APPROVED)
+    audit.record(actor, "run:retry", run, before=before, after={"attempt": run.attempt}, reason=reason)
+    transaction.on_commit(lambda: execute(run.pk))

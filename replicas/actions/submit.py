@@ -1,0 +1,53 @@
+"""Ask for a replica: check the request, pin the host's key, and freeze the plan."""
+
+from __future__ import annotations
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from replicas import audit
+from replicas.actions import host_keys, plans
+from replicas.choices import PlanAction
+from replicas.errors import Conflict
+from replicas.models import Plan, Replica
+from replicas.permissions import Actor, require
+
+
+def submit(actor: Actor, replica: Replica) -> Plan:
+    """Store a request that the form filled in, with the key that its host presents now.
+
+    Raises NotAllowed, ValidationError (by field), Conflict (the hostname is in use), HostUnreachable, HostKeyChanged.
+    """
+    require(actor, "request")
+    return store(actor, replica, host_keys.fetch(replica.ssh_address, replica.ssh_port))
+
+
+@transaction.atomic
+def store(actor: Actor, replica: Replica, key: str) -> Plan:
+    """What `submit` does once it knows the host's key."""
+    replica.requested_by = require(actor, "request")
+    replica.host_key = host_keys.pin(actor, replica.hostname, key)
+    replica.full_clean(validate_constraints=False)
+    try:
+        with transaction.atomic():
+            replica.save()
+    except IntegrityError as error:
+        raise Conflict(
+            _("There is a request or a replica for %(host)s already.") % {"host": replica.hostname},
+            _("Open it in the list of replicas; it can be retried there, or cancelled."),
+        ) from error
+    audit.record(actor, "replica:request", replica, after=_facts(replica))
+    return plans.freeze(actor, replica, PlanAction.INSTALL)
+
+
+def _facts(replica: Replica) -> dict[str, object]:
+    """The request as the history keeps it."""
+    endpoint = replica.endpoint()
+    options = replica.options()
+    return {
+        "hostname": endpoint.hostname,
+        "address": endpoint.address,
+        "fingerprint": replica.host_key.fingerprint,
+        "master": replica.master.hostname,
+        **{name: getattr(options, name) for name in options.__dataclass_fields__},
+    }

@@ -1,0 +1,71 @@
+"""Registering a master in two steps, and its realm's passwords."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from replicas import validators
+from replicas.backends import registry
+from replicas.forms.fields import HostnameField, PasswordField, ReasonField
+
+
+class MasterInspectForm(forms.Form):
+    """Where the master is: enough to fetch its host key."""
+
+    hostname = HostnameField(help_text=_("Fully qualified, as the realm knows it: ipaserver.example.com."))
+    ssh_address = forms.GenericIPAddressField(
+        label=_("SSH address"), help_text=_("IPv4 or IPv6 address that the portal connects to.")
+    )
+    ssh_port = forms.IntegerField(label=_("SSH port"), initial=22, min_value=1, max_value=65535)
+    ssh_user = forms.CharField(
+        label=_("SSH user"),
+        initial="root",
+        validators=[validators.validate_login],
+        help_text=_("root, or a user that may run everything with sudo without a password."),
+    )
+    backend = forms.ChoiceField(label=_("Kind of realm"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["backend"].choices = registry.choices()  # type: ignore[attr-defined]
+
+
+class MasterRegisterForm(MasterInspectForm):
+    """The same, with the key that was compared and the passwords of the realm."""
+
+    fingerprint = forms.CharField(widget=forms.HiddenInput)
+    compared = forms.BooleanField(label=_("I compared the fingerprint with the one on the host's own console."))
+    directory_manager = PasswordField(
+        label=_("Directory Manager password"), help_text=_("Proved by binding now, and stored encrypted.")
+    )
+    admin = PasswordField(
+        label=_("Kerberos password of admin"), help_text=_("Proved with a ticket during the connection check.")
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in MasterInspectForm.base_fields:
+            self.fields[name].widget = forms.HiddenInput()
+
+
+class CredentialsForm(forms.Form):
+    """New passwords of a realm; an empty field leaves the stored one."""
+
+    directory_manager = PasswordField(label=_("Directory Manager password"), required=False)
+    admin = PasswordField(label=_("Kerberos password of admin"), required=False)
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if not any(data.values()) and not self.errors:
+            raise forms.ValidationError(_("Enter at least one password."))
+        return data
+
+
+class HostKeyForm(forms.Form):
+    """Accept the key that a host presents now in place of the pinned one."""
+
+    fingerprint = forms.CharField(widget=forms.HiddenInput)
+    reason = ReasonField()

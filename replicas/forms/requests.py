@@ -1,0 +1,123 @@
+"""Asking for a replica, and for what can be done with one later."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crispy_forms.helper import FormHelper
+from crispy_forms.layout import HTML, Column, Fieldset, Layout, Row
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from replicas import validators
+from replicas.choices import ForwardPolicy
+from replicas.forms.fields import AddressesField, ReasonField
+from replicas.models import Replica
+
+FORWARDERS_HELP = _("DNS servers that unknown names are forwarded to, one a line (--forwarder). Needs «set up DNS».")
+
+
+class ReplicaRequestForm(forms.ModelForm[Replica]):
+    """Every option of the guide. The rules are the model's (replicas/validators.py)."""
+
+    ip_addresses = AddressesField(
+        label=_("IP addresses"),
+        help_text=_(
+            "Adds the A, AAAA and PTR records of the replica to the DNS (--ip-address). Only for a realm with integrated "
+            "DNS: otherwise there is no DNS record to update. Each address is checked: it must belong to the host and answer."
+        ),
+    )
+    forwarders = AddressesField(label=_("Forwarders"), help_text=FORWARDERS_HELP)
+
+    class Meta:
+        model = Replica
+        fields = (
+            "hostname", "master", "ssh_address", "ssh_port", "ssh_user", "ip_addresses", "reverse_zone", "no_reverse",
+            "setup_ca", "setup_dns", "forwarders", "no_forwarders", "forward_policy", "no_dnssec_validation",
+            "skip_conncheck_reason", "other_host_reason",
+        )  # fmt: skip
+        help_texts = {
+            "hostname": _(
+                "A valid DNS name, fully qualified: only lower-case letters, digits, hyphens and dots. Underscores cause "
+                "DNS failures; capital letters are not allowed."
+            ),
+            "master": _("The server that prepares the bundle and initializes the replica."),
+            "ssh_address": _("Where the portal reaches the blank host by SSH. Its host key is pinned and part of the plan."),
+            "reverse_zone": _("For the PTR records; empty means the most specific zone that the realm has (--reverse-zone)."),
+            "no_reverse": _("Add no PTR records (--no-reverse)."),
+            "setup_ca": _("Optional for replicas: a copy of the authority that issues certificates itself (--setup-ca)."),
+            "setup_dns": _("Serve the realm's zones (--setup-dns). Needs forwarders or «no forwarders»."),
+            "no_forwarders": _("Resolve names from the root servers, with no forwarder (--no-forwarders)."),
+            "forward_policy": _("What BIND does when the forwarders do not answer (--forward-policy)."),
+            "no_dnssec_validation": _("For forwarders that cannot do DNSSEC (--no-dnssec-validation)."),
+            "skip_conncheck_reason": _("Filled in, the connection check is left out (--skip-conncheck), for this reason."),
+            "other_host_reason": _(
+                "Filled in, a bundle whose host name differs is accepted, for this reason: for machines with several names."
+            ),
+        }
+        widgets = {
+            "hostname": forms.TextInput(
+                attrs={"spellcheck": "false", "autocapitalize": "none", "placeholder": "ipareplica.example.com"}
+            ),
+            "skip_conncheck_reason": forms.Textarea(attrs={"rows": 2}),
+            "other_host_reason": forms.Textarea(attrs={"rows": 2}),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.helper = FormHelper()
+        self.helper.form_tag = False
+        self.helper.layout = Layout(
+            Fieldset(
+                _("Host"),
+                Row(Column("hostname"), Column("master")),
+                Row(Column("ssh_address"), Column("ssh_user"), Column("ssh_port")),
+            ),
+            Fieldset(_("DNS records of the host"), "ip_addresses", Row(Column("reverse_zone"), Column("no_reverse"))),
+            Fieldset(_("Certificate authority"), "setup_ca"),
+            Fieldset(
+                _("DNS service"),
+                "setup_dns",
+                Row(Column("forwarders"), Column("no_forwarders", "no_dnssec_validation")),
+                "forward_policy",
+            ),
+            Fieldset(
+                _("Exceptions"),
+                HTML(f"<p class='text-body-secondary'>{_('Leave empty unless you must. Approvers see them.')}</p>"),
+                "skip_conncheck_reason",
+                "other_host_reason",
+            ),
+        )
+
+
+class DnsForm(forms.Form):
+    """DNS service later, with the forwarder rules of the request."""
+
+    forwarders = AddressesField(label=_("Forwarders"), help_text=FORWARDERS_HELP)
+    no_forwarders = forms.BooleanField(label=_("No forwarders"), required=False)
+    forward_policy = forms.ChoiceField(
+        label=_("Forward policy"), choices=ForwardPolicy.choices, initial=ForwardPolicy.FIRST, required=False
+    )
+    no_dnssec_validation = forms.BooleanField(label=_("No DNSSEC validation"), required=False)
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        data["forward_policy"] = data.get("forward_policy") or ForwardPolicy.FIRST
+        if "forwarders" in data:
+            wanted = Replica(
+                setup_dns=True, forwarders=data["forwarders"], no_forwarders=bool(data.get("no_forwarders"))
+            )
+            validators.check_options(wanted)
+        return data
+
+
+class CancelForm(forms.Form):
+    """Why a plan or a run is cancelled."""
+
+    reason = ReasonField()
+
+
+class RetryForm(forms.Form):
+    """Why a run is tried again."""
+
+    reason = ReasonField(required=False)
