@@ -12,6 +12,18 @@ from django.utils.translation import gettext_lazy as _
 from replicas.choices import ReplicaState
 from replicas.models import AuditEvent, Realm
 
+KINDS = (
+    ("master", _("Master")),
+    ("replica", _("Replica")),
+    ("plan", _("Plan")),
+    ("run", _("Run")),
+    ("bundle", _("Bundle")),
+    ("hostkey", _("Host key")),
+    ("credential", _("Password")),
+    ("user", _("Person")),
+)
+"""Models whose rows the history tells of."""
+
 
 class ReplicaFilter(filters.FilterSet):  # type: ignore[misc]
     hostname = filters.CharFilter(lookup_expr="icontains", label=_("Hostname"))
@@ -27,21 +39,17 @@ class EventFilter(filters.FilterSet):  # type: ignore[misc]
     """History by person, kind and text; `before` is the key that a page goes on after."""
 
     actor = filters.CharFilter(label=_("Person"))
-    kind = filters.ChoiceFilter(label=_("Kind"), choices=())
+    kind = filters.ChoiceFilter(label=_("Kind"), choices=KINDS)
     object_id = filters.CharFilter(widget=HiddenInput)
     text = filters.CharFilter(method="search", label=_("Text"))
     before = filters.NumberFilter(field_name="pk", lookup_expr="lt", widget=HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.filters["kind"].extra["choices"] = [(kind, kind) for kind in KINDS]
         dress(self)
 
     def search(self, events: QuerySet[AuditEvent], name: str, text: str) -> QuerySet[AuditEvent]:
         return events.filter(Q(label__icontains=text) | Q(verb__icontains=text) | Q(reason__icontains=text))
-
-
-KINDS = ("master", "host key", "credential", "replica", "plan", "run", "bundle")
 
 
 def dress(found: Any) -> None:

@@ -17,7 +17,7 @@ ROLES: dict[str, frozenset[Role]] = {
     "request": frozenset({Role.OPERATOR}),
     "cancel": frozenset({Role.OPERATOR, Role.ADMINISTRATOR}),
     "retry": frozenset({Role.OPERATOR, Role.ADMINISTRATOR}),
-    "approve": frozenset({Role.APPROVER}),
+    "decide": frozenset({Role.APPROVER}),
     "register": frozenset({Role.ADMINISTRATOR}),
     "set_credentials": frozenset({Role.ADMINISTRATOR}),
     "accept_host_key": frozenset({Role.ADMINISTRATOR}),
@@ -45,7 +45,7 @@ def may(user: AbstractBaseUser | AnonymousUser | None, verb: str, obj: Any = Non
     """Whether `user` may do `verb` (a key of ROLES), to `obj` if it matters whose that is."""
     if not isinstance(user, User) or not user.is_active:
         return False
-    if verb == "approve" and obj is not None and obj.requested_by_id == user.pk:
+    if verb == "decide" and obj is not None and obj.requested_by_id == user.pk:
         return False
     return user.is_superuser or not ROLES[verb].isdisjoint(roles(user))
 
@@ -63,7 +63,7 @@ def require(actor: Actor, verb: str, obj: Any = None) -> User:
     """The actor's user, when it may do `verb`. Raises NotAllowed."""
     if actor.user is not None and may(actor.user, verb, obj):
         return actor.user
-    if verb == "approve" and obj is not None and actor.user is not None and obj.requested_by_id == actor.user.pk:
+    if verb == "decide" and obj is not None and actor.user is not None and obj.requested_by_id == actor.user.pk:
         raise NotAllowed(_("Nobody decides on an own request."), _("Ask another approver."))
     names = ", ".join(sorted(Role(role).label for role in ROLES[verb]))
     raise NotAllowed(

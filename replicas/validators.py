@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
 
 if TYPE_CHECKING:
     from replicas.models import Replica
@@ -24,12 +24,12 @@ HOSTNAME = rf"^(?=.{{1,{MAX_HOSTNAME}}}$){LABEL}(\.{LABEL})+$"
 
 def validate_hostname(name: str) -> None:
     """Accept a fully qualified DNS-safe host name (guide, step 1; RFC 1123, 2.1). Raises ValidationError."""
-    problem = _hostname_problem(name, MAX_HOSTNAME)
-    if problem is None:
+    problems = _hostname_problems(name, MAX_HOSTNAME)
+    if not problems:
         return
-    offer = suggest_hostname(name)
-    messages = [problem, _("Did you mean %(name)s?") % {"name": offer}] if offer else [problem]
-    raise ValidationError(" ".join(str(message) for message in messages), code="hostname")
+    if offer := suggest_hostname(name):
+        problems.append(_("Did you mean %(name)s?") % {"name": offer})
+    raise ValidationError(" ".join(problems), code="hostname")
 
 
 def suggest_hostname(name: str) -> str:
@@ -37,24 +37,24 @@ def suggest_hostname(name: str) -> str:
     labels = re.sub(r"[_\s]+", "-", name.strip().lower()).strip(".").split(".")
     cleaned = [re.sub(r"[^a-z0-9-]", "", label).strip("-") for label in labels]
     offer = ".".join(label for label in cleaned if label)
-    return offer if offer != name and _hostname_problem(offer, MAX_HOSTNAME) is None else ""
+    return offer if offer != name and not _hostname_problems(offer, MAX_HOSTNAME) else ""
 
 
-def _hostname_problem(name: str, longest: int) -> Any:
-    """What is wrong with a name, worded for its kind, or None."""
+def _hostname_problems(name: str, longest: int) -> list[str]:
+    """Everything that is wrong with a name, each kind in its own words."""
+    if not name or _is_address(name):
+        return [_("Enter a host name, not an address.")]
     labels = name.split(".")
     kinds = (
-        (not name, _("Enter a host name.")),
-        (_is_address(name), _("%(name)s is an address: a replica is made for a host name.")),
         (name.endswith("."), _("%(name)s ends with a dot: leave out the final one.")),
-        (name.strip() != name or " " in name, _("«%(name)s» contains spaces.")),
+        (re.search(r"\s", name) is not None, _("«%(name)s» contains spaces.")),
         (name != name.lower(), _("%(name)s has capital letters: the host name must be all lower-case.")),
         ("_" in name, _("%(name)s contains an underscore, which causes DNS failures.")),
         (
-            re.search(r"[^a-z0-9.-]", name) is not None,
+            re.search(r"[^a-zA-Z0-9._\s-]", name) is not None,
             _("%(name)s may only contain lower-case letters, digits, hyphens and dots."),
         ),
-        ("" in labels, _("%(name)s has an empty part between two dots.")),
+        ("" in labels[:-1], _("%(name)s has an empty part between two dots.")),
         (len(name) > longest, _("%(name)s has more than %(longest)d characters.")),
         (any(len(label) > MAX_LABEL for label in labels), _("%(name)s has a part of more than 63 characters.")),
         (
@@ -65,7 +65,7 @@ def _hostname_problem(name: str, longest: int) -> Any:
         (labels[-1].isdigit(), _("%(name)s ends in a number, which no domain does.")),
         (labels[0] == "localhost", _("%(name)s means this machine itself: use the name that other hosts know.")),
     )
-    return next((text % {"name": name, "longest": longest} for wrong, text in kinds if wrong), None)
+    return [text % {"name": name, "longest": longest} for wrong, text in kinds if wrong]
 
 
 def _is_address(text: str) -> bool:
@@ -78,9 +78,8 @@ def _is_address(text: str) -> bool:
 
 def validate_zone(name: str) -> None:
     """Accept a DNS zone's name in lower case without the final dot."""
-    problem = _hostname_problem(name, 253)
-    if problem is not None:
-        raise ValidationError(problem, code="zone")
+    if problems := _hostname_problems(name, 253):
+        raise ValidationError(" ".join(problems), code="zone")
 
 
 def validate_reverse_zone(name: str) -> None:
@@ -97,8 +96,7 @@ def validate_reverse_zone(name: str) -> None:
 
 def validate_realm(name: str) -> None:
     """Accept a Kerberos realm: an upper-case domain name."""
-    problem = _hostname_problem(name.lower(), 253)
-    if name != name.upper() or problem is not None:
+    if name != name.upper() or _hostname_problems(name.lower(), 253):
         raise ValidationError(
             _("%(name)s is not a realm: an upper-case domain, as in EXAMPLE.COM."), code="realm", params={"name": name}
         )

@@ -1,4 +1,4 @@
-"""The kinds of realm that the portal serves. A new one is a package and a line here."""
+"""Every kind of realm the portal serves, and where its backend is."""
 
 from __future__ import annotations
 
@@ -10,18 +10,12 @@ from replicas.lifecycle.base import Backend
 BACKENDS = {
     "native": "replicas.backends.native.backend:NativeBackend",
 }
-TITLES = {"native": "389 Directory Server, MIT Kerberos and BIND"}
 
 
 def get(kind: str) -> Backend:
-    """The backend of that kind, imported when it is first wanted. Raises StepError for a kind that is not here."""
+    """A backend by its kind, imported when it is first asked for. Raises StepError for a kind that there is not."""
     if kind not in BACKENDS:
-        raise StepError(f"There is no backend «{kind}».", f"Known ones: {', '.join(BACKENDS)}.")
+        raise StepError(f"There is no backend {kind!r}.", f"Choose one of: {', '.join(BACKENDS)}.")
     module, _, name = BACKENDS[kind].partition(":")
     backend: Backend = getattr(import_module(module), name)()
     return backend
-
-
-def choices() -> list[tuple[str, str]]:
-    """Kind and title of each, for forms."""
-    return list(TITLES.items())

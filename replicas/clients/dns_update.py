@@ -53,11 +53,7 @@ async def add(server: str, zone: str, record: Record, key: Key, expected: tuple[
     there = await lookup(server, record.name, record.type)
     if any(same(one, record) for one in there):
         return False
-    for one in conflicts(there, record, expected):
-        raise DnsError(
-            f"{record.name} has another {record.type} record: «{one.value}» is there, «{record.value}» is wanted.",
-            f"Remove «{one}» from the zone {zone} if it is out of date, or choose another name or address.",
-        )
+    refuse_conflicts(zone, there, record, expected)
     await _send(server, zone, key, there, add_one=record)
     return True
 
@@ -69,6 +65,17 @@ async def remove(server: str, zone: str, record: Record, key: Key) -> bool:
         return False
     await _send(server, zone, key, there, remove_one=record)
     return True
+
+
+def refuse_conflicts(
+    zone: str, there: tuple[Record, ...], record: Record, expected: tuple[Record, ...] = ()
+) -> None:
+    """Raise DnsError with both values when a record that is there contradicts the new one."""
+    for one in conflicts(there, record, expected):
+        raise DnsError(
+            f"{record.name} has another {record.type} record: «{one.value}» is there, «{record.value}» is wanted.",
+            f"Remove «{one}» from the zone {zone} if it is out of date, or choose another name or address.",
+        )
 
 
 def conflicts(there: tuple[Record, ...], record: Record, expected: tuple[Record, ...] = ()) -> list[Record]:

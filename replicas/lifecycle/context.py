@@ -34,7 +34,7 @@ class RunContext:
         self._facts = dict(facts)
         self._secrets = secrets
         self._lease, self._writer, self._connect = lease, writer, connect
-        self._store = Store(lease.run_id, lease.fence)
+        self._store = Store(writer)
         self._hosts: dict[Role, Host] = {}
         self._opening: dict[Role, asyncio.Lock] = {"master": asyncio.Lock(), "replica": asyncio.Lock()}
         self._progress: Progress | None = None

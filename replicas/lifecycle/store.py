@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection
 from replicas.lifecycle.fencing import LeaseLost, fenced
 from replicas.lifecycle.job import JSON
 from replicas.models import StepRun
+from replicas.stream.writer import LogWriter
 
 logger = logging.getLogger(__name__)
 
@@ -30,12 +31,15 @@ class Progress(NamedTuple):
 class Store:
     """One thread with one database connection; it writes as the holder of `fence` or not at all."""
 
-    def __init__(self, run_id: int, fence: int) -> None:
-        self._run_id, self._fence = run_id, fence
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"store-{run_id}")
+    def __init__(self, writer: LogWriter) -> None:
+        self._writer, self._run_id, self._fence = writer, writer.run_id, writer.fence
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"store-{writer.run_id}")
 
     async def facts(self, facts: dict[str, JSON]) -> None:
-        """All facts of the run so far. Raises LeaseLost; when this returns, they survive a kill."""
+        """All facts of the run so far; when this returns, they survive a kill. Raises LeaseLost.
+
+        What was logged before is stored with them: a fact never claims work whose lines are lost.
+        """
         await asyncio.get_running_loop().run_in_executor(self._pool, self._write_facts, facts)
 
     def progress(self, index: int, progress: Progress) -> None:
@@ -51,8 +55,7 @@ class Store:
         self._pool.shutdown()
 
     def _write_facts(self, facts: dict[str, JSON]) -> None:
-        with fenced(self._run_id, self._fence, facts=facts):
-            pass
+        self._writer.flush(facts=facts)
 
     def _write_progress(self, index: int, progress: Progress) -> None:
         with fenced(self._run_id, self._fence):

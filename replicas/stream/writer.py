@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Mapping
 from datetime import datetime
-from types import TracebackType
-from typing import NamedTuple, Self
+from types import MappingProxyType, TracebackType
+from typing import Any, NamedTuple, Self
 
 from django.db import DatabaseError, connection
 from django.utils import timezone
@@ -24,6 +25,7 @@ BATCH_LINES = 500
 BUFFER_LINES = 10_000
 HOLD_SECONDS = 0.25
 RETRY_SECONDS = 1.0
+EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 class Line(NamedTuple):
@@ -69,11 +71,11 @@ class LogWriter:
             self._lines += lines
             self._changed.notify_all()
 
-    def flush(self) -> None:
-        """Store what was written so far, in the calling thread. Raises LeaseLost."""
-        while self._lines:
-            self._refuse_when_lost()
-            self._store(everything=True)
+    def flush(self, **changes: Any) -> None:
+        """Store what was written so far, in the calling thread, and `changes` to the run with it. Raises LeaseLost."""
+        self._refuse_when_lost()
+        with self._storing:
+            self._store(self._lines[:], changes)
 
     def _keep(self) -> None:
         stored = 0.0
@@ -90,43 +92,41 @@ class LogWriter:
             connection.close()
 
     def _wait_for_lines(self, earliest: float) -> bool:
-        """Until there is something to store and its time has come; False when closed and nothing is left."""
+        """Until there may be something to store and its time has come; False when closed and nothing is left."""
         with self._changed:
             self._changed.wait_for(lambda: bool(self._lines) or self._closing)
             self._changed.wait_for(
                 lambda: len(self._lines) >= BATCH_LINES or self._closing, max(0, earliest - time.monotonic())
             )
-            return bool(self._lines)
+            return bool(self._lines) or not self._closing
 
     def _store_or_retry(self) -> None:
         try:
-            self._store(everything=self._closing)
+            with self._storing:
+                batch = self._lines[:BATCH_LINES]
+                self._store(batch if self._closing else batch[: self._complete(batch)])
         except DatabaseError as error:
             logger.warning("Run %s: log lines wait for the database: %s", self.run_id, error)
             connection.close()
             time.sleep(RETRY_SECONDS)
 
-    def _store(self, *, everything: bool) -> None:
-        with self._storing:
-            batch = self._lines[:BATCH_LINES]
-            if not everything:
-                batch = batch[: self._complete(batch)]
-            if not batch:
-                return
-            self._insert(batch)
-            with self._changed:
-                del self._lines[: len(batch)]
-                self._changed.notify_all()
-        notify.reached(self.run_id, self._seq)
-
-    def _insert(self, batch: list[Line]) -> None:
+    def _store(self, batch: list[Line], changes: Mapping[str, Any] = EMPTY) -> None:
+        if not batch and not changes:
+            return
         texts = self.redactor.clean("\n".join(line.text for line in batch)).split("\n")
-        with fenced(self.run_id, self.fence, last_seq=self._seq + len(batch)):
+        with fenced(self.run_id, self.fence, last_seq=self._seq + len(batch), **changes):
             LogLine.objects.bulk_create(
-                LogLine(run_id=self.run_id, seq=seq, step=line.step, level=line.level, text=text, at=line.at)
-                for seq, (line, text) in enumerate(zip(batch, texts, strict=True), self._seq + 1)
+                (
+                    LogLine(run_id=self.run_id, seq=seq, step=line.step, level=line.level, text=text, at=line.at)
+                    for seq, (line, text) in enumerate(zip(batch, texts, strict=False), self._seq + 1)
+                ),
+                batch_size=BATCH_LINES,
             )
         self._seq += len(batch)
+        with self._changed:
+            del self._lines[: len(batch)]
+            self._changed.notify_all()
+        notify.reached(self.run_id, self._seq)
 
     def _complete(self, batch: list[Line]) -> int:
         """How many lines can go now: the last two stay for a moment when a secret may go on in the next line."""

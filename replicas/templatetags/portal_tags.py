@@ -87,7 +87,7 @@ def may(user: User | AnonymousUser, verb: str, obj: Any = None) -> bool:
 @register.simple_tag
 def waiting_for(user: User) -> int:
     """How many plans this person could decide now."""
-    if not permissions.may(user, "approve"):
+    if not permissions.may(user, "decide"):
         return 0
     return Plan.objects.filter(state=PlanState.WAITING).exclude(requested_by=user).count()
 
@@ -111,7 +111,7 @@ def notice_icon(tag: str) -> SafeString:
 def roles(user: User) -> str:
     """The person's roles, as words."""
     labels = dict(Role.choices)
-    held = {group.name for group in user.groups.all()}
+    held = permissions.roles(user)
     names = [str(labels[role]) for role in Role.values if role in held]
     if user.is_superuser:
         names.append(gettext("superuser"))
@@ -140,6 +140,8 @@ def subject_url(event: AuditEvent) -> str:
 @register.filter
 def changes(event: AuditEvent) -> list[tuple[str, Any, Any]]:
     """Name, before and after of what an event changed."""
+    if not isinstance(event.before or {}, dict) or not isinstance(event.after or {}, dict):
+        return [(gettext("state"), event.before or "", event.after or "")]
     before, after = event.before or {}, event.after or {}
     names = [*after, *(name for name in before if name not in after)]
     return [(name, before.get(name, ""), after.get(name, "")) for name in names if before.get(name) != after.get(name)]

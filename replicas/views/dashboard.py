@@ -29,7 +29,7 @@ def dashboard(request: SignedInRequest) -> HttpResponse:
     context = {
         "has_masters": Master.objects.exists(),
         "waiting": waiting.select_related("replica__master__realm", "requested_by")[:ROWS]
-        if permissions.may(request.user, "approve")
+        if permissions.may(request.user, "decide")
         else [],
         "running": running.select_related("plan__replica")[:ROWS],
         "mine": mine[:ROWS],

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from replicas.choices import RunState, StepState
-from replicas.models import LogLine, Run
+from replicas.models import LogLine, Run, StepRun
+from replicas.templatetags.portal_tags import seconds
 from replicas.views.stages import by_stage
 
 LINES_A_PAGE = 2000
@@ -28,3 +29,25 @@ def live(run: Run, after: int = 0) -> dict[str, Any]:
 
 def as_text(line: LogLine) -> str:
     return f"{line.at:%Y-%m-%d %H:%M:%S} {line.level.upper():7} {line.text}\n"
+
+
+def lines_after(run: Run, after: int) -> dict[str, Any]:
+    """The same messages that the socket sends (replicas/stream/consumers.py), in one answer."""
+    lines = run.lines.filter(seq__gt=after).values("seq", "at", "level", "step", "text")
+    return {
+        "lines": list(lines[:LINES_A_PAGE]),
+        "last_seq": run.last_seq,
+        "run": {"state": run.state, "error": run.error, "remedy": run.remedy},
+        "steps": [step_now(step) for step in run.steps.all()],
+    }
+
+
+def step_now(step: StepRun) -> dict[str, Any]:
+    return {
+        "index": step.index,
+        "state": step.state,
+        "done": step.progress_done,
+        "total": step.progress_total,
+        "unit": step.progress_unit,
+        "seconds": seconds(step),
+    }
