@@ -7,6 +7,6 @@ from huey.contrib.djhuey import db_task
 from replicas.lifecycle import runner
 
 
-@db_task()
+@db_task()  # type: ignore[untyped-decorator]  # Huey has no types
 def execute(run_id: int) -> None:
     runner.execute(run_id)

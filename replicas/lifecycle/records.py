@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.utils import timezone
 from replicas import audit
 from replicas.choices import StepState
 from replicas.lifecycle.fencing import fenced
-from replicas.lifecycle.job import JSON, Job
+from replicas.lifecycle.job import Job
 from replicas.lifecycle.lease import Lease
 from replicas.lifecycle.store import Progress
 from replicas.models import Bundle, Run, StepRun
@@ -41,7 +42,7 @@ class StepRows:
             index, state=StepState.RUNNING, attempt=F("attempt") + 1, started_at=timezone.now(), finished_at=None
         )
 
-    def finish(self, index: int, progress: Progress | None, sealed: tuple[Job, dict[str, Any]] | None) -> None:
+    def finish(self, index: int, progress: Progress | None, sealed: tuple[Job, Mapping[str, Any]] | None) -> None:
         """Done and proved; with the step that seals the bundle, the bundle exists in the same moment."""
         with fenced(self._lease.run_id, self._lease.fence):
             shown = progress.fields() if progress else {}
@@ -60,7 +61,7 @@ class StepRows:
         with fenced(self._lease.run_id, self._lease.fence):
             StepRun.objects.filter(run=self._run, index=index).update(**changes)
 
-    def _seal(self, job: Job, facts: dict[str, JSON]) -> None:
+    def _seal(self, job: Job, facts: Mapping[str, Any]) -> None:
         bundle, created = Bundle.objects.update_or_create(
             run=self._run,
             defaults={

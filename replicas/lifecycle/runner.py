@@ -129,7 +129,7 @@ class Execution:
             _refuse_to_repeat(step, before)
             self._do(stage, step)
         progress = stage.run(stage.ctx.settle())
-        sealed = (stage.ctx.job, dict(stage.ctx.facts)) if step.key == "seal-bundle" else None
+        sealed = (stage.ctx.job, stage.ctx.facts) if step.key == "seal-bundle" else None
         self.writer.flush()
         rows.finish(index, progress, sealed)
 
@@ -180,12 +180,12 @@ class StepLoop:
             raise
 
     async def _tracked(self, work: Coroutine[Any, Any, T]) -> T:
-        self._task = asyncio.create_task(work)
+        task = self._task = asyncio.create_task(work)
         try:
             self._lease.check()
-            return await self._task
+            return await task
         finally:
-            self._task.cancel()
+            task.cancel()
             self._task = None
 
     def _stop(self) -> None:

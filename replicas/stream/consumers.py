@@ -95,14 +95,18 @@ def _cursor(text: str | None) -> int | None:
     return cursor if type(cursor) is int and cursor >= 0 else None
 
 
-@database_sync_to_async
-def _may_view(user: Any, run_id: int) -> bool:
+async def _may_view(user: Any, run_id: int) -> bool:
+    return bool(await database_sync_to_async(_check_view)(user, run_id))
+
+
+def _check_view(user: Any, run_id: int) -> bool:
     run = Run.objects.filter(pk=run_id).first()
     return run is not None and user.is_authenticated and permissions.may(user, "view", run)
 
 
 async def _page(run_id: int, cursor: int) -> list[dict[str, Any]]:
-    return await database_sync_to_async(_read_page, thread_sensitive=False)(run_id, cursor)
+    page: list[dict[str, Any]] = await database_sync_to_async(_read_page, thread_sensitive=False)(run_id, cursor)
+    return page
 
 
 def _read_page(run_id: int, cursor: int) -> list[dict[str, Any]]:

@@ -1,0 +1,19 @@
+"""Imported once by the process that workers are forked from: Django and the engine, ready."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+
+import django
+
+django.setup()
+
+from huey.contrib.djhuey import HUEY  # noqa: E402
+
+import replicas.management.commands.worker as worker  # noqa: E402 - needs set-up Django
+import tests.replicas.lifecycle.rows as rows  # noqa: E402
+
+HUEY.storage.close()
+__all__ = ["rows", "worker"]

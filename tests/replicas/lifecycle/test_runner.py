@@ -1,0 +1,125 @@
+"""A run in this process: what it leaves in the rows, however it ends."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from replicas.choices import BundleState, PlanAction, ReplicaState, RunState, StepState
+from replicas.lifecycle.runner import execute
+from replicas.models import AuditEvent, Bundle, LogLine, Run
+from tests.replicas.lifecycle.rows import SECRET, make_run
+from tests.replicas.lifecycle.twin import World
+
+pytestmark = pytest.mark.usefixtures("twin_realm")
+HOST = "replica1.example.com"
+
+
+def texts(run: Run) -> list[str]:
+    """The log; checks on the way that its numbers have no gap."""
+    lines = list(LogLine.objects.filter(run=run).order_by("seq").values_list("seq", "text"))
+    run.refresh_from_db()
+    assert [seq for seq, _ in lines] == list(range(1, run.last_seq + 1))
+    return [text for _, text in lines]
+
+
+def test_install_ends_verified_with_a_used_bundle() -> None:
+    run = make_run()
+    execute(run.pk)
+    log = texts(run)
+    replica = run.plan.replica
+    replica.refresh_from_db()
+    assert (run.state, replica.state) == (RunState.SUCCEEDED, ReplicaState.VERIFIED)
+    assert replica.verified_at is not None
+    assert run.lease_until is None
+    assert [line for line in log if line.startswith("[")] == [
+        "[1/3]: Preparing", "[2/3]: Sealing the bundle", "[3/3]: Installing",
+    ]
+    bundle = Bundle.objects.get(run=run)
+    assert (bundle.sha256, bundle.size, bundle.state) == ("ab" * 32, 4711, BundleState.USED)
+    assert [(step.state, step.attempt, step.progress_done) for step in run.steps.all()] == [(StepState.DONE, 1, 20)] * 3
+    verbs = AuditEvent.objects.filter(kind="run").order_by("pk").values_list("verb", flat=True)
+    assert list(verbs) == ["run:start", "run:succeed"]
+
+
+def test_no_secret_in_log_or_facts() -> None:
+    run = make_run()
+    execute(run.pk)
+    assert "what the worker knows: ********" in texts(run)
+    assert SECRET not in str(run.facts)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("fail", "install failed with ********"),
+        ("lie", "«Installing» ran without an error, but what it should bring about is not there."),
+        ("crash", "A defect of the portal stopped the run (RuntimeError)."),
+    ],
+)
+def test_failing_step_is_retried(fault: str, error: str, caplog: pytest.LogCaptureFixture) -> None:
+    run = make_run()
+    World(HOST).tell("install", fault)
+    with caplog.at_level(logging.ERROR):
+        execute(run.pk)
+    run.refresh_from_db()
+    run.plan.replica.refresh_from_db()
+    assert (run.state, run.error, run.plan.replica.state) == (RunState.FAILED, error, ReplicaState.FAILED)
+    assert [step.state for step in run.steps.all()] == [StepState.DONE, StepState.DONE, StepState.FAILED]
+    assert SECRET not in caplog.text
+    assert ("Traceback" in caplog.text) == (fault == "crash")
+    World(HOST).go_on("install", fault)
+    Run.objects.filter(pk=run.pk).update(state=RunState.QUEUED, attempt=2)
+    execute(run.pk)
+    assert texts(run).count("already done") == (3 if fault == "lie" else 2)
+    assert (run.state, run.error) == (RunState.SUCCEEDED, "")
+    assert World(HOST).effects() == ["prepare", "seal-bundle", "install"]
+
+
+def test_changed_plan_is_refused() -> None:
+    run = make_run()
+    run.plan.digest = "0" * 64
+    run.plan.save()
+    execute(run.pk)
+    run.refresh_from_db()
+    assert run.state == RunState.FAILED
+    assert run.error.startswith("The steps are no longer the ones that were approved")
+    assert World(HOST).effects() == []
+
+
+def test_cancel_stops_between_steps() -> None:
+    run = make_run()
+    world = World(HOST)
+    world.tell("prepare", "inside")
+    thread = threading.Thread(target=execute, args=(run.pk,))
+    thread.start()
+    while not world.reached("prepare", "inside").exists():
+        pass
+    Run.objects.filter(pk=run.pk).update(cancel_requested_by="olga")
+    world.go_on("prepare", "inside")
+    thread.join()
+    run.refresh_from_db()
+    assert (run.state, run.error) == (RunState.CANCELLED, "Cancelled by olga.")
+    assert world.effects() == ["prepare"]
+
+
+def test_records_leave_the_replica_verified_even_when_they_fail() -> None:
+    run = make_run(action=PlanAction.RECORDS)
+    World(HOST).tell("fragile", "fail")
+    execute(run.pk)
+    run.refresh_from_db()
+    run.plan.replica.refresh_from_db()
+    assert (run.state, run.plan.replica.state) == (RunState.FAILED, ReplicaState.VERIFIED)
+
+
+@pytest.mark.parametrize("state", [RunState.SUCCEEDED, RunState.FAILED, RunState.RUNNING])
+def test_only_a_free_run_is_taken(state: RunState) -> None:
+    run = make_run()
+    Run.objects.filter(pk=run.pk).update(state=state, lease_until=timezone.now() + timedelta(seconds=60))
+    execute(run.pk)
+    run.refresh_from_db()
+    assert (run.fence, World(HOST).effects()) == (0, [])

@@ -1,0 +1,150 @@
+"""Real workers, really killed, frozen and stopped: the run ends the same."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+
+import pytest
+
+from replicas.choices import PlanAction, ReplicaState, RunState
+from replicas.models import LogLine, Run, StepRun
+from tests.replicas.lifecycle.processes import Workers
+from tests.replicas.lifecycle.rows import make_run
+from tests.replicas.lifecycle.twin import LINES, TwinBackend, World
+
+HOST = "replica1.example.com"
+POINTS = ("before", "inside", "after")
+
+
+def wait(condition: Callable[[], object], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)
+
+
+def ended(run: Run) -> bool:
+    run.refresh_from_db()
+    return run.state not in (RunState.QUEUED, RunState.RUNNING)
+
+
+def kill(worker: BaseProcess) -> None:
+    worker.kill()
+    worker.join()
+
+
+def freeze(worker: BaseProcess, number: int) -> None:
+    assert worker.pid is not None
+    os.kill(worker.pid, number)
+
+
+def assert_whole(run: Run, keys: list[str]) -> None:
+    """Verified, every effect once, and a log without a gap that ends with the last line of every step."""
+    assert (run.state, run.error) == (RunState.SUCCEEDED, "")
+    assert World(run.plan.replica.hostname).effects() == keys
+    lines = LogLine.objects.filter(run=run).order_by("seq")
+    assert [line.seq for line in lines] == list(range(1, run.last_seq + 1))
+    assert {f"{key} line {LINES} of {LINES}" for key in keys} <= {line.text for line in lines}
+
+
+def test_kill_at_every_point_of_every_step(workers: Workers) -> None:
+    run = make_run()
+    world = World(HOST)
+    keys = [step.key for step in TwinBackend().steps(run.plan.frozen_job())]
+    kills = [(key, point) for key in keys for point in POINTS]
+    for key, point in kills:
+        world.tell(key, point)
+    for key, point in kills:
+        worker = workers.start()
+        wait(world.reached(key, point).exists)
+        kill(worker)
+        world.go_on(key, point)
+    workers.start()
+    wait(lambda: ended(run))
+    assert_whole(run, keys)
+    run.plan.replica.refresh_from_db()
+    assert run.plan.replica.state == ReplicaState.VERIFIED
+    assert run.fence == len(kills) + 1
+
+
+def test_frozen_worker_writes_nothing_more(workers: Workers) -> None:
+    run = make_run()
+    world = World(HOST)
+    world.tell("install", "inside")
+    old = workers.start(lease_seconds=1)
+    wait(world.reached("install", "inside").exists)
+    freeze(old, signal.SIGSTOP)
+    world.go_on("install", "inside")
+    workers.start(lease_seconds=1)
+    wait(lambda: ended(run))
+    rows = list(LogLine.objects.values_list()), list(StepRun.objects.values_list()), list(Run.objects.values_list())
+    freeze(old, signal.SIGCONT)
+    time.sleep(0.7)
+    assert old.is_alive()
+    assert rows == (
+        list(LogLine.objects.values_list()), list(StepRun.objects.values_list()), list(Run.objects.values_list())
+    )
+    assert run.fence == 2
+    assert_whole(run, ["prepare", "seal-bundle", "install"])
+
+
+def test_two_workers_never_run_the_same_run(workers: Workers) -> None:
+    runs = [make_run(f"replica{number}.example.com") for number in range(6)]
+    for _ in range(2):
+        workers.start()
+    wait(lambda: all([ended(run) for run in runs]))
+    for run in runs:
+        assert run.fence == 1
+        assert_whole(run, ["prepare", "seal-bundle", "install"])
+
+
+def test_stopped_worker_gives_its_run_back(workers: Workers) -> None:
+    run = make_run()
+    world = World(HOST)
+    world.tell("install", "inside")
+    worker = workers.start()
+    wait(world.reached("install", "inside").exists)
+    worker.terminate()
+    worker.join(5)
+    assert worker.exitcode == 0
+    run.refresh_from_db()
+    assert (run.state, run.lease_until) == (RunState.QUEUED, None)
+    world.go_on("install", "inside")
+    workers.start()
+    wait(lambda: ended(run))
+    assert_whole(run, ["prepare", "seal-bundle", "install"])
+
+
+def test_interrupted_step_that_cannot_be_repeated_waits_for_a_person(workers: Workers) -> None:
+    run = make_run(action=PlanAction.RECORDS)
+    world = World(HOST)
+    world.tell("fragile", "inside")
+    worker = workers.start()
+    wait(world.reached("fragile", "inside").exists)
+    kill(worker)
+    world.go_on("fragile", "inside")
+    workers.start()
+    wait(lambda: ended(run))
+    assert run.state == RunState.FAILED
+    assert "was interrupted" in run.error
+    Run.objects.filter(pk=run.pk).update(state=RunState.QUEUED)
+    wait(lambda: ended(run))
+    assert run.state == RunState.SUCCEEDED
+
+
+@pytest.mark.parametrize("lease_seconds", [1])
+def test_killed_worker_is_noticed_by_its_neighbour(workers: Workers, lease_seconds: int) -> None:
+    run = make_run()
+    world = World(HOST)
+    world.tell("install", "inside")
+    first = workers.start()
+    wait(world.reached("install", "inside").exists)
+    workers.start(lease_seconds)
+    kill(first)
+    world.go_on("install", "inside")
+    wait(lambda: ended(run))
+    assert_whole(run, ["prepare", "seal-bundle", "install"])

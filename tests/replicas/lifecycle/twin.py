@@ -1,0 +1,144 @@
+"""A backend in memory's place: its hosts are a folder, its steps leave files there, and tests can stop it anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+from replicas.clients.ssh import Host
+from replicas.errors import StepError
+from replicas.lifecycle.base import Capabilities, Context, Finding, Record, ReplicaState, Step
+from replicas.lifecycle.job import Endpoint, Job
+
+LINES = 20
+
+
+class World:
+    """The folder that stands for the hosts of one replica, and the test's hand on what happens there."""
+
+    def __init__(self, hostname: str) -> None:
+        self.path = Path(os.environ["TWIN_WORLD"]) / hostname
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def effects(self) -> list[str]:
+        log = self.path / "effects"
+        return log.read_text().split() if log.exists() else []
+
+    def tell(self, key: str, what: str) -> None:
+        """Make a step do what it would not do by itself: pause at a point, fail, crash, or lie."""
+        (self.path / f"{what}-{key}").touch()
+
+    def told(self, key: str, what: str) -> bool:
+        return (self.path / f"{what}-{key}").exists()
+
+    def go_on(self, key: str, what: str) -> None:
+        (self.path / f"{what}-{key}").unlink()
+
+    def reached(self, key: str, point: str) -> Path:
+        return self.path / f"at-{point}-{key}"
+
+
+class TwinHost:
+    """Nothing to talk to."""
+
+    connected = True
+    name = "twin"
+
+    async def close(self) -> None:
+        return None
+
+
+async def connect(endpoint: Endpoint) -> Host:
+    return cast(Host, TwinHost())
+
+
+class TwinStep(Step):
+    """Leaves a file, which must not be there yet: doing it twice fails."""
+
+    stage: ClassVar[str] = "install"
+
+    def touches(self, job: Job) -> list[str]:
+        return [f"file {self.key}"]
+
+    async def done(self, ctx: Context) -> bool:
+        world = World(ctx.job.replica.hostname)
+        await pause(world, self.key, "before")
+        return (world.path / self.key).exists() and not world.told(self.key, "lie")
+
+    async def run(self, ctx: Context) -> None:
+        world = World(ctx.job.replica.hostname)
+        for number in range(1, LINES + 1):
+            ctx.log(f"{self.key} line {number} of {LINES}")
+            ctx.progress(number, LINES, "lines")
+        ctx.log("what the worker knows: " + ctx.secret("admin"))
+        await pause(world, self.key, "inside")
+        if world.told(self.key, "fail"):
+            raise StepError(f"{self.key} failed with {ctx.secret('admin')}", "Try again.")
+        if world.told(self.key, "crash"):
+            raise RuntimeError(ctx.secret("admin"))
+        await ctx.host("replica")
+        with (world.path / self.key).open("x"), (world.path / "effects").open("a") as log:
+            log.write(f"{self.key}\n")
+        await ctx.fact(f"{self.key}-at", os.getpid())
+        await pause(world, self.key, "after")
+
+
+async def pause(world: World, key: str, point: str) -> None:
+    if world.told(key, point):
+        world.reached(key, point).touch()
+    while world.told(key, point):
+        await asyncio.sleep(0.005)
+
+
+class Prepare(TwinStep):
+    key, title, stage = "prepare", "Preparing", "prepare"
+
+
+class Seal(TwinStep):
+    key, title, stage = "seal-bundle", "Sealing the bundle", "prepare"
+
+    async def run(self, ctx: Context) -> None:
+        await ctx.fact("bundle_sha256", "ab" * 32)
+        await ctx.fact("bundle_size", 4711)
+        await ctx.fact("certificates", {"dirsrv": "17"})
+        await super().run(ctx)
+
+
+class Install(TwinStep):
+    key, title = "install", "Installing"
+
+
+class Fragile(TwinStep):
+    key, title, repeatable = "fragile", "Doing what cannot be done twice", False
+
+
+class TwinBackend:
+    """The interface of a backend, without a realm."""
+
+    kind = "twin"
+    title = "Twin"
+
+    async def probe(self, master: Host) -> Capabilities:
+        return Capabilities("EXAMPLE.COM", "example.com", "dc=example,dc=com", True, True, "")
+
+    async def preflight(self, ctx: Context) -> list[Finding]:
+        return []
+
+    def steps(self, job: Job) -> tuple[Step, ...]:
+        steps: tuple[Any, ...] = (Prepare(), Seal(), Install())
+        return (*steps, Fragile()) if job.action == "records" else steps
+
+    def records(self, job: Job) -> tuple[Record, ...]:
+        return ()
+
+    async def state(self, ctx: Context) -> ReplicaState:
+        return ReplicaState(installed=False)
+
+
+class Registry:
+    """Knows the twin only."""
+
+    def get(self, kind: str) -> TwinBackend:
+        return {"twin": TwinBackend}[kind]()

@@ -1,0 +1,81 @@
+"""No form of a secret gets through, and nothing else is harmed."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shlex
+from collections.abc import Callable
+from urllib.parse import quote, quote_plus
+
+import hypothesis
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from replicas.errors import StepError
+from replicas.stream.redaction import MASK, Redactor
+
+SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=8, max_size=40)
+FORMS: dict[str, Callable[[str], str]] = {
+    "plain": str,
+    "shell": shlex.quote,
+    "base64": lambda secret: base64.b64encode(secret.encode()).decode(),
+    "hex": lambda secret: secret.encode().hex(),
+    "upper hex": lambda secret: secret.encode().hex().upper(),
+    "json": json.dumps,
+    "json in unicode": lambda secret: json.dumps(secret, ensure_ascii=False),
+    "percent": quote,
+    "percent, all": lambda secret: quote(secret, safe=""),
+    "form": quote_plus,
+    "python": repr,
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@hypothesis.settings(max_examples=30)
+@given(secret=SECRETS)
+def test_form_is_replaced(form: str, secret: str) -> None:
+    printed = FORMS[form](secret)
+    cleaned = Redactor(secret).clean(f"before {printed} after")
+    assert MASK in cleaned
+    assert printed not in cleaned
+    assert cleaned.startswith("before ")
+    assert cleaned.endswith(" after")
+
+
+@given(secret=SECRETS, before=st.binary(max_size=5), after=st.binary(max_size=5))
+def test_inside_a_base64_block(secret: str, before: bytes, after: bytes) -> None:
+    block = base64.b64encode(before + secret.encode() + after).decode()
+    assert MASK in Redactor(secret).clean(block)
+
+
+@given(secret=SECRETS, data=st.data())
+def test_broken_over_lines(secret: str, data: st.DataObject) -> None:
+    printed = FORMS[data.draw(st.sampled_from(["plain", "base64", "hex"]))](secret)
+    at = data.draw(st.integers(1, len(printed) - 1))
+    cleaned = Redactor(secret).clean(f"one\n{printed[:at]}\n {printed[at:]}\nfour")
+    assert MASK in cleaned
+    assert cleaned.count("\n") == 3
+
+
+@given(text=st.text(max_size=200))
+def test_innocent_text_stays(text: str) -> None:
+    assert Redactor("correct-horse-battery").clean(text) == text
+
+
+def test_short_secret_is_refused_and_an_empty_one_is_none() -> None:
+    with pytest.raises(StepError, match="fewer than 6"):
+        Redactor("short")
+    assert Redactor("").clean("text") == "text"
+
+
+def test_the_longest_of_overlapping_secrets_goes() -> None:
+    assert Redactor("password", "password-of-admin").clean("it is password-of-admin!") == f"it is {MASK}!"
+
+
+def test_dangling_start() -> None:
+    redactor = Redactor("correct-horse-battery")
+    assert redactor.dangling("the password is correct-ho")
+    assert not redactor.dangling("the password is correct-horse-battery")
+    assert not redactor.dangling("nothing")
