@@ -1,0 +1,49 @@
+"""Addresses of the pages."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path
+
+from replicas.models import Master, Replica
+from replicas.views import (
+    bundles,
+    dashboard,
+    health,
+    history,
+    host_keys,
+    masters,
+    plans,
+    register,
+    replicas,
+    requests,
+    runs,
+)
+
+urlpatterns = [
+    path("", dashboard.dashboard, name="dashboard"),
+    path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("masters/", masters.masters, name="masters"),
+    path("masters/register/", register.master_register, name="master_register"),
+    path("masters/<int:pk>/", masters.master, name="master"),
+    path("masters/<int:pk>/passwords/", masters.master_credentials, name="master_credentials"),
+    path("masters/<int:pk>/host-key/", host_keys.host_key, {"kind": Master}, name="master_host_key"),
+    path("replicas/", replicas.replicas, name="replicas"),
+    path("replicas/request/", requests.replica_request, name="replica_request"),
+    path("replicas/<int:pk>/", replicas.replica, name="replica"),
+    path("replicas/<int:pk>/host-key/", host_keys.host_key, {"kind": Replica}, name="replica_host_key"),
+    path("replicas/<int:pk>/<slug:name>/", replicas.replica_act, name="replica_act"),
+    path("approvals/", plans.approvals, name="approvals"),
+    path("plans/<int:pk>/", plans.plan, name="plan"),
+    path("plans/<int:pk>/approve/", plans.approve, name="approve"),
+    path("plans/<int:pk>/reject/", plans.reject, name="reject"),
+    path("runs/<int:pk>/", runs.run, name="run"),
+    path("runs/<int:pk>/lines", runs.run_lines, name="run_lines"),
+    path("runs/<int:pk>/log.txt", runs.run_log, name="run_log"),
+    path("bundles/", bundles.bundles, name="bundles"),
+    path("history/", history.history, name="history"),
+    path("healthz", health.healthz, name="healthz"),
+    path("admin/", admin.site.urls),
+]

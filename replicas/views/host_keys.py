@@ -1,0 +1,61 @@
+"""Another host key than the pinned one: compared by an administrator, and accepted with a reason."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from replicas.actions import host_keys
+from replicas.clients import ssh
+from replicas.errors import PortalError
+from replicas.forms.masters import HostKeyForm
+from replicas.models import Master, Replica
+from replicas.views.access import SignedInRequest, require
+from replicas.views.acting import actor, attempt
+
+Target = Master | Replica
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def host_key(request: SignedInRequest, kind: type[Target], pk: int) -> HttpResponse:
+    """Show what the host presents now beside what is pinned; accept exactly what was shown."""
+    require(request, "accept_host_key")
+    target: Target = get_object_or_404(kind.objects.select_related("host_key"), pk=pk)
+    if request.method != "POST":
+        return compare(request, target)
+    form = HostKeyForm(request.POST)
+    sent = attempt(form, lambda data: host_keys.accept(actor(request), target.host_key, present(target), **data))
+    if not sent.done:
+        return page(request, target, form, sent.failure)
+    messages.success(request, _("The new host key is pinned."))
+    return redirect(target._meta.model_name, pk)
+
+
+def compare(request: SignedInRequest, target: Target) -> HttpResponse:
+    try:
+        fingerprint = ssh.fingerprint(present(target))
+    except PortalError as error:
+        return page(request, target, None, error)
+    return page(request, target, HostKeyForm(initial={"fingerprint": fingerprint}))
+
+
+def present(target: Target) -> str:
+    return host_keys.fetch(target.ssh_address, target.ssh_port)
+
+
+def page(
+    request: SignedInRequest, target: Target, form: HostKeyForm | None, failure: PortalError | None = None
+) -> HttpResponse:
+    fingerprint = form["fingerprint"].value() if form else ""
+    context = {
+        "target": target,
+        "kind": target._meta.model_name,
+        "form": form,
+        "fingerprint": fingerprint,
+        "same": fingerprint == target.host_key.fingerprint,
+        "failure": failure,
+    }
+    return render(request, "masters/compare.html", context)

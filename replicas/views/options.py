@@ -1,0 +1,42 @@
+"""A frozen job in words, named as in the guide."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from replicas.choices import ForwardPolicy
+from replicas.lifecycle.job import Endpoint, Job
+
+
+def described(job: Job) -> list[tuple[str, str]]:
+    """Label and value of everything that the request says."""
+    options = job.options
+    rows = [
+        (_("Realm"), job.realm.name),
+        (_("Master"), job.master.hostname),
+        (_("Replica"), job.replica.hostname),
+        (_("SSH"), ssh(job.replica)),
+        (_("IP addresses"), ", ".join(options.ip_addresses) or _("none: no address records are made")),
+        (_("Reverse zone"), _("none") if options.no_reverse else options.reverse_zone or _("the most specific one")),
+        (_("Certificate authority"), yes_no(options.setup_ca)),
+        (_("DNS service"), yes_no(options.setup_dns)),
+    ]
+    if options.setup_dns:
+        rows += [
+            (_("Forwarders"), ", ".join(options.forwarders) or _("none")),
+            (_("Forward policy"), str(ForwardPolicy(options.forward_policy).label)),
+            (_("DNSSEC validation"), yes_no(not options.no_dnssec_validation)),
+        ]
+    if options.skip_conncheck_reason:
+        rows.append((_("Connection check skipped"), options.skip_conncheck_reason))
+    if options.other_host_reason:
+        rows.append((_("Bundle of another host accepted"), options.other_host_reason))
+    return [*rows, (_("Bundle is valid for"), _("%(hours)d hours") % {"hours": options.bundle_hours})]
+
+
+def ssh(endpoint: Endpoint) -> str:
+    return f"{endpoint.user}@{endpoint.address} port {endpoint.port}"
+
+
+def yes_no(value: bool) -> str:
+    return _("yes") if value else _("no")

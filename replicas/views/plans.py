@@ -1,0 +1,82 @@
+"""The queue of approvers, a plan's page, and the decision on it."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+from django_tables2 import RequestConfig
+
+from replicas import permissions
+from replicas.actions.approve import approve as approve_plan
+from replicas.actions.reject import reject as reject_plan
+from replicas.choices import PlanState
+from replicas.errors import PortalError
+from replicas.forms.approvals import ApprovalForm
+from replicas.models import Plan
+from replicas.tables import PlanTable
+from replicas.views.access import SignedInRequest, require
+from replicas.views.acting import actor, attempt
+from replicas.views.options import described
+from replicas.views.stages import by_stage
+
+
+def fetch(request: SignedInRequest, pk: int, verb: str = "view") -> Plan:
+    plans = Plan.objects.select_related("replica__host_key", "requested_by")
+    found = get_object_or_404(plans, pk=pk)
+    require(request, verb, found)
+    return found
+
+
+@require_safe
+def approvals(request: SignedInRequest) -> HttpResponse:
+    require(request, "view")
+    waiting = Plan.objects.filter(state=PlanState.WAITING).select_related("replica__master__realm", "requested_by")
+    table = PlanTable(waiting)
+    RequestConfig(request, paginate={"per_page": 25}).configure(table)
+    return render(request, "approvals/list.html", {"table": table})
+
+
+@require_safe
+def plan(request: SignedInRequest, pk: int) -> HttpResponse:
+    found = fetch(request, pk)
+    return page(request, found, ApprovalForm(initial={"digest": found.digest}))
+
+
+@require_POST
+def approve(request: SignedInRequest, pk: int) -> HttpResponse:
+    found = fetch(request, pk, "decide")
+    form = ApprovalForm(request.POST)
+    outcome = attempt(form, lambda data: approve_plan(actor(request), found, **data))
+    if not outcome.done:
+        return page(request, found, form, outcome.failure)
+    messages.success(request, _("Approved. The run is queued."))
+    return redirect("replica", found.replica_id)
+
+
+@require_POST
+def reject(request: SignedInRequest, pk: int) -> HttpResponse:
+    found = fetch(request, pk, "decide")
+    form = ApprovalForm(request.POST)
+    outcome = attempt(form, lambda data: reject_plan(actor(request), found, **data))
+    if not outcome.done:
+        return page(request, found, form, outcome.failure)
+    messages.success(request, _("Rejected. The requester sees the reason."))
+    return redirect("plan", pk)
+
+
+def page(request: SignedInRequest, found: Plan, form: ApprovalForm, failure: PortalError | None = None) -> HttpResponse:
+    waiting = found.state == PlanState.WAITING
+    context = {
+        "plan": found,
+        "stages": by_stage(found.steps, lambda step: step["stage"]),
+        "options": described(found.frozen_job()),
+        "approvals": found.approvals.select_related("approver"),
+        "own": found.requested_by_id == request.user.pk,
+        "may_decide": waiting and permissions.may(request.user, "decide", found),
+        "form": form,
+        "failure": failure,
+    }
+    return render(request, "plans/detail.html", context)

@@ -1,0 +1,157 @@
+"""What can be done with a replica: when it is offered, to whom, with which form, and the action behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from django.contrib.auth.models import User
+from django.forms import BaseForm, Form
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from replicas import permissions
+from replicas.actions.add_records import add_records
+from replicas.actions.cancel import cancel_plan, cancel_run
+from replicas.actions.retry import retry
+from replicas.actions.setup_dns import setup_dns
+from replicas.choices import RUN_ACTIVE, PlanState, ReplicaState, RunState
+from replicas.forms.requests import CancelForm, DnsForm, RetryForm
+from replicas.models import Plan, Replica
+from replicas.permissions import Actor
+from replicas.views.acting import Act
+from replicas.views.outcome import outcome
+
+
+class Subject:
+    """A replica with its plans and their runs, both newest first."""
+
+    def __init__(self, replica: Replica, plans: list[Plan]) -> None:
+        runs = [run for plan in plans for run in plan.runs.all()]
+        self.replica, self.plans = replica, plans
+        self.plan = plans[0] if plans else None
+        self.run = max(runs, key=lambda run: run.pk, default=None)
+        self.findings = outcome(runs)
+
+    @property
+    def waits(self) -> bool:
+        return self.plan is not None and self.plan.state == PlanState.WAITING
+
+    @property
+    def runs(self) -> bool:
+        return self.run is not None and self.run.state in RUN_ACTIVE
+
+    @property
+    def idle(self) -> bool:
+        return not self.waits and not self.runs
+
+
+class Bound(NamedTuple):
+    """A form that was sent and not accepted."""
+
+    name: str
+    form: BaseForm
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of action on a replica."""
+
+    verb: str
+    form: Callable[..., BaseForm]
+    offered: Callable[[Subject], bool]
+    do: Callable[[Actor, Subject, dict[str, Any]], object]
+    label: Any
+    help: Any
+    thanks: Any
+    symbol: str
+    style: str = "btn-quiet"
+
+
+def can_retry(subject: Subject) -> bool:
+    stopped = (RunState.FAILED, RunState.CANCELLED)
+    return subject.idle and subject.run is not None and subject.run.state in stopped
+
+
+def can_set_up_dns(subject: Subject) -> bool:
+    replica = subject.replica
+    verified = replica.state == ReplicaState.VERIFIED and replica.master.realm.dns
+    return verified and subject.idle and not replica.setup_dns
+
+
+def can_add_records(subject: Subject) -> bool:
+    replica = subject.replica
+    verified = replica.state == ReplicaState.VERIFIED and replica.master.realm.dns
+    return verified and subject.idle and bool(subject.findings["records"])
+
+
+def cancel(actor: Actor, subject: Subject, data: dict[str, Any]) -> None:
+    """Whatever is under way: the plan that waits, or else the newest run."""
+    if subject.plan is not None and subject.waits:
+        cancel_plan(actor, subject.plan, data["reason"])
+    elif subject.run is not None:
+        cancel_run(actor, subject.run, data["reason"])
+
+
+ACTS = {
+    "records": Kind(
+        verb="request",
+        form=Form,
+        offered=can_add_records,
+        do=lambda actor, subject, data: add_records(actor, subject.replica),
+        label=_("Add the missing records"),
+        help=_("Asks for a plan that adds exactly the records listed as missing. Someone else approves it."),
+        thanks=_("Submitted. Someone else has to approve the records now."),
+        symbol="globe",
+        style="btn-primary",
+    ),
+    "retry": Kind(
+        verb="retry",
+        form=RetryForm,
+        offered=can_retry,
+        do=lambda actor, subject, data: retry(actor, subject.run, **data),
+        label=_("Retry"),
+        help=_("Goes on with the step that it stopped at. What is done already is checked, not done again."),
+        thanks=_("The run is queued again."),
+        symbol="retry",
+        style="btn-primary",
+    ),
+    "dns": Kind(
+        verb="request",
+        form=DnsForm,
+        offered=can_set_up_dns,
+        do=lambda actor, subject, data: setup_dns(actor, subject.replica, **data),
+        label=_("Set up DNS service"),
+        help=_("Asks for a plan that makes this replica a name server of the realm's zones. Someone else approves it."),
+        thanks=_("Submitted. Someone else has to approve the plan now."),
+        symbol="globe",
+    ),
+    "cancel": Kind(
+        verb="cancel",
+        form=CancelForm,
+        offered=lambda subject: not subject.idle,
+        do=cancel,
+        label=_("Cancel"),
+        help=_("Takes back a plan that waits. A run stops before its next step; what is done stays, and can be retried."),
+        thanks=_("Cancelled. A run that is under way stops before its next step."),
+        symbol="stop",
+        style="btn-outline-danger",
+    ),
+}
+
+
+def offered(user: User, subject: Subject, bound: Bound | None = None) -> list[Act]:
+    """The actions that this person may take on the replica as it is now."""
+    return [
+        Act(
+            url=reverse("replica_act", args=[subject.replica.pk, name]),
+            form=bound.form if bound and bound.name == name else kind.form(),
+            label=kind.label,
+            help=kind.help,
+            symbol=kind.symbol,
+            style=kind.style,
+        )
+        for name, kind in ACTS.items()
+        if kind.offered(subject) and permissions.may(user, kind.verb)
+    ]

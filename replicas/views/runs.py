@@ -1,0 +1,44 @@
+"""One run: its page, its lines for run.js when the socket is away, its log as text."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from replicas.models import Run
+from replicas.views.access import SignedInRequest, require
+from replicas.views.live import as_text, lines_after, live
+from replicas.views.outcome import outcome
+
+
+def fetch(request: SignedInRequest, pk: int) -> Run:
+    require(request, "view")
+    return get_object_or_404(Run.objects.select_related("plan__replica__master__realm"), pk=pk)
+
+
+def whole_number(request: SignedInRequest, name: str) -> int:
+    """A cursor from the address; what is no number counts as the beginning."""
+    value = request.GET.get(name, "")
+    return int(value) if value.isdecimal() and len(value) < 16 else 0
+
+
+@require_safe
+def run(request: SignedInRequest, pk: int) -> HttpResponse:
+    found = fetch(request, pk)
+    context = live(found, whole_number(request, "after")) | outcome([found])
+    return render(request, "runs/detail.html", context)
+
+
+@require_safe
+def run_lines(request: SignedInRequest, pk: int) -> JsonResponse:
+    found = fetch(request, pk)
+    return JsonResponse(lines_after(found, whole_number(request, "after")))
+
+
+@require_safe
+def run_log(request: SignedInRequest, pk: int) -> HttpResponse:
+    found = fetch(request, pk)
+    response = HttpResponse(map(as_text, found.lines.iterator()), content_type="text/plain; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{found.plan.replica}-run-{found.pk}.txt"'
+    return response

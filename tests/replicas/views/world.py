@@ -1,0 +1,160 @@
+"""A small world as services and workers would have written it: rows for pages to show."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.utils import timezone
+
+from replicas.choices import BundleState, Decision, PlanAction, PlanState, ReplicaState, Role, RunState, StepState
+from replicas.lifecycle import job
+from replicas.models import (
+    Approval,
+    AuditEvent,
+    Bundle,
+    Credential,
+    HostKey,
+    LogLine,
+    Master,
+    Plan,
+    Realm,
+    Replica,
+    Run,
+    StepRun,
+)
+
+PASSWORD = "correct-horse-battery"
+
+STEPS: list[dict[str, Any]] = [
+    {"key": "refuse", "title": "Refusing what already exists", "stage": "prepare", "undoable": True,
+     "touches": ["reads cn=masters,cn=ipa,cn=etc,dc=example,dc=com"]},
+    {"key": "certificates", "title": "Creating SSL certificate for the Directory Server", "stage": "prepare",
+     "undoable": True, "touches": ["certificate CN={host},O=EXAMPLE.COM for ldap", "serial from the realm's range"]},
+    {"key": "web", "title": "Creating SSL certificate for the Web Server", "stage": "prepare", "undoable": True,
+     "touches": ["certificate CN={host},O=EXAMPLE.COM for http"]},
+    {"key": "seal", "title": "Packaging replica information", "stage": "prepare", "undoable": True,
+     "touches": ["/var/lib/ipa/replica-info-{host}.gpg, mode 0600"]},
+    {"key": "records", "title": "Adding DNS records", "stage": "prepare", "undoable": True,
+     "touches": ["{host}. 3600 IN A 192.0.2.21", "21.2.0.192.in-addr.arpa. 3600 IN PTR {host}."]},
+    {"key": "transfer", "title": "Copying the bundle to the replica", "stage": "transfer", "undoable": True,
+     "touches": ["/var/lib/ipa/replica-info-{host}.gpg"]},
+    {"key": "check", "title": "Connection check, both ways", "stage": "check", "undoable": True,
+     "touches": ["TCP 389, 636, 88, 464, 80, 443", "UDP 88, 464"]},
+    {"key": "directory", "title": "Creating the Directory Server instance", "stage": "install", "undoable": True,
+     "touches": ["dscreate: instance EXAMPLE-COM"]},
+    {"key": "total", "title": "Initializing the replica from the master", "stage": "initialize", "undoable": False,
+     "touches": ["every entry below dc=example,dc=com on {host} is replaced"]},
+    {"key": "dns", "title": "Verifying DNS records on every name server", "stage": "verify", "undoable": True,
+     "touches": ["_ldap._tcp.example.com", "_kerberos._udp.example.com"]},
+]  # fmt: skip
+
+
+def person(name: str, role: Role | None) -> User:
+    user = User.objects.create_user(name, password=PASSWORD)
+    if role:
+        user.groups.add(Group.objects.get(name=role))
+    return user
+
+
+def cast() -> dict[str, User]:
+    """One person a role, a second operator who also approves, a superuser, and one without any role."""
+    people = {role.value: person(role.value, role) for role in Role}
+    people["both"] = person("both", Role.OPERATOR)
+    people["both"].groups.add(Group.objects.get(name=Role.APPROVER))
+    people["nobody"] = person("nobody", None)
+    people["root"] = User.objects.create_superuser("root", password=PASSWORD)
+    return people
+
+
+def key_of(hostname: str) -> HostKey:
+    fingerprint = "SHA256:" + hashlib.sha256(hostname.encode()).hexdigest()[:43]
+    return HostKey.objects.create(
+        hostname=hostname, key="ssh-ed25519 AAAA", fingerprint=fingerprint, accepted_by="administrator"
+    )
+
+
+def realm_with_master(*, dns: bool = True) -> Master:
+    realm = Realm.objects.create(
+        name="EXAMPLE.COM", domain="example.com", suffix="dc=example,dc=com", dns=dns, ca_certificate="-----BEGIN"
+    )
+    for name in ("directory_manager", "admin"):
+        Credential.objects.create(realm=realm, name=name, key_id="k1", ciphertext=b"x", set_by="administrator")
+    return Master.objects.create(
+        hostname="ipaserver.example.com", ssh_address="192.0.2.10", host_key=key_of("ipaserver.example.com"),
+        realm=realm, ca=True, registered_by="administrator",
+        versions={"389-ds-base": "2.3.1", "krb5-kdc": "1.20.1", "bind9": "9.18.28", "chrony": "4.3"},
+    )  # fmt: skip
+
+
+def request(master: Master, hostname: str, by: User, state: ReplicaState, **options: Any) -> Replica:
+    return Replica.objects.create(
+        hostname=hostname, ssh_address="192.0.2.21", host_key=key_of(hostname), master=master, state=state,
+        requested_by=by, ip_addresses=["192.0.2.21", "2001:db8::21"], setup_ca=True, **options,
+    )  # fmt: skip
+
+
+def plan_of(replica: Replica, state: PlanState, action: PlanAction = PlanAction.INSTALL) -> Plan:
+    master = replica.master
+    frozen = job.Job(
+        action.value, master.realm.facts(), master.endpoint(), replica.endpoint(), replica.options()  # type: ignore[arg-type]
+    )
+    steps = [step | {"touches": [line.format(host=replica.hostname) for line in step["touches"]]} for step in STEPS]
+    return Plan.objects.create(
+        replica=replica, action=action, job=frozen.to_json(), steps=steps, digest=job.digest(frozen, steps),
+        state=state, requested_by=replica.requested_by,
+    )  # fmt: skip
+
+
+def decide(plan: Plan, by: User, decision: Decision, reason: str) -> Approval:
+    return Approval.objects.create(
+        plan=plan, digest=plan.digest, requester=plan.requested_by, approver=by, decision=decision, reason=reason
+    )
+
+
+def run_of(plan: Plan, state: RunState, reached: int, **fields: Any) -> Run:
+    """A run whose steps before `reached` are done, and `reached` is as the run's state says."""
+    began = timezone.now() - timedelta(seconds=3 * reached + 2)
+    run = Run.objects.create(plan=plan, state=state, started_at=began, fence=1, **fields)
+    here = {RunState.RUNNING: StepState.RUNNING, RunState.FAILED: StepState.FAILED}
+    for index, step in enumerate(plan.steps):
+        step_state = StepState.DONE if index < reached else here.get(state, StepState.PENDING)
+        started = began + timedelta(seconds=3 * index)
+        StepRun.objects.create(
+            run=run, index=index, key=step["key"], title=step["title"], stage=step["stage"],
+            state=step_state if index <= reached else StepState.PENDING,
+            started_at=started if index <= reached else None,
+            finished_at=started + timedelta(seconds=2.4) if index < reached else None,
+            **({"progress_done": 6212, "progress_total": 10012, "progress_unit": "entries"} if index == 8 else {}),
+        )  # fmt: skip
+    return run
+
+
+def lines(run: Run, *texts: str, level: str = "info", at: datetime | None = None) -> None:
+    """Append to the log as the writer does: rows first, then the run's last number."""
+    first = run.last_seq + 1
+    LogLine.objects.bulk_create(
+        LogLine(run=run, seq=first + i, step=0, level=level, text=text, at=at or timezone.now())
+        for i, text in enumerate(texts)
+    )
+    run.last_seq += len(texts)
+    run.save(update_fields=["last_seq"])
+
+
+def bundle_of(run: Run, state: BundleState = BundleState.USED) -> Bundle:
+    replica = run.plan.replica
+    return Bundle.objects.create(
+        replica=replica, run=run, path=f"/var/lib/ipa/replica-info-{replica}.gpg", state=state, size=18234,
+        sha256=hashlib.sha256(replica.hostname.encode()).hexdigest(), certificates={"dirsrv": "17", "httpd": "18"},
+        expires_at=timezone.now() + timedelta(hours=24), used_at=timezone.now() if state == BundleState.USED else None,
+    )  # fmt: skip
+
+
+def event(actor: str, verb: str, kind: str, pk: Any, label: str, **fields: Any) -> AuditEvent:
+    count = AuditEvent.objects.count()
+    return AuditEvent.objects.create(
+        at=timezone.now(), actor=actor, verb=verb, kind=kind, object_id=str(pk), label=label, address="198.51.100.7",
+        previous="0" * 64, digest=f"{count:064x}", **fields,
+    )  # fmt: skip
