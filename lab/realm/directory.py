@@ -184,5 +184,4 @@ def _import(host: Host, realm: Realm, passwords: Secrets, kdc_password: str, opt
     path = f"/var/lib/dirsrv/slapd-{realm.instance}/ldif/initial.ldif"
     host.write(path, tree + people, mode=0o600, owner="dirsrv:dirsrv")
     host.run(["dsctl", realm.instance, "ldif2db", "userroot", path])
-    print(host.read(f"/var/log/dirsrv/slapd-{realm.instance}/errors"))
     host.run(["rm", path])
