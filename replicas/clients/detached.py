@@ -32,8 +32,10 @@ async def start(host: Host, unit: str, argv: list[str], input: bytes | None) -> 
         await host.write(f"{FOLDER}/{unit}.in", input)
         properties.append(f"StandardInput=file:{FOLDER}/{unit}.in")
     options = [f"--property={one}" for one in properties]
+    # systemd expands variables in the words of a command, shell or not.
+    words = [word.replace("$", "$$") for word in argv]
     result = await host.run(
-        "systemd-run", "--quiet", "--remain-after-exit", f"--unit={unit}", *options, "--", *argv, check=False
+        "systemd-run", "--quiet", "--remain-after-exit", f"--unit={unit}", *options, "--", *words, check=False
     )
     await host.remove(f"{FOLDER}/{unit}.in")
     if result.status and not await _loaded(host, unit):

@@ -20,7 +20,8 @@ from replicas.lifecycle.job import Endpoint
 
 # sshd admits ten sessions on one connection (MaxSessions); a stream and a detached command keep theirs for long.
 SESSIONS = 8
-TIMED_OUT = 124
+TIMED_OUT = 124  # the status of timeout(1)
+KILL_SECONDS = 5
 READ_LIMIT = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +74,20 @@ class Host:
     ) -> Result:
         """Run one command as root with LC_ALL=C. Raises CommandFailed (status 124: too slow) and HostUnreachable."""
         data = input.encode() if isinstance(input, str) else input
-        async with self.process(*argv, stdin=bool(data)) as process:
+        # sshd does not pass on signals to root's processes, so the host itself has to end what takes too long.
+        limit = ("timeout", f"--kill-after={KILL_SECONDS}", f"{timeout:g}")
+        async with self.process(*limit, *argv, stdin=bool(data)) as process:
             try:
-                stdout, stderr = await asyncio.wait_for(process.communicate(data or None), timeout)
+                stdout, stderr = await asyncio.wait_for(process.communicate(data or None), timeout + 3 * KILL_SECONDS)
             except TimeoutError as error:
-                process.terminate()
-                raise CommandFailed(self.name, argv[0], TIMED_OUT, f"not finished within {timeout:g} s") from error
+                raise self.lost() from error
             except BrokenPipeError:
                 # It ended without reading its input; its status and message say why.
                 await process.wait_closed()
                 stdout, stderr = process.collect_output()
             result = Result(self.status(process), stdout or b"", stderr or b"")
+        if result.status == TIMED_OUT:
+            raise CommandFailed(self.name, argv[0], TIMED_OUT, f"not finished within {timeout:g} s")
         if check and result.status:
             raise self.failed(argv, result)
         return result

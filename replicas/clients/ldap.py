@@ -154,10 +154,21 @@ class Directory:
         return code
 
 
+class _Pinned(ldap3.Tls):
+    """TLS in which OpenSSL itself checks authority and name; the library's own check also accepts the address."""
+
+    def __init__(self, hostname: str, ca_pem: str) -> None:
+        super().__init__(validate=ssl.CERT_REQUIRED)
+        self._hostname, self._context = hostname, ssl.create_default_context(cadata=ca_pem)
+
+    def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:
+        connection.socket = self._context.wrap_socket(connection.socket, server_hostname=self._hostname)
+
+
 def _connection(
     hostname: str, address: str, ca_pem: str, dn: str, password: str, starttls: bool, port: int | None, timeout: float
 ) -> ldap3.Connection:
-    tls = ldap3.Tls(validate=ssl.CERT_REQUIRED, ca_certs_data=ca_pem, valid_names=[hostname], sni=hostname)
+    tls = _Pinned(hostname, ca_pem)
     server = ldap3.Server(
         address, port or (389 if starttls else 636), use_ssl=not starttls, tls=tls, get_info=ldap3.NONE,
         connect_timeout=timeout,
@@ -173,7 +184,7 @@ def _open(directory: Directory, address: str, starttls: bool) -> None:
             connection.start_tls()
         bound = connection.bind()
     except LDAPException as error:
-        # The library forgets a socket whose certificate it did not like.
+        # The library leaves a socket open that it could not connect.
         if connection.socket is not None:
             connection.socket.close()
         raise DirectoryError(
@@ -199,8 +210,8 @@ def _open(directory: Directory, address: str, starttls: bool) -> None:
 def _cause(error: LDAPException) -> str:
     text = str(error)
     for word, cause in (
+        ("Hostname mismatch", "its certificate is for another host"),
         ("certificate verify failed", "its certificate is not from the realm's authority"),
-        ("doesn't match", "its certificate is for another host"),
         ("timed out", "no answer in time"),
         ("refused", "connection refused"),
     ):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import os
 from pathlib import Path
 
 import asyncssh
@@ -51,8 +51,8 @@ async def connect(endpoint: Endpoint, private_key: Path, timeout: float = 10) ->
             preferred_auth="publickey", gss_host=None, connect_timeout=timeout, login_timeout=timeout,
             keepalive_interval=KEEPALIVE_SECONDS, keepalive_count_max=4,
         )
-    except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed) as error:
-        raise _key_changed(endpoint, await _presented(seen, endpoint, timeout)) from error
+    except asyncssh.HostKeyNotVerifiable as error:
+        raise _key_changed(endpoint, seen[-1].get_fingerprint("sha256")) from error
     except asyncssh.PermissionDenied as error:
         raise HostUnreachable(
             f"{_name(endpoint)} does not accept the portal's SSH key for {endpoint.user}.",
@@ -60,6 +60,8 @@ async def connect(endpoint: Endpoint, private_key: Path, timeout: float = 10) ->
             retryable=False,
         ) from error
     except (OSError, asyncssh.Error) as error:
+        if isinstance(error, (asyncssh.KeyExchangeFailed, asyncssh.ConnectionLost, ConnectionResetError)):
+            await _check_kind(endpoint, timeout)
         raise _unreachable(endpoint.hostname, endpoint.address, endpoint.port, error, timeout) from error
     return Host(endpoint, connection)
 
@@ -75,13 +77,14 @@ class _Recorder(asyncssh.SSHClient):
         return False
 
 
-async def _presented(seen: list[asyncssh.SSHKey], endpoint: Endpoint, timeout: float) -> str:
-    """The fingerprint of the key that was presented; asked again when the host no longer has the pinned kind at all."""
-    if seen:
-        return seen[-1].get_fingerprint("sha256")
-    with contextlib.suppress(HostUnreachable):
-        return fingerprint(await fetch_host_key(endpoint.address, endpoint.port, timeout))
-    return "no key of the pinned kind"
+async def _check_kind(endpoint: Endpoint, timeout: float) -> None:
+    """Raise HostKeyChanged when no session came about because the host has no key of the pinned kind any more."""
+    try:
+        presented = await fetch_host_key(endpoint.address, endpoint.port, timeout)
+    except HostUnreachable:
+        return
+    if presented.split()[0] != endpoint.host_key.split()[0]:
+        raise _key_changed(endpoint, fingerprint(presented))
 
 
 def _key_changed(endpoint: Endpoint, presented: str) -> HostKeyChanged:
@@ -117,8 +120,10 @@ def _name(endpoint: Endpoint) -> str:
 def _unreachable(hostname: str, address: str, port: int, error: Exception, timeout: float) -> HostUnreachable:
     if isinstance(error, TimeoutError):
         cause = f"no answer within {timeout:g} s"
+    elif isinstance(error, OSError) and error.errno:
+        cause = os.strerror(error.errno).lower() if error.errno > 0 else str(error.strerror)
     else:
-        cause = (getattr(error, "strerror", None) or str(error) or type(error).__name__).rstrip(".")
+        cause = (str(error) or type(error).__name__).rstrip(".")
     where = hostname if hostname == address else f"{hostname} ({address})"
     return HostUnreachable(f"{where} cannot be reached by SSH on port {port}: {cause}.", REACH_REMEDY.format(port=port))
 

@@ -64,13 +64,11 @@ class Stream:
         self._process.stdin.write_eof()
 
     async def close(self) -> None:
-        """End the program by ending its standard input; one that does not listen is terminated."""
+        """End the program by ending its standard input, and wait for that; hostside programs that stream heed it."""
         with contextlib.suppress(OSError, asyncssh.Error):
             self._process.stdin.write_eof()
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._process.wait_closed(), self.CLOSE_SECONDS)
-        except TimeoutError:
-            self._process.terminate()
 
 
 def refuse(answer: Mapping[str, Any]) -> None:

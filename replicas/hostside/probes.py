@@ -97,11 +97,13 @@ def search(connection: socket.socket) -> str:
 
 
 def ldap(target: Target) -> str:
-    """A root DSE search; with an authority given, behind StartTLS as well."""
+    """A root DSE search; behind StartTLS when an authority is given.
+
+    Nothing comes before StartTLS: 389 Directory Server refuses it while it still finishes another operation.
+    """
     with tcp(target) as connection:
         if not target.ca:
             return search(connection)
-        search(connection)
         connection.sendall(wire.starttls(3))
         tag, result = read_ldap(connection)
         code = wire.elements(result)[0][1]

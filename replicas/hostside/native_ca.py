@@ -1,0 +1,51 @@
+"""What programs about a native realm's authority share: its index, its lock, its revocation list."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+FOLDER = "/var/lib/ipa/ca"
+PUBLISHED = "/var/www/ipa/ipa/crl/MasterCRL.pem"
+
+
+class Failed(Exception):
+    """A program of the authority ended with an error."""
+
+
+def run(*argv: str, input: bytes | None = None, folder: str = FOLDER) -> bytes:
+    done = subprocess.run(argv, input=input, cwd=folder, capture_output=True, check=False)
+    if done.returncode:
+        lines = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
+        raise Failed(f"{argv[0]} ended with status {done.returncode}: {lines[-1] if lines else 'no output'}")
+    return done.stdout
+
+
+def authority(*arguments: str, input: bytes | None = None) -> bytes:
+    """Run openssl ca, one at a time: it rewrites its index."""
+    return run("flock", "lock", "openssl", "ca", "-config", "openssl.cnf", *arguments, input=input)
+
+
+def next_serial() -> int:
+    with open(f"{FOLDER}/serial", encoding="ascii") as stream:
+        return int(stream.read().strip(), 16)
+
+
+def valid(names: set[str]) -> Iterator[int]:
+    """Serial numbers of certificates with these common names that have not been revoked."""
+    with open(f"{FOLDER}/index.txt", encoding="utf-8") as lines:
+        for line in lines:
+            state, _, _, serial, _, subject = line.rstrip("\n").split("\t")
+            if state == "V" and subject.rpartition("/CN=")[2] in names:
+                yield int(serial, 16)
+
+
+def publish() -> None:
+    """Sign a new revocation list, and put it where clients get it."""
+    authority("-gencrl", "-out", "crl.pem")
+    os.makedirs(os.path.dirname(PUBLISHED), exist_ok=True)
+    shutil.copyfile(f"{FOLDER}/crl.pem", f"{PUBLISHED}.new")
+    os.chmod(f"{PUBLISHED}.new", 0o644)
+    os.rename(f"{PUBLISHED}.new", PUBLISHED)

@@ -1,0 +1,50 @@
+"""Finish a Directory Server instance while it is stopped: certificate, schema, replication, so that it starts once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from typing import Any
+
+SCHEMA = "/usr/share/dirsrv/data/60kerberos.ldif"
+
+
+def install(bundle: str, facts: dict[str, Any]) -> None:
+    """`facts` has folder (of the instance), authority (PEM file), config (attributes of cn=config), entries (LDIF)."""
+    folder = facts["folder"]
+    certificate(folder, os.path.join(bundle, "dscert.p12"), os.path.join(bundle, "dirsrv_pin.txt"), facts["authority"])
+    shutil.copyfile(SCHEMA, f"{folder}/schema/60kerberos.ldif")
+    shutil.chown(f"{folder}/schema/60kerberos.ldif", "root", "dirsrv")
+    os.chmod(f"{folder}/schema/60kerberos.ldif", 0o640)
+    path = f"{folder}/dse.ldif"
+    with open(path, encoding="utf-8") as stream:
+        text = configure(stream.read(), facts["config"], facts["entries"])
+    # In place, as the file has the owner and the mode that the server wants.
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write(text)
+
+
+def certificate(folder: str, package: str, pin: str, authority: str) -> None:
+    word = f"{folder}/pwdfile.txt"
+    run("pk12util", "-i", package, "-d", folder, "-k", word, "-w", pin)
+    run("certutil", "-A", "-d", folder, "-f", word, "-n", "CA", "-t", "CT,,", "-a", "-i", authority)
+
+
+def configure(text: str, config: dict[str, str], entries: str) -> str:
+    """The configuration with these attributes of cn=config replaced, and these entries added unless they are there."""
+    blocks = [block for block in text.replace("\n ", "").split("\n\n") if block.strip()]
+    names = {block.partition("\n")[0].lower() for block in blocks}
+    changed = [replace(block, config) if block.lower().startswith("dn: cn=config\n") else block for block in blocks]
+    added = [block.strip() for block in entries.split("\n\n") if block.partition("\n")[0].lower() not in names]
+    return "\n\n".join([*(block.strip("\n") for block in changed), *filter(None, added), ""])
+
+
+def replace(block: str, attributes: dict[str, str]) -> str:
+    lowered = {name.lower() for name in attributes}
+    lines = [line for line in block.splitlines() if line.partition(":")[0].lower() not in lowered]
+    return "\n".join([*lines, *(f"{name}: {value}" for name, value in attributes.items())])
+
+
+def run(*argv: str) -> None:
+    subprocess.run(argv, check=True, capture_output=True)

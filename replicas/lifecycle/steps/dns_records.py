@@ -1,0 +1,103 @@
+"""Add DNS records by signed updates, and wait until every name server serves them (guide, steps 1 and 5)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from replicas.clients import dns, dns_update
+from replicas.clients.dns_update import Key
+from replicas.lifecycle.base import Context, Record, Step
+from replicas.lifecycle.job import JSON, Job
+from replicas.lifecycle.steps.zones import Placed, place, read_key
+
+SERVED_SECONDS = 30.0
+
+
+class AddRecords(Step):
+    """The host's own records: A, AAAA and, unless the request says otherwise, PTR.
+
+    What will be added is recorded before it is (fact `KEY-added`: zone-file lines with their zones and primaries), so
+    that `undo` takes away exactly that, wherever the step was interrupted.
+    """
+
+    key: ClassVar[str] = "host-records"
+    stage: ClassVar[str] = "prepare"
+
+    def __init__(self, records: tuple[Record, ...], title: str = "") -> None:
+        self.records = records
+        self.title = title or f"Adding DNS records for {records[0].name.rstrip('.') if records else 'the replica'}"
+
+    def wanted(self, job: Job) -> tuple[Record, ...]:
+        return tuple(one for one in self.records if one.type != "PTR" or not job.options.no_reverse)
+
+    def touches(self, job: Job) -> list[str]:
+        return [f"DNS: {record}" for record in self.wanted(job)]
+
+    async def done(self, ctx: Context) -> bool:
+        placed = await self._place(ctx)
+        for one in placed:
+            if await dns.absent(one.zone.servers, [one.record]):
+                return False
+        return True
+
+    async def run(self, ctx: Context) -> None:
+        placed = await self._place(ctx)
+        for zone in dict.fromkeys(one.zone.name for one in placed if one.record.type == "PTR"):
+            ctx.log(f"Using reverse zone {zone}")
+        key = await read_key(ctx, await ctx.host("master"))
+        new = [one for one in placed if not await self._is_there(one)]
+        await self._remember(ctx, new)
+        for number, one in enumerate(placed, start=1):
+            await self._add(ctx, one, key)
+            ctx.progress(number, len(placed), "records")
+        for one in placed:
+            await dns.wait_until_served(one.zone.servers, one.record, SERVED_SECONDS)
+        names = sorted({server.name for one in placed for server in one.zone.servers})
+        ctx.log(f"Served by every name server: {', '.join(names)}")
+
+    async def undo(self, ctx: Context) -> None:
+        added = ctx.facts.get(f"{self.key}-added")
+        if not isinstance(added, list) or not added:
+            return
+        key = await read_key(ctx, await ctx.host("master"))
+        for fact in added:
+            if isinstance(fact, dict):
+                record = Record(str(fact["name"]), str(fact["type"]), str(fact["value"]), int(str(fact["ttl"])))
+                if await dns_update.remove(str(fact["primary"]), str(fact["zone"]), record, key):
+                    ctx.log(f"Removed {record}")
+
+    async def _place(self, ctx: Context) -> tuple[Placed, ...]:
+        return await place(ctx.job.master.address, self.wanted(ctx.job), ctx.job.options.reverse_zone)
+
+    async def _is_there(self, one: Placed) -> bool:
+        """Whether the primary has it. Raises DnsError for a conflict, while nothing has been changed yet."""
+        there = await dns.lookup(one.zone.primary, one.record.name, one.record.type)
+        dns_update.refuse_conflicts(one.zone.name, there, one.record, self.records)
+        return any(dns.same(record, one.record) for record in there)
+
+    async def _remember(self, ctx: Context, new: list[Placed]) -> None:
+        before = ctx.facts.get(f"{self.key}-added")
+        facts: list[JSON] = list(before) if isinstance(before, list) else []
+        for one in new:
+            record = one.record
+            fact: JSON = {
+                "name": record.name, "type": record.type, "value": record.value, "ttl": record.ttl,
+                "zone": one.zone.name, "primary": one.zone.primary,
+            }
+            if fact not in facts:
+                facts.append(fact)
+        await ctx.fact(f"{self.key}-added", facts)
+
+    async def _add(self, ctx: Context, one: Placed, key: Key) -> None:
+        added = await dns_update.add(one.zone.primary, one.zone.name, one.record, key, self.records)
+        ctx.log(f"Added {one.record}" if added else f"Already there: {one.record}")
+
+
+class AddMissingRecords(AddRecords):
+    """The records of the replica's services that the zone lacks."""
+
+    key: ClassVar[str] = "service-records"
+    stage: ClassVar[str] = "verify"
+
+    def __init__(self, records: tuple[Record, ...], title: str = "") -> None:
+        super().__init__(records, title or "Adding DNS records of the services")

@@ -1,0 +1,103 @@
+"""Verify that clients can discover the replica: every record, at every name server (guide, step 5)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from replicas.clients import dns
+from replicas.clients.dns import Absent, NameServer
+from replicas.errors import DnsError
+from replicas.lifecycle.base import Context, Record, Step
+from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.zones import Placed, place
+
+SERVED_SECONDS = 15.0
+POLL_SECONDS = 0.2
+BY_HAND = (
+    "The realm has no DNS of its own, so each DNS entry has to be added by hand, both TCP and UDP entries for some "
+    "services. In the zone file of your name server:"
+)
+
+
+class VerifyRecords(Step):
+    """Ask every name server of the zone directly for exactly these records.
+
+    Fact `missing_records`: what is missing, as zone-file lines; empty when all is well. In a realm without DNS nothing
+    is asked, and the lines are those to add by hand. `strict` makes a missing record an error instead of a warning.
+    """
+
+    key = "verify-dns"
+    stage = "verify"
+
+    def __init__(self, records: tuple[Record, ...], strict: bool = False) -> None:
+        self.records, self.strict = records, strict
+        self.title = "Verifying the DNS entries of the replica"
+
+    def touches(self, job: Job) -> list[str]:
+        return [f"DNS, only read: {record}" for record in self.records] if job.realm.dns else []
+
+    async def done(self, ctx: Context) -> bool:
+        return "missing_records" in ctx.facts
+
+    async def run(self, ctx: Context) -> None:
+        if not ctx.job.realm.dns:
+            ctx.log(BY_HAND)
+            ctx.log("\n".join(map(str, self.records)))
+            await ctx.fact("missing_records", [str(record) for record in self.records])
+            return
+        placed = await place(ctx.job.master.address, self.records)
+        missing = await _settled(placed)
+        await _show(ctx, placed)
+        lines = list(dict.fromkeys(str(one.record) for one in missing))
+        self._report(ctx, missing, lines)
+        await ctx.fact("missing_records", list(lines))
+
+    def _report(self, ctx: Context, missing: list[Absent], lines: list[str]) -> None:
+        for one in missing:
+            ctx.log(_describe(one), "error" if self.strict else "warning")
+        if not missing:
+            ctx.log(f"All {len(self.records)} records are served by every name server.")
+        elif self.strict:
+            raise DnsError("These DNS records are not served: " + "; ".join(map(_describe, missing)) + ".",
+                           "Add the missing records, and verify again.")
+        else:
+            ctx.log("To be added:\n" + "\n".join(lines), "warning")
+
+
+async def _settled(placed: Sequence[Placed]) -> list[Absent]:
+    """What is missing, once nothing is or a while has passed: a new name server takes its first transfer then."""
+    end = time.monotonic() + SERVED_SECONDS
+    while True:
+        found = await asyncio.gather(*(dns.absent(one.zone.servers, [one.record]) for one in placed))
+        missing = [one for some in found for one in some]
+        if not missing or time.monotonic() > end:
+            return missing
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def _show(ctx: Context, placed: Sequence[Placed]) -> None:
+    """Log what each name server answers, in the style of dig."""
+    asked = {(server, one.record.name, one.record.type): None for one in placed for server in one.zone.servers}
+    for server in dict.fromkeys(server for server, _, _ in asked):
+        ctx.log(f"Answers of {server.name}")
+        for name, kind in [(name, kind) for other, name, kind in asked if other == server]:
+            for record in await _answer(server, name, kind):
+                ctx.log(f"{record.name} {record.ttl}\tIN\t{record.type}\t{record.value}")
+
+
+async def _answer(server: NameServer, name: str, kind: str) -> tuple[Record, ...]:
+    for address in server.addresses:
+        try:
+            return await dns.lookup(address, name, kind)
+        except DnsError:
+            continue  # The next address may answer; that none does is among what is missing, with the cause.
+    return ()
+
+
+def _describe(one: Absent) -> str:
+    if one.cause:
+        return f"{one.server.name} does not serve «{one.record}»: {one.cause}"
+    served = ", ".join(f"«{record.value}»" for record in one.served) or "nothing"
+    return f"{one.server.name} does not serve «{one.record}» but {served}"

@@ -1,0 +1,101 @@
+"""Lookups and signed updates at a real name server."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab import Lab
+from replicas.clients import dns, dns_update, ssh
+from replicas.errors import DnsError
+from replicas.lifecycle.base import Record
+
+ZONE = "example.com."
+ONE = Record("portal-test.example.com.", "A", "10.0.0.1")
+TWO = Record("portal-test.example.com.", "A", "10.0.0.2")
+SRV = Record("_ldap._tcp.example.com.", "SRV", "0 100 389 portal-test.example.com.")
+
+
+@pytest.fixture
+async def key(master: ssh.Host) -> dns_update.Key:
+    return dns_update.parse_key((await master.read("/etc/bind/ipa.key")).decode())
+
+
+def test_records_are_compared_in_one_form() -> None:
+    assert dns.same(Record("A.Example.com", "AAAA", "FD00::0:1"), Record("a.example.com.", "AAAA", "fd00::1"))
+    assert dns.same(
+        Record("_x.a.", "SRV", "0  100 389 Host.Example.COM."), Record("_x.a.", "srv", "0 100 389 host.example.com.")
+    )
+    assert dns.same(Record("a.", "TXT", "EXAMPLE.COM"), Record("a.", "TXT", '"EXAMPLE.COM"'))
+    assert not dns.same(Record("a.", "TXT", '"example.com"'), Record("a.", "TXT", '"EXAMPLE.COM"'))
+    assert not dns.same(SRV, Record(SRV.name, "SRV", "1 100 389 portal-test.example.com."))
+    assert dns.reverse_name("10.0.0.1") == "1.0.0.10.in-addr.arpa."
+    with pytest.raises(DnsError, match="is not a DNS record"):
+        dns.normalise(Record("a.", "A", "x"))
+    with pytest.raises(DnsError, match="not an IP address"):
+        dns.reverse_name("x")
+
+
+def test_key_stays_secret() -> None:
+    key = dns_update.parse_key('key "ipa" {\n\talgorithm hmac-sha256;\n\tsecret "c2VjcmV0";\n};')
+    assert (key.name, key.algorithm, key.secret) == ("ipa", "hmac-sha256", "c2VjcmV0")
+    assert "c2Vj" not in repr(key)
+    with pytest.raises(DnsError) as caught:
+        dns_update.parse_key('secret "c2VjcmV0";')
+    assert "c2Vj" not in str(caught.value)
+
+
+@pytest.mark.hosts
+async def test_zones(lab: Lab) -> None:
+    server, replica = str(lab.master.address), lab.hosts[1]
+    for name, zone in (
+        ("ipareplica.example.com", ZONE),
+        ("example.com", ZONE),
+        (dns.reverse_name(str(replica.address)), dns.reverse_name(str(replica.address)).partition(".")[2]),
+        (dns.reverse_name("10.99.0.1"), None),  # BIND has an empty zone of its own for it
+        (dns.reverse_name("8.8.8.8"), None),
+        ("www.example.org", None),
+    ):
+        assert await dns.zone_of(server, name) == zone
+    servers = await dns.name_servers(server, ZONE)
+    assert servers == (dns.NameServer("ipaserver.example.com.", (server, str(lab.master.address6))),)
+    with pytest.raises(DnsError, match="does not answer"):
+        await dns.lookup(str(replica.address), ZONE, "NS")
+
+
+@pytest.mark.hosts
+async def test_updates(lab: Lab, key: dns_update.Key) -> None:
+    server = str(lab.master.address)
+    servers = await dns.name_servers(server, ZONE)
+    for record in (ONE, TWO, SRV):
+        await dns_update.remove(server, ZONE, record, key)
+    assert [one.record for one in await dns.absent(servers, [ONE, SRV])] == [ONE, SRV]
+    assert await dns_update.add(server, ZONE, ONE, key)
+    assert not await dns_update.add(server, ZONE, ONE, key)
+    await dns.wait_until_served(servers, ONE)
+    with pytest.raises(DnsError, match=r"«10\.0\.0\.1» is there, «10\.0\.0\.2» is wanted"):
+        await dns_update.add(server, ZONE, TWO, key)
+    assert await dns_update.add(server, ZONE, TWO, key, expected=(ONE,))
+    assert [record.value for record in await dns.lookup(server, ONE.name, "A")] == ["10.0.0.1", "10.0.0.2"]
+    assert await dns_update.add(server, ZONE, SRV, key)
+    assert len(await dns.lookup(server, SRV.name, "SRV")) == 2
+    with pytest.raises(DnsError, match="another SRV record"):
+        await dns_update.add(server, ZONE, Record(SRV.name, "SRV", SRV.value.replace("100", "5")), key)
+    for record in (ONE, TWO, SRV):
+        assert await dns_update.remove(server, ZONE, record, key)
+        assert not await dns_update.remove(server, ZONE, record, key)
+    with pytest.raises(DnsError, match="do not serve"):
+        await dns.wait_until_served(servers, ONE, timeout=0.3)
+
+
+@pytest.mark.hosts
+async def test_update_refusals(lab: Lab, key: dns_update.Key) -> None:
+    server = str(lab.master.address)
+    for wrong in (
+        dns_update.Key("ipa", key.algorithm, "AAAA" + key.secret[4:]), dns_update.Key("x", key.algorithm, key.secret)
+    ):
+        with pytest.raises(DnsError, match="does not accept the TSIG key") as caught:
+            await dns_update.add(server, ZONE, ONE, wrong)
+        assert wrong.secret not in str(caught.value)
+    with pytest.raises(DnsError, match="NOTAUTH"):
+        await dns_update.add(server, "example.org.", Record("x.example.org.", "A", "10.0.0.1"), key)
+    assert await dns.lookup(server, ONE.name, "A") == ()

@@ -1,0 +1,74 @@
+"""The directory of a real master."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from lab import Lab
+from replicas.clients.ldap import Directory, LdapRefused
+from replicas.errors import DirectoryError, WrongPassword
+
+pytestmark = pytest.mark.hosts
+
+MANAGER = "cn=Directory Manager"
+COUNTER = "cn=portal-test,cn=etc,dc=example,dc=com"
+
+
+@pytest.mark.parametrize("starttls", [False, True])
+async def test_entries(lab: Lab, ca: str, starttls: bool) -> None:
+    address, password = str(lab.master.address), lab.secrets.directory_manager
+    async with Directory.bind(lab.master.name, address, ca, MANAGER, password, starttls=starttls) as directory:
+        await directory.delete(COUNTER)
+        classes = ["top", "nsContainer", "extensibleObject"]
+        await directory.add(COUNTER, {"objectClass": classes, "cn": ["portal-test"], "description": ["ä"]})
+        assert await directory.get(COUNTER, ["DESCRIPTION"]) == {"DESCRIPTION": ["ä"]}
+        with pytest.raises(LdapRefused, match=r"entryAlreadyExists \(68\)") as caught:
+            await directory.add(COUNTER, {"objectClass": classes, "cn": ["portal-test"]})
+        assert caught.value.code == 68
+        await directory.modify(COUNTER, ("add", "description", ["b"]), ("delete", "description", ["ä"]))
+        found = await directory.search("cn=etc,dc=example,dc=com", "(description=b)", ["description"])
+        assert found == [(COUNTER, {"description": ["b"]})]
+        assert await directory.delete(COUNTER)
+        assert not await directory.delete(COUNTER)
+        assert await directory.get(COUNTER) is None
+        assert await directory.search(COUNTER, "(objectClass=*)") == []
+
+
+async def test_nobody_gets_a_counter_value_twice(lab: Lab, ca: str) -> None:
+    bind = (lab.master.name, str(lab.master.address), ca, MANAGER, lab.secrets.directory_manager)
+
+    async def take(times: int) -> list[int]:
+        async with Directory.bind(*bind) as directory:
+            return [await directory.take_counter(COUNTER, "nsDS5ReplicaId") for _ in range(times)]
+
+    async with Directory.bind(*bind) as directory:
+        await directory.delete(COUNTER)
+        classes = ["top", "nsContainer", "extensibleObject"]
+        await directory.add(COUNTER, {"objectClass": classes, "cn": ["portal-test"], "nsDS5ReplicaId": ["2"]})
+        taken = await asyncio.gather(*(take(5) for _ in range(6)))
+        assert sorted(sum(taken, [])) == list(range(2, 32))
+        await directory.delete(COUNTER)
+        with pytest.raises(DirectoryError, match="There is no counter"):
+            await directory.take_counter(COUNTER, "nsDS5ReplicaId")
+
+
+@pytest.mark.parametrize(
+    ("name", "host", "error", "words"),
+    [
+        ("ipaserver.example.com", 0, WrongPassword, "does not accept the password of cn=Directory Manager"),
+        ("other.example.com", 0, DirectoryError, "certificate is for another host"),
+        ("ipareplica.example.com", 1, DirectoryError, r"ipareplica\.example\.com \(.*connection refused"),
+    ],
+)
+async def test_refusals(lab: Lab, ca: str, name: str, host: int, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        async with Directory.bind(name, str(lab.hosts[host].address), ca, MANAGER, "wrong"):
+            pass
+
+
+async def test_foreign_authority(lab: Lab, foreign_ca: str) -> None:
+    with pytest.raises(DirectoryError, match="not from the realm's authority"):
+        async with Directory.bind(lab.master.name, str(lab.master.address), foreign_ca, MANAGER, "x"):
+            pass

@@ -1,0 +1,79 @@
+"""Test hosts, and open connections to them."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from lab import Lab, LabError
+from replicas.clients import ssh
+from replicas.lifecycle.base import Context
+from replicas.lifecycle.job import Job, Options, RealmFacts
+from tests.replicas.steps.kept import KeptContext, endpoint
+
+
+@pytest.fixture(scope="session")
+def lab() -> Lab:
+    found = Lab("clients")
+    try:
+        found.up(replicas=1)
+    except LabError as error:
+        pytest.skip(str(error))
+    return found
+
+
+@pytest.fixture
+def unblocked(lab: Lab) -> Any:
+    """Hosts whose firewalls are open again afterwards."""
+    yield lab
+    for host in lab.hosts:
+        host.unblock()
+
+
+@pytest.fixture
+async def master(lab: Lab) -> AsyncIterator[ssh.Host]:
+    async with await ssh.connect(endpoint(lab.hosts[0]), lab.ssh_key) as host:
+        yield host
+
+
+@pytest.fixture
+async def replica(lab: Lab) -> AsyncIterator[ssh.Host]:
+    async with await ssh.connect(endpoint(lab.hosts[1]), lab.ssh_key) as host:
+        yield host
+
+
+@pytest.fixture(scope="session")
+def ca(lab: Lab) -> str:
+    return lab.master.read("/etc/ipa/ca.crt")
+
+
+@pytest.fixture(scope="session")
+def foreign_ca(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The certificate of an authority that has nothing to do with the realm."""
+    folder = tmp_path_factory.mktemp("authority")
+    argv = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=Foreign", "-days", "1"]
+    subprocess.run([*argv, "-keyout", folder / "key", "-out", folder / "crt"], check=True, capture_output=True)
+    return (folder / "crt").read_text()
+
+
+@pytest.fixture
+async def context(lab: Lab, ca: str) -> AsyncIterator[Callable[..., KeptContext]]:
+    """Make a context for an installation of the lab's replica, with the given options."""
+    async with AsyncExitStack() as stack:
+
+        def make(realm: Mapping[str, Any] | None = None, **options: Any) -> KeptContext:
+            facts = {
+                "name": "EXAMPLE.COM", "domain": "example.com", "suffix": "dc=example,dc=com", "backend": "native",
+                "dns": True, "ca_certificate": ca, **(realm or {}),
+            }
+            master, replica = (endpoint(host) for host in lab.hosts[:2])
+            made = KeptContext(Job("install", RealmFacts(**facts), master, replica, Options(**options)), lab, stack)
+            checked: Context = made
+            assert checked is made
+            return made
+
+        yield make
