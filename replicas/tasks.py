@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from huey.contrib.djhuey import db_task
+from huey.contrib.djhuey import HUEY, db_task
 
 from replicas.lifecycle import runner
 
@@ -10,3 +10,8 @@ from replicas.lifecycle import runner
 @db_task()  # type: ignore[untyped-decorator]  # Huey has no types
 def execute(run_id: int) -> None:
     runner.execute(run_id)
+
+
+def waiting() -> set[int]:
+    """Runs that have a task in the queue."""
+    return {task.args[0] for task in HUEY.pending() if isinstance(task, execute.task_class)}

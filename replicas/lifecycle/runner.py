@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 import traceback
-from collections.abc import Coroutine
-from typing import Any, TypeVar
 
 from django.db import InterfaceError, OperationalError
 
@@ -23,6 +20,7 @@ from replicas.lifecycle.context import RunContext
 from replicas.lifecycle.credentials import unlock
 from replicas.lifecycle.fencing import LeaseLost
 from replicas.lifecycle.lease import Interrupted, Lease
+from replicas.lifecycle.loop import StepLoop
 from replicas.lifecycle.outcome import Outcome
 from replicas.lifecycle.records import StepRows
 from replicas.models import Run
@@ -30,7 +28,6 @@ from replicas.stream.redaction import Redactor
 from replicas.stream.writer import LogWriter
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 DATABASE_GONE = (InterfaceError, OperationalError)
 
 
@@ -160,41 +157,6 @@ class Execution:
             self.writer.write(result.error, "warning" if result.state == RunState.CANCELLED else "error")
             if result.remedy:
                 self.writer.write(result.remedy)
-
-
-class StepLoop:
-    """The run's event loop; what runs in it is cancelled as soon as the lease is lost or the worker is stopped."""
-
-    def __init__(self, runner: asyncio.Runner, ctx: RunContext, lease: Lease) -> None:
-        self.ctx = ctx
-        self._runner, self._lease = runner, lease
-        self._task: asyncio.Task[Any] | None = None
-        lease.on_stop = self._stop
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Raises what the work raises; LeaseLost or Interrupted instead when that is why it ended."""
-        try:
-            return self._runner.run(self._tracked(work))
-        except (asyncio.CancelledError, PortalError):
-            self._lease.check()
-            raise
-
-    async def _tracked(self, work: Coroutine[Any, Any, T]) -> T:
-        task = self._task = asyncio.create_task(work)
-        try:
-            self._lease.check()
-            return await task
-        finally:
-            task.cancel()
-            self._task = None
-
-    def _stop(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: the steps are over
-            self._runner.get_loop().call_soon_threadsafe(self._cancel)
-
-    def _cancel(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
 
 
 def _refuse_to_repeat(step: Step, before: str) -> None:

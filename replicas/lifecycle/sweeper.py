@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from typing import Protocol
 
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
-from huey.contrib.djhuey import HUEY
 
-from replicas import tasks
 from replicas.choices import RunState
 from replicas.lifecycle import lockfile
 from replicas.models import Run
@@ -18,15 +17,23 @@ from replicas.models import Run
 logger = logging.getLogger(__name__)
 
 
-def sweep() -> None:
+class Queue(Protocol):
+    """The doors of the task queue, handed in: the engine does not know them."""
+
+    def execute(self, run_id: int) -> object: ...
+
+    def waiting(self) -> set[int]: ...
+
+
+def sweep(queue: Queue) -> None:
     """One look: abandoned runs go back to the queue, and every queued run has a task."""
     now = timezone.now()
     for run in Run.objects.filter(state=RunState.RUNNING):
         if (run.lease_until is not None and run.lease_until < now) or lockfile.abandoned(run.pk, run.fence):
             _requeue(run)
-    waiting = {task.args[0] for task in HUEY.pending() if task.name == tasks.execute.task_class.__name__}
-    for run_id in Run.objects.filter(state=RunState.QUEUED).exclude(pk__in=waiting).values_list("pk", flat=True):
-        tasks.execute(run_id)
+    queued = Run.objects.filter(state=RunState.QUEUED).exclude(pk__in=queue.waiting())
+    for run_id in queued.values_list("pk", flat=True):
+        queue.execute(run_id)
 
 
 def _requeue(run: Run) -> None:
@@ -38,7 +45,8 @@ def _requeue(run: Run) -> None:
 class Sweeper:
     """Sweeps in the background: at once, and then every SWEEP_SECONDS."""
 
-    def __init__(self) -> None:
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="sweeper", daemon=True)
 
@@ -52,7 +60,7 @@ class Sweeper:
     def _keep(self) -> None:
         while True:
             try:
-                sweep()
+                sweep(self._queue)
             except DatabaseError as error:
                 logger.warning("Runs could not be looked over: %s", error)
             finally:

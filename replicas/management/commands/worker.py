@@ -10,7 +10,7 @@ from huey.consumer import Consumer
 from huey.consumer_options import ConsumerConfig
 from huey.contrib.djhuey import HUEY
 
-from replicas import tasks as tasks  # registers them with Huey
+from replicas import tasks
 from replicas.lifecycle import lease
 from replicas.lifecycle.sweeper import Sweeper
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         config = ConsumerConfig(**settings.HUEY["consumer"], periodic=False, graceful_signal="TERM")
         config.validate()
-        sweeper = Sweeper()
+        sweeper = Sweeper(tasks)
         sweeper.start()
         try:
             Worker(HUEY, **config.values).run()

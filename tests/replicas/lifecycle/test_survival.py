@@ -96,7 +96,7 @@ def test_two_workers_never_run_the_same_run(workers: Workers) -> None:
     runs = [make_run(f"replica{number}.example.com") for number in range(6)]
     for _ in range(2):
         workers.start()
-    wait(lambda: all([ended(run) for run in runs]))
+    wait(lambda: all(ended(run) for run in runs))
     for run in runs:
         assert run.fence == 1
         assert_whole(run, ["prepare", "seal-bundle", "install"])
