@@ -25,9 +25,7 @@ def allowed_hosts(app_configs: Any, **kwargs: Any) -> list[Error]:
 def private_files(app_configs: Any, **kwargs: Any) -> list[Error]:
     """The key ring and the SSH key must not be readable by other accounts."""
     return [
-        Error(
-            f"{path} is readable by other accounts of this machine.", hint=f"chmod 600 {path}", id="portal.E002"
-        )
+        Error(f"{path} is readable by other accounts of this machine.", hint=f"chmod 600 {path}", id="portal.E002")
         for path in (settings.SECRET_KEYS_FILE, settings.SSH_KEY_FILE)
         if path.exists() and path.stat().st_mode & 0o077
     ]

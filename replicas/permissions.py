@@ -65,7 +65,7 @@ def require(actor: Actor, verb: str, obj: Any = None) -> User:
         return actor.user
     if verb == "decide" and obj is not None and actor.user is not None and obj.requested_by_id == actor.user.pk:
         raise NotAllowed(_("Nobody decides on an own request."), _("Ask another approver."))
-    names = ", ".join(sorted(Role(role).label for role in ROLES[verb]))
+    names = ", ".join(sorted(str(Role(role).label) for role in ROLES[verb]))
     raise NotAllowed(
         _("%(name)s may not do this.") % {"name": actor.name}, _("It takes the role: %(roles)s.") % {"roles": names}
     )

@@ -19,7 +19,8 @@ MAX_HOSTNAME = 64
 """Linux refuses longer host names (gethostname(2), HOST_NAME_MAX); DNS would allow 253 (RFC 1035, 2.3.4)."""
 MAX_LABEL = 63
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-HOSTNAME = rf"^(?=.{{1,{MAX_HOSTNAME}}}$){LABEL}(\.{LABEL})+$"
+# \Z rather than $: Python, and so SQLite under Django, lets $ match before a final line break.
+HOSTNAME = rf"^(?=.{{1,{MAX_HOSTNAME}}}\Z){LABEL}(\.{LABEL})+\Z"
 
 
 def validate_hostname(name: str) -> None:
@@ -163,7 +164,11 @@ def _forwarder_problems(replica: Replica) -> Iterable[tuple[bool, str, Any]]:
     yield dns and neither, "forwarders", _("DNS needs forwarders, or an explicit «no forwarders».")
     both = bool(replica.forwarders) and replica.no_forwarders
     yield both, "no_forwarders", _("Give forwarders, or «no forwarders», not both.")
-    yield not dns and bool(replica.forwarders), "forwarders", _("Forwarders are for a replica with DNS: ask for DNS too.")
+    yield (
+        not dns and bool(replica.forwarders),
+        "forwarders",
+        _("Forwarders are for a replica with DNS: ask for DNS too."),
+    )
     yield not dns and replica.no_forwarders, "no_forwarders", _("«No forwarders» is for a replica with DNS.")
     own = sorted(set(replica.forwarders) & set(replica.ip_addresses))
     yield bool(own), "forwarders", _("A replica cannot forward to its own address.")
@@ -182,16 +187,22 @@ def _master_problems(replica: Replica) -> Iterable[tuple[bool, str, Any]]:
     same = replica.hostname == master.hostname
     yield same, "hostname", _("This is the master itself: a replica is another host.")
     without = not master.realm.dns
-    yield without and bool(replica.ip_addresses), "ip_addresses", _(
-        "This realm has no integrated DNS: there is no DNS record to update, and the attempt to create the replica would "
-        "fail when the DNS record operation fails. Leave the addresses out."
+    yield (
+        without and bool(replica.ip_addresses),
+        "ip_addresses",
+        _(
+            "This realm has no integrated DNS: there is no DNS record to update, and the attempt to create the replica would "
+            "fail when the DNS record operation fails. Leave the addresses out."
+        ),
     )
-    yield without and replica.setup_dns, "setup_dns", _("This realm has no integrated DNS, so there are no zones to serve.")
+    yield (
+        without and replica.setup_dns,
+        "setup_dns",
+        _("This realm has no integrated DNS, so there are no zones to serve."),
+    )
     yield replica.setup_ca and not master.ca, "setup_ca", _("The master has no authority of its own to copy.")
 
 
 def lowercase_hostname_check(table: str) -> models.CheckConstraint:
     """The shape of a host name as a database constraint, so that no way around the forms bypasses it."""
-    return models.CheckConstraint(
-        condition=Q(hostname__regex=HOSTNAME), name=f"{table}_hostname_dns_safe"
-    )
+    return models.CheckConstraint(condition=Q(hostname__regex=HOSTNAME), name=f"{table}_hostname_dns_safe")

@@ -1,0 +1,86 @@
+"""A cast with one user a role, a realm, and requests that wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from pytest_django import Settings
+
+from replicas.actions import plans, submit
+from replicas.choices import Role
+from replicas.models import HostKey, Master, Plan, Realm, Replica
+from replicas.permissions import Actor
+from tests.replicas.lifecycle.twin import Registry
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGmJmY0DLiXG6U4tOCTWxwhXAsGM5uHfc6BLgSj4DPR0"
+
+
+@dataclass(frozen=True)
+class Cast:
+    """One person a role, one without, and one superuser."""
+
+    viewer: Actor
+    operator: Actor
+    approver: Actor
+    administrator: Actor
+    outsider: Actor
+    root: Actor
+
+
+def person(name: str, *roles: str, superuser: bool = False) -> Actor:
+    user = User.objects.create_user(name, is_superuser=superuser)
+    user.groups.set(Group.objects.filter(name__in=roles))
+    return Actor(user, "192.0.2.77")
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    return Cast(
+        *(person(role.value, role.value) for role in Role),
+        outsider=person("outsider"),
+        root=person("root", superuser=True),
+    )
+
+
+@pytest.fixture
+def master(db: None) -> Master:
+    realm = Realm.objects.create(
+        name="EXAMPLE.COM",
+        domain="example.com",
+        suffix="dc=example,dc=com",
+        backend="twin",
+        dns=True,
+        ca_certificate="PEM",
+    )
+    key = HostKey.objects.create(
+        hostname="ipaserver.example.com", key=KEY, fingerprint="SHA256:x", accepted_by="administrator"
+    )
+    return Master.objects.create(
+        realm=realm, hostname="ipaserver.example.com", ssh_address="192.0.2.10", host_key=key, ca=True
+    )
+
+
+@pytest.fixture
+def wanted(master: Master) -> Callable[..., Replica]:
+    """An unsaved request, with options."""
+
+    def make(hostname: str = "ipareplica.example.com", **options: Any) -> Replica:
+        return Replica(**{"hostname": hostname, "master": master, "ssh_address": "192.0.2.11", **options})
+
+    return make
+
+
+@pytest.fixture
+def plan(cast: Cast, wanted: Callable[..., Replica], twin: None) -> Plan:
+    """The operator's request, waiting."""
+    return submit.store(cast.operator, wanted(), KEY)
+
+
+@pytest.fixture
+def twin(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    """Plans come from the in-memory twin: what steps do is none of the services' business."""
+    monkeypatch.setattr(plans, "registry", Registry())
