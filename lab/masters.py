@@ -24,9 +24,13 @@ class Image:
 
 def image(host: Host, root: Path, files: dict[str, str], options: Options) -> Image:
     """Return the master's image, provisioning the host when there is none for these options yet."""
-    target = paths.cache() / f"master-{_key(host, root, options)}"
+    kind = f"master-{host.network.index}-{options.users}-{'dns' if options.dns else 'no-dns'}"
+    target = paths.cache() / f"{kind}-{_key(host, root, options)}"
     if not target.exists():
         _build(target, host, root, files, options)
+        # What older code made for this lab, which nobody can be running from: this host has just been ended.
+        for old in set(paths.cache().glob(f"{kind}-*")) - {target}:
+            shutil.rmtree(old)
     return Image(target / "layer", json.loads((target / "secrets.json").read_text()))
 
 
