@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 
 class PageRefused(RuntimeError):
@@ -25,21 +26,27 @@ class Person:
         self.client = httpx.Client(base_url=address, follow_redirects=True, timeout=60, headers={"Referer": address})
         self.send("/login/", {"username": name, "password": password})
 
-    def send(self, path: str, data: dict[str, Any]) -> httpx.Response:
-        """Open the form at `path`, fill it in and send it; gives the page one lands on. Raises PageRefused."""
+    def send(self, path: str, *steps: dict[str, Any], to: str | None = None) -> httpx.Response:
+        """Open the form at `path`, fill it in and send it (to `to` when that is another address).
+
+        With several dictionaries, each fills in the form that the one before led to. Gives the page that one lands on
+        after the last. Raises PageRefused.
+        """
         page = self.client.get(path).raise_for_status()
-        fields = _hidden_fields(page.text) | data
-        answer = self.client.post(path, data=fields)
-        if not answer.history or answer.status_code >= 400:
-            raise PageRefused(_errors(answer.text) or f"{path} answered with status {answer.status_code}.")
-        return answer
+        for data in steps:
+            page = self.client.post(to or path, data=_hidden_fields(page.text) | data)
+            if page.status_code >= 400 or _errors(page.text):
+                raise PageRefused(_errors(page.text) or f"{path} answered with status {page.status_code}.")
+        if not page.history:
+            raise PageRefused(f"{path} did not accept the form.")
+        return page
 
     def follow(self, run: str) -> Iterator[dict[str, Any]]:
         """Everything that the run's socket tells, from the first line to the end of the run."""
         parts = urlsplit(self.address)
         cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.client.cookies.jar)
         with connect(
-            f"ws://{parts.netloc}/ws/runs/{run}/", origin=self.address, additional_headers={"Cookie": cookies}
+            f"ws://{parts.netloc}/ws/runs/{run}/", origin=Origin(self.address), additional_headers={"Cookie": cookies}
         ) as socket:
             socket.send(json.dumps({"cursor": 0}))
             for message in socket:
@@ -53,6 +60,7 @@ def _hidden_fields(page: str) -> dict[str, str]:
 
 
 def _errors(page: str) -> str:
-    found = re.findall(r'<[^>]*class="[^"]*(?:invalid-feedback|alert-danger)[^"]*"[^>]*>(.*?)</(?:span|div|p)>', page, re.S)
+    marked = r'<[^>]*class="[^"]*(?:invalid-feedback|alert-danger|failure)[^"]*"[^>]*>(.*?)</(?:span|div|p|section)>'
+    found = re.findall(marked, page, re.S)
     texts = (" ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split()) for text in found)
     return " ".join(text for text in texts if text)

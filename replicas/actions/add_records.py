@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from replicas.actions import plans
-from replicas.choices import PlanAction, ReplicaState
+from replicas.choices import ReplicaState
 from replicas.errors import Conflict
 from replicas.models import Plan, Replica
 from replicas.permissions import Actor, require
@@ -23,4 +23,4 @@ def add_records(actor: Actor, replica: Replica) -> Plan:
             _("The realm has no integrated DNS, so the portal cannot add records."),
             _("Paste the lines that the replica's page shows into your own name server."),
         )
-    return plans.freeze(actor, replica, PlanAction.RECORDS)
+    return plans.freeze(actor, replica, "records")

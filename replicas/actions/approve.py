@@ -37,7 +37,8 @@ def decide(actor: Actor, plan: Plan, digest: str, reason: str, decision: Decisio
     user = require(actor, "decide", plan)
     if digest != plan.digest:
         raise Conflict(
-            _("The plan is not the one that you were looking at."), _("Read it again; the decision is for what it says now.")
+            _("The plan is not the one that you were looking at."),
+            _("Read it again; the decision is for what it says now."),
         )
     if plan.state != PlanState.WAITING:
         raise Conflict(

@@ -28,6 +28,8 @@ def cancel_run(actor: Actor, run: Run, reason: str) -> None:
     """Ask the worker to stop before the next step. Raises NotAllowed, Conflict when the run has ended."""
     require(actor, "cancel", run)
     if run.state not in RUN_ACTIVE:
-        raise Conflict(_("The run has ended: %(state)s.") % {"state": run.get_state_display()}, _("There is nothing to stop."))
+        raise Conflict(
+            _("The run has ended: %(state)s.") % {"state": run.get_state_display()}, _("There is nothing to stop.")
+        )
     claim(run, {"state__in": RUN_ACTIVE, "cancel_requested_by": ""}, cancel_requested_by=actor.name)
     audit.record(actor, "run:cancel", run, reason=reason)

@@ -15,7 +15,8 @@ def claim(row: Model, expected: dict[str, Any], **changes: Any) -> None:
     manager = type(row)._default_manager
     if manager.filter(pk=row.pk, **expected).update(**changes) != 1:
         raise Conflict(
-            _("%(row)s has changed in the meantime.") % {"row": row}, _("Look at it again, and decide on what it is now.")
+            _("%(row)s has changed in the meantime.") % {"row": row},
+            _("Look at it again, and decide on what it is now."),
         )
     for name, value in changes.items():
         setattr(row, name, value)

@@ -47,9 +47,12 @@ def accept(actor: Actor, known: HostKey, key: str, fingerprint: str, reason: str
             _("Compare the fingerprint again."),
         )
     before = known.fingerprint
-    claim(
-        known, {"fingerprint": before}, key=key, fingerprint=fingerprint, accepted_by=actor.name, reason=reason
-    )
+    claim(known, {"fingerprint": before}, key=key, fingerprint=fingerprint, accepted_by=actor.name, reason=reason)
     audit.record(
-        actor, "hostkey:accept", known, before={"fingerprint": before}, after={"fingerprint": fingerprint}, reason=reason
+        actor,
+        "hostkey:accept",
+        known,
+        before={"fingerprint": before},
+        after={"fingerprint": fingerprint},
+        reason=reason,
     )

@@ -10,15 +10,14 @@ from django.utils.translation import gettext as _
 
 from replicas import audit
 from replicas.backends import registry
-from replicas.choices import PlanAction
 from replicas.errors import Conflict
 from replicas.lifecycle import plan as plans
-from replicas.lifecycle.job import Job
+from replicas.lifecycle.job import Action, Job
 from replicas.models import Plan, Replica
 from replicas.permissions import Actor, require
 
 
-def freeze(actor: Actor, replica: Replica, action: PlanAction, **options: Any) -> Plan:
+def freeze(actor: Actor, replica: Replica, action: Action, **options: Any) -> Plan:
     """Store the plan of an action on a saved replica, with options other than the replica's own where given.
 
     Belongs into the caller's transaction. Raises NotAllowed, Conflict when another plan waits.
@@ -26,7 +25,7 @@ def freeze(actor: Actor, replica: Replica, action: PlanAction, **options: Any) -
     user = require(actor, "request")
     realm = replica.master.realm
     job = Job(
-        action=action.value,
+        action=action,
         realm=realm.facts(),
         master=replica.master.endpoint(),
         replica=replica.endpoint(),

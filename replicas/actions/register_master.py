@@ -50,7 +50,9 @@ def register(actor: Actor, given: Registration) -> Master:
     """
     require(actor, "register")
     if Master.objects.filter(hostname=given.hostname).exists():
-        raise Conflict(_("%(host)s is registered already.") % {"host": given.hostname}, _("Open it in the list of masters."))
+        raise Conflict(
+            _("%(host)s is registered already.") % {"host": given.hostname}, _("Open it in the list of masters.")
+        )
     key = host_keys.fetch(given.ssh_address, given.ssh_port)
     if ssh.fingerprint(key) != given.fingerprint:
         raise Conflict(

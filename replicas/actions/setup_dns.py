@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from replicas import validators
 from replicas.actions import plans
-from replicas.choices import ForwardPolicy, PlanAction, ReplicaState
+from replicas.choices import ForwardPolicy, ReplicaState
 from replicas.errors import Conflict
 from replicas.models import Plan, Replica
 from replicas.permissions import Actor, require
@@ -37,7 +37,7 @@ def setup_dns(
     return plans.freeze(
         actor,
         replica,
-        PlanAction.DNS,
+        "dns",
         setup_dns=True,
         forwarders=tuple(wanted.forwarders),
         no_forwarders=no_forwarders,

@@ -7,7 +7,6 @@ from django.utils.translation import gettext as _
 
 from replicas import audit
 from replicas.actions import host_keys, plans
-from replicas.choices import PlanAction
 from replicas.errors import Conflict
 from replicas.models import Plan, Replica
 from replicas.permissions import Actor, require
@@ -37,7 +36,7 @@ def store(actor: Actor, replica: Replica, key: str) -> Plan:
             _("Open it in the list of replicas; it can be retried there, or cancelled."),
         ) from error
     audit.record(actor, "replica:request", replica, after=_facts(replica))
-    return plans.freeze(actor, replica, PlanAction.INSTALL)
+    return plans.freeze(actor, replica, "install")
 
 
 def _facts(replica: Replica) -> dict[str, object]:

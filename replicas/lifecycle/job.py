@@ -38,7 +38,7 @@ class RealmFacts:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The choices of a request, named as the options of ipa-replica-prepare and ipa-replica-install (guide, 1 and 3)."""
+    """The choices of a request, named as the options of ipa-replica-prepare and -install (guide, 1 and 3)."""
 
     ip_addresses: tuple[str, ...] = ()
     reverse_zone: str = ""

@@ -1,0 +1,220 @@
+"""The whole job on real test hosts, through the portal's own pages: register, ask, approve, watch, verify."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from lab import Lab
+from lab.check import missing
+from script.people import PageRefused, Person
+from script.processes import ROOT, portal
+
+if TYPE_CHECKING:
+    from replicas.models import Plan, Run
+
+MASTER = "ipaserver.example.com"
+REPLICA = "ipareplica.example.com"
+ROLES = ("viewer", "operator", "approver", "administrator")
+DATA = ROOT / "var" / "demo"
+
+
+class DemoFailed(Exception):
+    """Something on the way to *verified* did not work; the text names step, cause and remedy."""
+
+
+def main() -> int:
+    options = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    lacking = missing()
+    try:
+        with ExitStack() as stack:
+            if lacking:
+                print(f"No test hosts here: {lacking}", file=sys.stderr)
+                if options.once:
+                    return 1
+                address, people = stack.enter_context(_portal(options.port, {}))
+                _announce(address, people)
+                print("The realm is empty: sign in as administrator and register a master of your own.")
+            else:
+                lab = stack.enter_context(_hosts(options.users))
+                address, people = stack.enter_context(_portal(options.port, {"PORTAL_SSH_KEY_FILE": str(lab.ssh_key)}))
+                _announce(address, people)
+                _create_replica(address, people, lab)
+                if options.once:
+                    return 0
+            print(f"\nServing at {address} until Ctrl-C.", flush=True)
+            signal.pause()
+    except KeyboardInterrupt:
+        print("\nStopped; nothing is left running.", file=sys.stderr)
+    except (DemoFailed, PageRefused) as error:
+        print(f"\nThe demo failed. {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="script/demo", description=__doc__)
+    parser.add_argument("--once", action="store_true", help="stop when the replica is verified, with exit status 0")
+    parser.add_argument("--port", type=int, default=8000, help="of the portal on 127.0.0.1; another one if it is taken")
+    parser.add_argument("--users", type=int, default=10_000, help="entries in the master's directory")
+    return parser.parse_args()
+
+
+@contextmanager
+def _hosts(users: int) -> Iterator[Lab]:
+    lab = Lab("demo")
+    begun = time.monotonic()
+    try:
+        lab.down()
+        lab.up(replicas=1, users=users)
+        print(f"Test hosts are up: {MASTER} with {users} users, {REPLICA} blank ({time.monotonic() - begun:.0f} s)")
+        yield lab
+    finally:
+        lab.down()
+
+
+@contextmanager
+def _portal(port: int, environment: dict[str, str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """A portal with an empty database and one user a role; gives its address and the users' passwords."""
+    shutil.rmtree(DATA, ignore_errors=True)
+    DATA.mkdir(parents=True, mode=0o700)
+    environment = {"PORTAL_DATA_DIR": str(DATA), "DJANGO_SETTINGS_MODULE": "portal.settings"} | environment
+    os.environ.update(environment)
+    people = _prepare_database()
+    with portal(DATA, environment, port) as address:
+        yield address, people
+
+
+def _prepare_database() -> dict[str, str]:
+    import django
+
+    django.setup()
+    from django.contrib.auth.models import Group, User
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
+    people = {role: secrets.token_urlsafe(9) for role in ROLES}
+    for role, password in people.items():
+        User.objects.create_user(role, f"{role}@example.com", password).groups.add(Group.objects.get(name=role))
+    return people
+
+
+def _announce(address: str, people: dict[str, str]) -> None:
+    print(f"\nThe portal is at {address}")
+    for role, password in people.items():
+        print(f"  {role:<14} password {password}")
+    print(flush=True)
+
+
+def _create_replica(address: str, people: dict[str, str], lab: Lab) -> None:
+    """Administrator, operator and approver do their part on the pages; the terminal follows the run's socket."""
+    administrator = Person(address, "administrator", people["administrator"])
+    _register(administrator, lab)
+    operator = Person(address, "operator", people["operator"])
+    plan = _ask(operator, lab)
+    approver = Person(address, "approver", people["approver"])
+    begun = time.monotonic()
+    _approve(approver, plan)
+    run = _run_of(plan)
+    _follow(approver, run)
+    _summarise(run, time.monotonic() - begun)
+
+
+def _register(administrator: Person, lab: Lab) -> None:
+    master = lab.host(MASTER)
+    where = {
+        "hostname": MASTER,
+        "ssh_address": str(master.address),
+        "ssh_port": 22,
+        "ssh_user": "root",
+        "backend": "native",
+    }
+    passwords = {"directory_manager": lab.secrets.directory_manager, "admin": lab.secrets.admin}
+    administrator.send("/masters/register/", where, {"compared": "on", **passwords})
+    print(f"administrator registered the master {MASTER}, host key {master.fingerprint}")
+
+
+def _ask(operator: Person, lab: Lab) -> Plan:
+    from replicas.models import Master, Plan
+
+    replica = lab.host(REPLICA)
+    addresses = f"{replica.address}\n{replica.address6}"
+    operator.send(
+        "/replicas/request/",
+        {
+            "hostname": REPLICA,
+            "master": Master.objects.get().pk,
+            "ssh_address": str(replica.address),
+            "ssh_port": 22,
+            "ssh_user": "root",
+            "ip_addresses": addresses,
+            "setup_dns": "on",
+            "no_forwarders": "on",
+            "setup_ca": "on",
+            "forward_policy": "first",
+        },
+    )
+    plan = Plan.objects.get()
+    print(
+        f"operator asked for {REPLICA} with DNS and a certificate authority: {len(plan.steps)} steps, plan {plan.digest[:12]}"
+    )
+    return plan
+
+
+def _approve(approver: Person, plan: Plan) -> None:
+    approver.send(f"/plans/{plan.pk}/", {"reason": "Second site"}, to=f"/plans/{plan.pk}/approve/")
+    print(f"approver approved plan {plan.digest[:12]}\n")
+
+
+def _run_of(plan: Plan) -> Run:
+    from replicas.models import Run
+
+    return Run.objects.get(plan=plan)
+
+
+def _follow(person: Person, run: Run) -> None:
+    """Print what every browser sees, line by line, until the run ends."""
+    for message in person.follow(str(run.pk)):
+        for line in message.get("lines", ()):
+            print(f"{line['seq']:>5}  {line['text']}", flush=True)
+
+
+def _summarise(run: Run, seconds: float) -> None:
+    """What was proved and how long each stage took. Raises DemoFailed when the run did not end verified."""
+    run.refresh_from_db()
+    if run.state != "succeeded":
+        step = run.steps.exclude(state="done").first()
+        where = f"Step {step.index}, «{step.title}»: " if step else ""
+        raise DemoFailed(f"{where}{run.error} {run.remedy}")
+    print("\nProved:")
+    for proof in run.facts.get("proofs", ()):
+        print(f"  - {proof}")
+    print("\nStage           seconds")
+    for stage, took in _stages(run).items():
+        print(f"{stage:<14} {took:8.1f}")
+    print(f"{'approval to verified':<14} {seconds:.1f} s")
+    if begun := os.environ.get("DEMO_STARTED"):
+        print(f"everything, set-up included: {time.time() - float(begun):.0f} s")
+
+
+def _stages(run: Run) -> dict[str, float]:
+    """Seconds by stage, in order."""
+    took: dict[str, float] = {}
+    for step in run.steps.all():
+        if step.started_at and step.finished_at:
+            took[step.stage] = took.get(step.stage, 0) + (step.finished_at - step.started_at).total_seconds()
+    return took
+
+
+if __name__ == "__main__":
+    sys.exit(main())
