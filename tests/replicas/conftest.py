@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -17,17 +17,18 @@ from tests.replicas.steps.kept import KeptContext, endpoint
 
 
 @pytest.fixture(scope="session")
-def lab() -> Lab:
+def lab() -> Iterator[Lab]:
     found = Lab("clients")
     try:
         found.up(replicas=1)
     except LabError as error:
         pytest.skip(str(error))
-    return found
+    yield found
+    found.down()
 
 
 @pytest.fixture
-def unblocked(lab: Lab) -> Any:
+def unblocked(lab: Lab) -> Iterator[Lab]:
     """Hosts whose firewalls are open again afterwards."""
     yield lab
     for host in lab.hosts:

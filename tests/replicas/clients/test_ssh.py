@@ -77,6 +77,25 @@ async def test_input_status_and_locale(master: ssh.Host) -> None:
     assert (await master.run("true", input=large)).status == 0
 
 
+async def test_another_user_works_through_sudo(lab: Lab, replica: ssh.Host) -> None:
+    await replica.run("useradd", "--create-home", "portal-test")
+    try:
+        await replica.run("install", "-d", "-o", "portal-test", "/home/portal-test/.ssh")
+        keys = await replica.read("/root/.ssh/authorized_keys")
+        await replica.write("/home/portal-test/.ssh/authorized_keys", keys, owner="portal-test:portal-test")
+        user = dataclasses.replace(endpoint(lab.hosts[1]), user="portal-test")
+        async with await ssh.connect(user, lab.ssh_key) as host:
+            with pytest.raises(CommandFailed) as caught:
+                await host.run("id", "-u")
+            assert "sudo without a password" in caught.value.remedy
+            await replica.write("/etc/sudoers.d/portal-test", "portal-test ALL=(ALL) NOPASSWD: ALL\n", mode=0o440)
+            assert (await host.run("id", "-u")).text == "0\n"
+            assert (await host.python("addresses", {}))["fqdn"] == "ipareplica.example.com"
+    finally:
+        await replica.remove("/etc/sudoers.d/portal-test")
+        await replica.run("userdel", "--remove", "--force", "portal-test", check=False)
+
+
 async def test_failure_and_slowness(master: ssh.Host) -> None:
     with pytest.raises(CommandFailed, match=r"ls on ipaserver\.example\.com ended with status 2: .*No such file"):
         await master.run("ls", "/nonexistent")
