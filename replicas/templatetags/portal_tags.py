@@ -24,10 +24,10 @@ register = template.Library()
 LOOKS = {
     "requested": ("wait", "clock"),
     "waiting": ("wait", "clock"),
-    "approved": ("busy", "stamp"),
+    "approved": ("good", "stamp"),
     "approve": ("good", "stamp"),
     "queued": ("wait", "clock"),
-    "running": ("busy", "play"),
+    "running": ("busy", "turning"),
     "verified": ("good", "check"),
     "succeeded": ("good", "check"),
     "done": ("good", "check"),
@@ -47,14 +47,16 @@ LOOKS = {
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
-    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("img/icons.svg"), name)
+    return format_html(
+        '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("img/icons.svg"), name
+    )
 
 
 @register.simple_tag
 def badge(state: str, label: Any) -> SafeString:
     """A state with its icon and words, so that colour is never the only sign."""
     tone, name = LOOKS[state]
-    return format_html('<span class="state state-{}">{}{}</span>', tone, icon(name), label)
+    return format_html('<span class="state state-{} state-{}">{}{}</span>', tone, name, icon(name), label)
 
 
 @register.simple_tag
@@ -64,7 +66,9 @@ def when(moment: datetime | None) -> str:
         return "–"
     local = timezone.localtime(moment)
     exact = local.strftime("%Y-%m-%d %H:%M:%S %Z")
-    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), exact, date_format(local, "j M Y, H:i"))
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', local.isoformat(), exact, date_format(local, "j M Y, H:i")
+    )
 
 
 @register.filter

@@ -14,7 +14,7 @@ from replicas import permissions
 class SignedInRequest(HttpRequest):
     """LoginRequiredMiddleware lets nobody else in."""
 
-    user: User  # type: ignore[assignment]
+    user: User
 
 
 def require(request: SignedInRequest, verb: str, obj: Any = None) -> None:

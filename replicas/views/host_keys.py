@@ -12,18 +12,17 @@ from replicas.actions import host_keys
 from replicas.clients import ssh
 from replicas.errors import PortalError
 from replicas.forms.masters import HostKeyForm
-from replicas.models import Master, Replica
+from replicas.models import Master
+from replicas.models.topology import SSHTarget
 from replicas.views.access import SignedInRequest, require
 from replicas.views.acting import actor, attempt
 
-Target = Master | Replica
-
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def host_key(request: SignedInRequest, kind: type[Target], pk: int) -> HttpResponse:
+def host_key(request: SignedInRequest, kind: type[SSHTarget], pk: int) -> HttpResponse:
     """Show what the host presents now beside what is pinned; accept exactly what was shown."""
     require(request, "accept_host_key")
-    target: Target = get_object_or_404(kind.objects.select_related("host_key"), pk=pk)
+    target = get_object_or_404(kind, pk=pk)
     if request.method != "POST":
         return compare(request, target)
     form = HostKeyForm(request.POST)
@@ -31,10 +30,10 @@ def host_key(request: SignedInRequest, kind: type[Target], pk: int) -> HttpRespo
     if not sent.done:
         return page(request, target, form, sent.failure)
     messages.success(request, _("The new host key is pinned."))
-    return redirect(target._meta.model_name, pk)
+    return redirect(name_of(target), pk)
 
 
-def compare(request: SignedInRequest, target: Target) -> HttpResponse:
+def compare(request: SignedInRequest, target: SSHTarget) -> HttpResponse:
     try:
         fingerprint = ssh.fingerprint(present(target))
     except PortalError as error:
@@ -42,17 +41,22 @@ def compare(request: SignedInRequest, target: Target) -> HttpResponse:
     return page(request, target, HostKeyForm(initial={"fingerprint": fingerprint}))
 
 
-def present(target: Target) -> str:
+def present(target: SSHTarget) -> str:
     return host_keys.fetch(target.ssh_address, target.ssh_port)
 
 
+def name_of(target: SSHTarget) -> str:
+    """Of the page that shows it."""
+    return "master" if isinstance(target, Master) else "replica"
+
+
 def page(
-    request: SignedInRequest, target: Target, form: HostKeyForm | None, failure: PortalError | None = None
+    request: SignedInRequest, target: SSHTarget, form: HostKeyForm | None, failure: PortalError | None = None
 ) -> HttpResponse:
     fingerprint = form["fingerprint"].value() if form else ""
     context = {
         "target": target,
-        "kind": target._meta.model_name,
+        "kind": name_of(target),
         "form": form,
         "fingerprint": fingerprint,
         "same": fingerprint == target.host_key.fingerprint,

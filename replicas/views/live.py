@@ -23,7 +23,10 @@ def live(run: Run, after: int = 0) -> dict[str, Any]:
         "lines": lines,
         "cursor": cursor,
         "more": cursor < run.last_seq,
-        "states": [*StepState.choices, *((state.value, state.label) for state in (RunState.QUEUED, RunState.SUCCEEDED))],
+        "states": [
+            *StepState.choices,
+            *((state.value, state.label) for state in (RunState.QUEUED, RunState.SUCCEEDED)),
+        ],
     }
 
 

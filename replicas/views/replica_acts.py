@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
+from django.db.models import Prefetch
 from django.forms import BaseForm, Form
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -18,7 +19,7 @@ from replicas.actions.retry import retry
 from replicas.actions.setup_dns import setup_dns
 from replicas.choices import RUN_ACTIVE, PlanState, ReplicaState, RunState
 from replicas.forms.requests import CancelForm, DnsForm, RetryForm
-from replicas.models import Plan, Replica
+from replicas.models import Plan, Replica, Run
 from replicas.permissions import Actor
 from replicas.views.acting import Act
 from replicas.views.outcome import outcome
@@ -33,6 +34,11 @@ class Subject:
         self.plan = plans[0] if plans else None
         self.run = max(runs, key=lambda run: run.pk, default=None)
         self.findings = outcome(runs)
+
+    @classmethod
+    def of(cls, replica: Replica) -> Subject:
+        runs = Prefetch("runs", Run.objects.order_by("-pk"))
+        return cls(replica, list(replica.plans.select_related("requested_by").prefetch_related(runs)))
 
     @property
     def waits(self) -> bool:
@@ -94,6 +100,11 @@ def cancel(actor: Actor, subject: Subject, data: dict[str, Any]) -> None:
         cancel_run(actor, subject.run, data["reason"])
 
 
+def try_again(actor: Actor, subject: Subject, data: dict[str, Any]) -> None:
+    if subject.run is not None:
+        retry(actor, subject.run, data["reason"])
+
+
 ACTS = {
     "records": Kind(
         verb="request",
@@ -110,7 +121,7 @@ ACTS = {
         verb="retry",
         form=RetryForm,
         offered=can_retry,
-        do=lambda actor, subject, data: retry(actor, subject.run, **data),
+        do=try_again,
         label=_("Retry"),
         help=_("Goes on with the step that it stopped at. What is done already is checked, not done again."),
         thanks=_("The run is queued again."),
@@ -133,7 +144,9 @@ ACTS = {
         offered=lambda subject: not subject.idle,
         do=cancel,
         label=_("Cancel"),
-        help=_("Takes back a plan that waits. A run stops before its next step; what is done stays, and can be retried."),
+        help=_(
+            "Takes back a plan that waits. A run stops before its next step; what is done stays, and can be retried."
+        ),
         thanks=_("Cancelled. A run that is under way stops before its next step."),
         symbol="stop",
         style="btn-outline-danger",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.db.models import Prefetch
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -12,7 +11,7 @@ from django_tables2 import RequestConfig
 from replicas import permissions
 from replicas.errors import PortalError
 from replicas.filters import ReplicaFilter
-from replicas.models import Replica, Run
+from replicas.models import Replica
 from replicas.tables import ReplicaTable
 from replicas.views.access import SignedInRequest, require
 from replicas.views.acting import actor, attempt
@@ -50,23 +49,17 @@ def replica_act(request: SignedInRequest, pk: int, name: str) -> HttpResponse:
     kind = ACTS[name]
     found = fetch(request, pk, kind.verb)
     form = kind.form(request.POST)
-    sent = attempt(form, lambda data: kind.do(actor(request), subject(found), data))
+    sent = attempt(form, lambda data: kind.do(actor(request), Subject.of(found), data))
     if not sent.done:
         return page(request, found, Bound(name, form), sent.failure)
     messages.success(request, kind.thanks)
     return redirect("replica", pk)
 
 
-def subject(found: Replica) -> Subject:
-    runs = Prefetch("runs", Run.objects.order_by("-pk"))
-    plans = found.plans.select_related("requested_by").prefetch_related(runs)
-    return Subject(found, list(plans))
-
-
 def page(
     request: SignedInRequest, found: Replica, bound: Bound | None = None, failure: PortalError | None = None
 ) -> HttpResponse:
-    about = subject(found)
+    about = Subject.of(found)
     context = {
         "replica": found,
         "plan": about.plan,

@@ -10,6 +10,7 @@ from replicas.models import Run
 from replicas.views.access import SignedInRequest, require
 from replicas.views.live import as_text, lines_after, live
 from replicas.views.outcome import outcome
+from replicas.views.replica_acts import Subject, offered
 
 
 def fetch(request: SignedInRequest, pk: int) -> Run:
@@ -26,7 +27,10 @@ def whole_number(request: SignedInRequest, name: str) -> int:
 @require_safe
 def run(request: SignedInRequest, pk: int) -> HttpResponse:
     found = fetch(request, pk)
+    about = Subject.of(found.plan.replica)
     context = live(found, whole_number(request, "after")) | outcome([found])
+    if about.run == found:
+        context["acts"] = offered(request.user, about)
     return render(request, "runs/detail.html", context)
 
 

@@ -1,0 +1,75 @@
+"""A world with replicas in every state, and people of every role."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from replicas.actions import host_keys
+from replicas.choices import Decision, PlanState, ReplicaState, RunState
+from replicas.errors import HostUnreachable
+from replicas.models import Master, Plan, Replica, Run
+from tests.replicas.views import world as w
+
+
+@dataclass
+class World:
+    people: dict[str, User]
+    master: Master
+    waiting: Plan
+    failed: Run
+    running: Run
+    verified: Replica
+    clients: dict[str, Client] = field(default_factory=dict)
+
+    def client(self, name: str) -> Client:
+        """A browser in which that person is signed in."""
+        if name not in self.clients:
+            self.clients[name] = Client()
+            self.clients[name].force_login(self.people[name])
+        return self.clients[name]
+
+
+@pytest.fixture(autouse=True)
+def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No page may reach out of a test."""
+
+    def fetch(address: str, port: int) -> str:
+        raise HostUnreachable(f"{address} does not answer on port {port}.", "Is the host up?")
+
+    monkeypatch.setattr(host_keys, "fetch", fetch)
+
+
+@pytest.fixture(autouse=True)
+def quick(settings: Any, tmp_path: Path) -> None:
+    """Cheap passwords, and a folder for static files, whose absence whitenoise warns of."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.STATIC_ROOT = tmp_path
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    people = w.cast()
+    master = w.realm_with_master()
+    waiting = w.plan_of(request(master, people, "waiting", ReplicaState.REQUESTED), PlanState.WAITING)
+    failed_plan = w.plan_of(request(master, people, "failed", ReplicaState.FAILED), PlanState.APPROVED)
+    w.decide(failed_plan, people["approver"], Decision.APPROVE, "planned")
+    failed = w.run_of(failed_plan, RunState.FAILED, 6, error="UDP 88 does not answer.", remedy="Open UDP 88.")
+    w.bundle_of(failed)
+    w.lines(failed, "first line", "second <b>line</b>")
+    running_plan = w.plan_of(request(master, people, "running", ReplicaState.RUNNING), PlanState.APPROVED)
+    running = w.run_of(running_plan, RunState.RUNNING, 8)
+    verified = request(master, people, "verified", ReplicaState.VERIFIED)
+    missing = ["_ldap._tcp.example.com. 3600 IN SRV 0 100 389 verified.example.com."]
+    w.run_of(w.plan_of(verified, PlanState.APPROVED), RunState.SUCCEEDED, 10, facts={"missing_records": missing})
+    w.event("operator", "plan:submit", "plan", waiting.pk, str(waiting), after={"digest": waiting.digest})
+    return World(people, master, waiting, failed, running, verified)
+
+
+def request(master: Master, people: dict[str, User], name: str, state: ReplicaState) -> Replica:
+    return w.request(master, f"{name}.example.com", people["operator"], state)

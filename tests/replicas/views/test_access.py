@@ -1,0 +1,91 @@
+"""The permission ladder, for every address that there is: a new page cannot be forgotten."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, get_resolver, reverse
+
+from tests.replicas.views.conftest import World
+
+EVERYBODY = {"viewer", "operator", "approver", "administrator", "both", "root"}
+ADMINISTRATORS = {"administrator", "root"}
+OPERATORS = {"operator", "both", "root"}
+
+
+class Page(NamedTuple):
+    """Who may; `subject` is the attribute of the world whose key is in the address."""
+
+    allowed: set[str]
+    subject: str = ""
+    method: str = "get"
+    more: dict[str, str] = {}  # noqa: RUF012
+
+
+PAGES = {
+    "dashboard": Page(EVERYBODY),
+    "masters": Page(EVERYBODY),
+    "master": Page(EVERYBODY, "master"),
+    "master_register": Page(ADMINISTRATORS),
+    "master_credentials": Page(ADMINISTRATORS, "master", "post"),
+    "master_host_key": Page(ADMINISTRATORS, "master"),
+    "replicas": Page(EVERYBODY),
+    "replica": Page(EVERYBODY, "verified"),
+    "replica_request": Page(OPERATORS),
+    "replica_host_key": Page(ADMINISTRATORS, "verified"),
+    "replica_act": Page(OPERATORS, "verified", "post", {"name": "dns"}),
+    "approvals": Page(EVERYBODY),
+    "plan": Page(EVERYBODY, "waiting"),
+    "approve": Page({"approver", "both", "root"}, "waiting", "post"),
+    "reject": Page({"approver", "both", "root"}, "waiting", "post"),
+    "run": Page(EVERYBODY, "failed"),
+    "run_lines": Page(EVERYBODY, "failed"),
+    "run_log": Page(EVERYBODY, "failed"),
+    "bundles": Page(EVERYBODY),
+    "history": Page(EVERYBODY),
+}
+OPEN = {"login", "logout", "healthz"}
+"""Reached without signing in."""
+
+
+def address(name: str, world: World) -> str:
+    page = PAGES[name]
+    key: dict[str, Any] = {"pk": getattr(world, page.subject).pk} if page.subject else {}
+    return reverse(name, kwargs=key | page.more)
+
+
+def test_every_address_is_on_the_ladder() -> None:
+    names = {pattern.name for pattern in get_resolver().url_patterns if isinstance(pattern, URLPattern)}
+    assert names == set(PAGES) | OPEN
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_anonymous_is_sent_to_sign_in(name: str, world: World) -> None:
+    where = address(name, world)
+    answer = getattr(Client(), PAGES[name].method)(where)
+    assert answer.status_code == 302
+    assert answer["Location"].startswith(reverse("login"))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_each_role_sees_what_it_may(name: str, world: World) -> None:
+    where, page = address(name, world), PAGES[name]
+    seen = {who: getattr(world.client(who), page.method)(where).status_code for who in world.people}
+    assert {who for who, status in seen.items() if status == 200} == page.allowed
+    assert {status for who, status in seen.items() if who not in page.allowed} == {403}
+
+
+@pytest.mark.parametrize("name", [name for name, page in PAGES.items() if page.method == "post"])
+def test_actions_are_posted(name: str, world: World) -> None:
+    assert world.client("root").get(address(name, world)).status_code == 405
+
+
+def test_the_admin_is_for_staff(world: World) -> None:
+    assert world.client("operator").get(reverse("admin:index")).status_code == 302
+    assert world.client("root").get(reverse("admin:index")).status_code == 200
+
+
+def test_health_needs_no_sign_in(db: None) -> None:
+    assert Client().get(reverse("healthz")).content == b"ok\n"
