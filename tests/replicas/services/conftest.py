@@ -40,7 +40,10 @@ def person(name: str, *roles: str, superuser: bool = False) -> Actor:
 @pytest.fixture
 def cast(db: None) -> Cast:
     return Cast(
-        *(person(role.value, role.value) for role in Role),
+        viewer=person("viewer", Role.VIEWER),
+        operator=person("operator", Role.OPERATOR),
+        approver=person("approver", Role.APPROVER),
+        administrator=person("administrator", Role.ADMINISTRATOR),
         outsider=person("outsider"),
         root=person("root", superuser=True),
     )

@@ -15,7 +15,7 @@ def events(master: Master) -> list[AuditEvent]:
     return [audit.record(Actor.system(), "run:start", master, after={"n": n}) for n in range(5)]
 
 
-def forge(statement: str, *values: object) -> None:
+def forge(statement: str, *values: str | int) -> None:
     """What somebody with the database file can do."""
     with connection.cursor() as cursor:
         cursor.execute("DROP TRIGGER IF EXISTS audit_no_update")

@@ -97,6 +97,7 @@ def test_not_even_a_superuser(cast: Cast, wanted: Callable[..., Replica], twin: 
 
 
 def test_the_database_refuses_an_own_approval(cast: Cast, plan: Plan) -> None:
+    assert cast.operator.user
     with pytest.raises(IntegrityError, match="approval_never_of_own_request"), transaction.atomic():
         Approval.objects.create(
             plan=plan,
