@@ -19,7 +19,6 @@ def issue(folder: str, host: str, subject: str, label: str) -> dict[str, object]
     word = secrets.token_urlsafe(24)
     with open(pin, "w", encoding="ascii") as stream:
         stream.write(word)
-    os.umask(0o077)
     native_ca.run(
         "openssl", "req", "-new", "-config", "openssl.cnf", "-newkey", "rsa:2048", "-nodes", "-keyout", key,
         "-out", request, "-subj", subject, "-addext", f"subjectAltName=DNS:{host}",
@@ -38,8 +37,9 @@ def main(payload: dict[str, Any]) -> dict[str, object]:
         with tempfile.TemporaryDirectory(prefix="portal-issue-", dir="/run") as folder:
             return issue(folder, payload["host"], payload["subject"], payload["label"])
     except (native_ca.Failed, OSError) as error:
+        where = f"The authority on {os.uname().nodename}"
         return {
-            "error": f"The authority on {os.uname().nodename} cannot issue a certificate for {payload['host']}: {error}.",
+            "error": f"{where} cannot issue a certificate for {payload['host']}: {error}.",
             "remedy": f"Look at {native_ca.FOLDER} there: its key, its index, and free space.",
         }
 

@@ -1,0 +1,46 @@
+"""The native backend: what the portal asks of a realm that it serves all by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from replicas.backends.native import checks, plan, probing, records, state
+from replicas.errors import PortalError, StepError
+from replicas.lifecycle.base import Capabilities, Context, Finding, Record, ReplicaState, Step
+from replicas.lifecycle.job import Job
+
+if TYPE_CHECKING:
+    from replicas.clients.ssh import Host
+
+
+class NativeBackend:
+    """Realms of 389 Directory Server, MIT Kerberos, BIND, Apache and chrony (docs/native-realm.md)."""
+
+    kind = "native"
+    title = "389 Directory Server, MIT Kerberos and BIND"
+
+    async def probe(self, master: Host) -> Capabilities:
+        """Raises StepError when the host is not a master of such a realm."""
+        return await probing.probe(master)
+
+    async def preflight(self, ctx: Context) -> list[Finding]:
+        return list(await asyncio.gather(*(_finding(ctx, name) for name in checks.CHECKS)))
+
+    def steps(self, job: Job) -> tuple[Step, ...]:
+        if job.action not in plan.ACTIONS:
+            raise StepError(f"The native backend has no action {job.action!r}.")
+        return plan.ACTIONS[job.action](job)
+
+    def records(self, job: Job) -> tuple[Record, ...]:
+        return records.host_records(job) + records.service_records(job)
+
+    async def state(self, ctx: Context) -> ReplicaState:
+        return await state.read(ctx)
+
+
+async def _finding(ctx: Context, name: str) -> Finding:
+    try:
+        return Finding(name, "ok", await checks.CHECKS[name](ctx))
+    except PortalError as error:
+        return Finding(name, "error", error.message, error.remedy)

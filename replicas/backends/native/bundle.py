@@ -1,0 +1,125 @@
+"""What is in a bundle: the layout of FreeIPA 3.x and 4.4, and beside it what a native replica needs."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import configparser
+import io
+import tarfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from replicas.backends.native.names import CA_CERTIFICATE, CA_FOLDER, KDC_FOLDER
+from replicas.lifecycle.base import Context
+from replicas.lifecycle.job import Job
+
+FOLDER = "realm_info"
+VERSION = "1"
+DOGTAG_PORT = "389"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A certificate to be issued: the log's line, its subject, and the members that it becomes."""
+
+    line: str
+    label: str
+    common_name: str
+    package: str
+    pin: str
+    subject: str
+
+    def payload(self, job: Job) -> dict[str, str]:
+        return {"host": job.replica.hostname, "subject": self.subject, "label": self.label}
+
+    def members(self, answer: Mapping[str, Any]) -> dict[str, bytes]:
+        return {self.package: base64.b64decode(answer["p12"]), self.pin: answer["pin"].encode()}
+
+
+def orders(job: Job) -> tuple[Order, ...]:
+    host = job.replica.hostname
+    agent = f"IPA RA {host}"
+    base = (
+        ("Creating SSL certificate for the Directory Server", "Server-Cert", host, "dscert.p12", "dirsrv_pin.txt"),
+        ("Creating SSL certificate for the Web Server", "httpd", host, "httpcert.p12", "http_pin.txt"),
+    )
+    authority = (
+        ("Creating SSL certificate for the dogtag Directory Server", "dogtag", host, "dogtagcert.p12",
+         "dogtag_pin.txt"),
+        ("Exporting RA certificate", "ipa-ra", agent, "ra.p12", "ra_pin.txt"),
+    )
+    return tuple(
+        Order(*one, f"/O={job.realm.name}/CN={one[2]}") for one in base + authority * job.options.setup_ca
+    )
+
+
+def common_names(job: Job) -> list[str]:
+    return [job.replica.hostname, f"IPA RA {job.replica.hostname}"]
+
+
+async def collect(ctx: Context) -> dict[str, bytes]:
+    """Everything but the certificates, from the master."""
+    job, master = ctx.job, await ctx.host("master")
+    paths = {
+        "ca.crt": CA_CERTIFICATE,
+        "crl.pem": f"{CA_FOLDER}/crl.pem",
+        "kdc.conf": f"{KDC_FOLDER}/kdc.conf",
+        "kadm5.acl": f"{KDC_FOLDER}/kadm5.acl",
+        "kdc_stash": f"{KDC_FOLDER}/.k5.{job.realm.name}",
+        "kdc_service.keyfile": f"{KDC_FOLDER}/service.keyfile",
+    }
+    if job.options.setup_ca:
+        paths |= {"ca_openssl.cnf": f"{CA_FOLDER}/openssl.cnf", "ca_index.txt": f"{CA_FOLDER}/index.txt"}
+    contents = await asyncio.gather(*(master.read(path) for path in paths.values()))
+    members = dict(zip(paths, contents, strict=True))
+    members["realm_info"] = describe(job)
+    if job.options.setup_ca:
+        members["dogtag_directory_port.txt"] = f"{DOGTAG_PORT}\n".encode()
+        exported = await master.python("native_export", {})
+        ctx.mask(exported["pin"])
+        members["cacert.p12"] = base64.b64decode(exported["p12"])
+        members["cacert_pin.txt"] = exported["pin"].encode()
+    return members
+
+
+def describe(job: Job) -> bytes:
+    """The member `realm_info`, an INI file with the section `realm`."""
+    parser = configparser.ConfigParser(interpolation=None)
+    parser["realm"] = {
+        "realm_name": job.realm.name,
+        "master_host_name": job.master.hostname,
+        "domain_name": job.realm.domain,
+        "destination_host": job.replica.hostname,
+        "subject_base": f"O={job.realm.name}",
+        "version": VERSION,
+    }
+    stream = io.StringIO()
+    parser.write(stream)
+    return stream.getvalue().encode()
+
+
+def pack(members: Mapping[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        folder = tarfile.TarInfo(FOLDER)
+        folder.type, folder.mode, folder.mtime = tarfile.DIRTYPE, 0o700, int(time.time())
+        archive.addfile(folder)
+        for name, content in sorted(members.items()):
+            member = tarfile.TarInfo(f"{FOLDER}/{name}")
+            member.size, member.mode, member.mtime = len(content), 0o600, folder.mtime
+            archive.addfile(member, io.BytesIO(content))
+    return stream.getvalue()
+
+
+def unpack(archive: bytes) -> dict[str, bytes]:
+    """The members of an archive that the portal has just packed itself."""
+    members = {}
+    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+        for member in opened:
+            stream = opened.extractfile(member)
+            if stream is not None:
+                members[member.name.removeprefix(f"{FOLDER}/")] = stream.read()
+    return members

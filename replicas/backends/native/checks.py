@@ -1,0 +1,180 @@
+"""What must hold before anything is changed. Each check returns what it found, or raises what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+from typing import Any
+
+from replicas.backends.native.access import directory
+from replicas.backends.native.names import CA_FOLDER, Names
+from replicas.errors import StepError
+from replicas.lifecycle.base import Context
+
+CLAIM = "replica_claimed"
+SPACE = 512 * 1024 * 1024
+CLOCK_SECONDS = 120.0
+FOLDERS = ("/var/lib/dirsrv", "/var/lib/ipa", "/etc", "/var/log")
+WITHOUT_DNS = (
+    "The realm {realm} has no DNS of its own, so there is no DNS record to update, and the attempt to create the "
+    "replica would fail when the DNS record operation fails."
+)
+
+
+async def password(ctx: Context) -> str:
+    """Raises WrongPassword, DirectoryError."""
+    async with directory(ctx, "master") as bound:
+        await bound.get("", ["vendorVersion"])
+    return f"{ctx.job.master.hostname} accepts the Directory Manager password"
+
+
+async def hosts(ctx: Context) -> str:
+    """The two hosts are two, and each has the name that it was registered with."""
+    job = ctx.job
+    if job.replica.hostname == job.master.hostname or job.replica.address == job.master.address:
+        raise StepError(
+            f"{job.replica.hostname} ({job.replica.address}) is the master itself.",
+            "Name another host for the replica.",
+        )
+    found = (await (await ctx.host("replica")).run("hostname", "--fqdn", check=False)).text.strip()
+    if found != job.replica.hostname and not job.options.other_host_reason:
+        raise StepError(
+            f"The host at {job.replica.address} calls itself {found or 'nothing'}, not {job.replica.hostname}.",
+            f"Set its name with hostnamectl set-hostname {job.replica.hostname} (and /etc/hosts), or, on a machine "
+            "with several names, allow the other name with a reason.",
+        )
+    return f"The replica host is {job.replica.hostname}"
+
+
+async def addresses(ctx: Context) -> str:
+    """Each address is valid, belongs to the replica host, and is reachable from the master."""
+    job = ctx.job
+    if not job.options.ip_addresses:
+        return "No addresses to add to DNS"
+    if not job.realm.dns:
+        raise StepError(WITHOUT_DNS.format(realm=job.realm.name), "Leave the addresses out of the request.")
+    here = await _facts(ctx, "replica")
+    local = {str(ip_address(one["address"])) for one in here["addresses"]}
+    for text in job.options.ip_addresses:
+        try:
+            address = str(ip_address(text))
+        except ValueError as error:
+            raise StepError(f"{text!r} is not an IP address.", "Correct the request.") from error
+        if address not in local:
+            raise StepError(
+                f"No interface of {job.replica.hostname} has the address {address}; it has "
+                f"{', '.join(sorted(local))}.", "Only an address associated with a local interface can be used.",
+            )
+    await _reachable(ctx)
+    return f"{', '.join(job.options.ip_addresses)} on {job.replica.hostname}, reachable from the master"
+
+
+async def _reachable(ctx: Context) -> None:
+    """By its SSH port, which is known to be open. Raises StepError."""
+    job = ctx.job
+    payload = {
+        "host": job.replica.hostname, "addresses": list(job.options.ip_addresses), "realm": job.realm.name,
+        "zone": job.realm.domain, "ca": job.realm.ca_certificate, "seconds": 2.0,
+        "checks": [{"port": job.replica.port, "protocol": "tcp", "kind": "connect"}],
+    }
+    answer = await (await ctx.host("master")).python("probe", payload)
+    for one in answer["results"]:
+        if not one["ok"]:
+            raise StepError(
+                f"{one['address']} is not reachable from {job.master.hostname}: {one['detail']}.",
+                "Correct the address, or the route and the firewall between the two hosts.",
+            )
+
+
+async def existing(ctx: Context) -> str:
+    """The realm knows nothing of the replica yet, unless it is what this run itself left. Raises StepError."""
+    if ctx.facts.get(CLAIM):
+        return "What the realm knows of the replica comes from this run"
+    job, names = ctx.job, Names(ctx.job)
+    found = []
+    async with directory(ctx, "master") as bound:
+        for dn in (names.master_entry, names.to_replica):
+            if await bound.get(dn, ["cn"]):
+                found.append(dn)
+        principal = f"{names.principals[0]}@{job.realm.name}"
+        found += [dn for dn, _ in await bound.search(names.suffix, f"(krbPrincipalName={principal})", ["cn"])]
+    if found:
+        raise StepError(
+            f"{job.replica.hostname} already exists on {job.master.hostname}: {'; '.join(found)}.",
+            "Undo or remove that replica first; what remains is removed with ldapdelete (the agreement and the "
+            f"entry among the masters) and kadmin.local delprinc {names.principals[0]}.",
+        )
+    return f"{job.realm.name} does not know {job.replica.hostname} yet"
+
+
+async def blank(ctx: Context) -> str:
+    """The replica has the packages and nothing configured. Raises StepError."""
+    if ctx.facts.get(CLAIM):
+        return "What is on the replica comes from this run"
+    replica, job = await ctx.host("replica"), ctx.job
+    if await replica.exists(Names(job).folder):
+        raise StepError(
+            f"{job.replica.hostname} already has a Directory Server instance {Names(job).folder}.",
+            f"If nothing needs it, remove it with dsctl {job.instance} remove --do-it.",
+        )
+    programs = ["dscreate", "krb5kdc", "kadmin.local", "apache2", "chronyd", "gpg", "certutil"]
+    if job.options.setup_dns:
+        programs.append("named")
+    missing = []
+    for program in programs:
+        if (await replica.run("which", program, check=False)).status:
+            missing.append(program)
+    if missing:
+        raise StepError(
+            f"{job.replica.hostname} lacks {', '.join(missing)}.",
+            "Install the packages 389-ds-base, krb5-kdc, krb5-kdc-ldap, krb5-admin-server, apache2, chrony, gnupg, "
+            "libnss3-tools and, for DNS, bind9.",
+        )
+    return f"{job.replica.hostname} is a blank host"
+
+
+async def resources(ctx: Context) -> str:
+    """Space, and two clocks that agree well enough for Kerberos. Raises StepError."""
+    job = ctx.job
+    facts = await _facts(ctx, "replica")
+    for folder in FOLDERS:
+        free = facts["disk"][folder]["free"]
+        if free < SPACE:
+            raise StepError(
+                f"Only {free >> 20} MiB are free for {folder} on {job.replica.hostname}; {SPACE >> 20} are needed.",
+                f"Free space for {folder} on {job.replica.hostname}.",
+            )
+    difference = abs(facts["clock"] - (await _facts(ctx, "master"))["clock"])
+    if difference > CLOCK_SECONDS:
+        raise StepError(
+            f"The clocks of {job.master.hostname} and {job.replica.hostname} differ by {difference:.0f} s.",
+            "Set the replica's clock, for instance with chronyc makestep.",
+        )
+    return f"Enough space on {job.replica.hostname}; the clocks agree"
+
+
+async def authority(ctx: Context) -> str:
+    """The master can issue certificates. Raises StepError."""
+    master = await ctx.host("master")
+    if not await master.exists(f"{CA_FOLDER}/private/ca.key"):
+        raise StepError(
+            f"{master.name} has no certificate authority in {CA_FOLDER}.",
+            "Prepare the replica from a master that has one.",
+        )
+    return f"{master.name} issues the realm's certificates"
+
+
+async def _facts(ctx: Context, role: Any) -> dict[str, Any]:
+    return await (await ctx.host(role)).python("addresses", {"folders": list(FOLDERS)})
+
+
+# In the order in which they are worth knowing.
+CHECKS: dict[str, Callable[[Context], Awaitable[str]]] = {
+    "hosts": hosts,
+    "addresses": addresses,
+    "password": password,
+    "existing": existing,
+    "blank": blank,
+    "resources": resources,
+    "authority": authority,
+}

@@ -1,0 +1,87 @@
+"""What things are called in a native realm (docs/native-realm.md): entries, folders, services."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from replicas.lifecycle.job import Job
+
+DIRECTORY_MANAGER = "cn=Directory Manager"
+REPLICATION_MANAGER = "cn=replication manager,cn=config"
+CA_CERTIFICATE = "/etc/ipa/ca.crt"
+CA_FOLDER = "/var/lib/ipa/ca"
+WEB_ROOT = "/var/www/ipa"
+WEB_CERTIFICATE = "/var/lib/ipa/certs/httpd.crt"
+WEB_KEY = "/var/lib/ipa/private/httpd.key"
+KDC_FOLDER = "/etc/krb5kdc"
+KEYTAB = "/etc/krb5.keytab"
+TSIG_KEY = "/etc/bind/ipa.key"
+ZONES = "/etc/bind/named.conf.local"
+BASE_SERVICES = ("LDAP", "KDC", "KPASSWD", "HTTP", "NTP")
+KERBEROS_UNITS = ("krb5-kdc", "krb5-admin-server")
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names that follow from a job."""
+
+    job: Job
+
+    @property
+    def suffix(self) -> str:
+        return self.job.realm.suffix
+
+    @property
+    def escaped_suffix(self) -> str:
+        """The suffix as the value of a name, as the server itself writes it in its mapping tree."""
+        return self.suffix.replace("=", "\\3D").replace(",", "\\2C")
+
+    @property
+    def unit(self) -> str:
+        return f"dirsrv@{self.job.instance}"
+
+    @property
+    def folder(self) -> str:
+        return f"/etc/dirsrv/slapd-{self.job.instance}"
+
+    @property
+    def counter(self) -> str:
+        return f"cn=replication,cn=etc,{self.suffix}"
+
+    @property
+    def replica_config(self) -> str:
+        return f"cn=replica,cn={self.escaped_suffix},cn=mapping tree,cn=config"
+
+    @property
+    def master_entry(self) -> str:
+        """The replica among the realm's masters."""
+        return f"cn={self.job.replica.hostname},cn=masters,cn=ipa,cn=etc,{self.suffix}"
+
+    @property
+    def to_replica(self) -> str:
+        """The master's agreement."""
+        return f"cn=meTo{self.job.replica.hostname},{self.replica_config}"
+
+    @property
+    def to_master(self) -> str:
+        """The replica's agreement."""
+        return f"cn=meTo{self.job.master.hostname},{self.replica_config}"
+
+    @property
+    def replica_manager(self) -> str:
+        """Who the replica binds as on the master: an entry of its own, so that removing one replica cuts no other."""
+        return f"cn=replication manager {self.job.replica.hostname},cn=config"
+
+    @property
+    def principals(self) -> tuple[str, ...]:
+        return tuple(f"{service}/{self.job.replica.hostname}" for service in ("host", "ldap", "HTTP"))
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        options = self.job.options
+        return BASE_SERVICES + ("CA",) * options.setup_ca + ("DNS",) * options.setup_dns
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """The systemd units of an installed replica."""
+        return (self.unit, *KERBEROS_UNITS, "apache2", "chrony") + ("named",) * self.job.options.setup_dns

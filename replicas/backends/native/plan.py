@@ -1,0 +1,57 @@
+"""The steps of each action, in order."""
+
+from __future__ import annotations
+
+from replicas.backends.native.records import host_records, service_records
+from replicas.backends.native.steps.authority import ConfigureAuthority
+from replicas.backends.native.steps.check import CheckHosts
+from replicas.backends.native.steps.directory import ConfigureDirectory
+from replicas.backends.native.steps.enable import EnableServices
+from replicas.backends.native.steps.initialize import Initialize
+from replicas.backends.native.steps.nameserver import ConfigureNameServer
+from replicas.backends.native.steps.place import OpenBundle
+from replicas.backends.native.steps.prepare import PrepareBundle
+from replicas.backends.native.steps.prove import ProveService
+from replicas.backends.native.steps.services import ConfigureKerberos, ConfigureTime, ConfigureWeb
+from replicas.lifecycle.base import Step
+from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.connection_check import ConnectionCheck
+from replicas.lifecycle.steps.dns_records import AddMissingRecords, AddRecords
+from replicas.lifecycle.steps.transfer import TransferBundle
+from replicas.lifecycle.steps.verify_dns import VerifyRecords
+
+
+def install(job: Job) -> tuple[Step, ...]:
+    options = job.options
+    addresses = job.realm.dns and options.ip_addresses
+    return (
+        CheckHosts(),
+        PrepareBundle(job),
+        *((AddRecords(host_records(job)),) if addresses else ()),
+        TransferBundle(),
+        ConnectionCheck(),
+        OpenBundle(),
+        ConfigureTime(),
+        ConfigureDirectory(),
+        Initialize(),
+        ConfigureKerberos(),
+        ConfigureWeb(),
+        *((ConfigureAuthority(),) if options.setup_ca else ()),
+        *((AddMissingRecords(service_records(job)),) if job.realm.dns else ()),
+        # After the records, so that the first transfer has them all, and nobody waits for a notification.
+        *((ConfigureNameServer(),) if options.setup_dns else ()),
+        EnableServices(),
+        VerifyRecords(service_records(job)),
+        ProveService(),
+    )
+
+
+def dns(job: Job) -> tuple[Step, ...]:
+    return (ConfigureNameServer(), EnableServices(), VerifyRecords(service_records(job)))
+
+
+def records(job: Job) -> tuple[Step, ...]:
+    return (AddMissingRecords(service_records(job)), VerifyRecords(service_records(job), strict=True))
+
+
+ACTIONS = {"install": install, "dns": dns, "records": records}

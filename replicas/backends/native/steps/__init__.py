@@ -1,0 +1,1 @@
+"""The steps that only native realms have, by topic."""

@@ -1,0 +1,109 @@
+"""The Directory Server instance of the replica."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+
+from replicas.backends.native.access import directory, render
+from replicas.backends.native.names import CA_CERTIFICATE, Names
+from replicas.backends.native.opening import open_bundle
+from replicas.errors import DirectoryError, WrongPassword
+from replicas.lifecycle.base import Context, Step
+from replicas.lifecycle.job import Job
+
+ANSWERS = "/run/replica-portal-instance.inf"
+REPLICA_ID = "replica_id"
+SECONDS = 120.0
+
+
+class ConfigureDirectory(Step):
+    """An instance with its certificate, as a supplier with an id of its own. It is finished while it is stopped.
+
+    Fact `replica_id`: taken from the realm's counter once in a run. Undo removes the instance; the id is not given
+    back, because an id must never name two replicas. Raises StepError, DirectoryError, CommandFailed, BundleError.
+    """
+
+    key = "configure-directory"
+    title = "Configuring directory server (dirsrv)"
+    stage = "install"
+
+    def touches(self, job: Job) -> list[str]:
+        names = Names(job)
+        return [
+            f"{job.replica.hostname}: instance {names.folder}, service {names.unit}, ports 389 and 636",
+            f"{job.master.hostname}: the next replica id, {names.counter}",
+        ]
+
+    async def done(self, ctx: Context) -> bool:
+        names, replica = Names(ctx.job), await ctx.host("replica")
+        if REPLICA_ID not in ctx.facts:
+            return False
+        if (await replica.run("systemctl", "is-active", "--quiet", names.unit, check=False)).status:
+            return False
+        try:
+            async with directory(ctx, "replica") as bound:
+                entry = await bound.get(names.replica_config, ["nsDS5ReplicaId"])
+        except (DirectoryError, WrongPassword):
+            return False
+        return entry is not None and entry["nsDS5ReplicaId"] == [str(ctx.facts[REPLICA_ID])]
+
+    async def run(self, ctx: Context) -> None:
+        names, replica = Names(ctx.job), await ctx.host("replica")
+        await self._take_id(ctx)
+        await self._remove(ctx)
+        ctx.log("  creating directory server instance")
+        await replica.write(ANSWERS, self._answers(ctx))
+        try:
+            await replica.run("dscreate", "from-file", ANSWERS, timeout=SECONDS)
+        finally:
+            await replica.remove(ANSWERS)
+        ctx.log("  configuring TLS, Kerberos schema and replication")
+        await open_bundle(ctx, directory=self._instance(ctx))
+        ctx.log("  starting directory server")
+        await replica.run("systemctl", "enable", "--now", names.unit, timeout=SECONDS)
+
+    async def undo(self, ctx: Context) -> None:
+        await self._remove(ctx)
+        replica = await ctx.host("replica")
+        await replica.run("systemctl", "disable", "--quiet", Names(ctx.job).unit, check=False)
+
+    async def _take_id(self, ctx: Context) -> None:
+        if REPLICA_ID in ctx.facts:
+            return
+        async with directory(ctx, "master") as bound:
+            taken = await bound.take_counter(Names(ctx.job).counter, "nsDS5ReplicaId")
+        await ctx.fact(REPLICA_ID, taken)
+        ctx.log(f"  replica id {taken} taken")
+
+    async def _remove(self, ctx: Context) -> None:
+        """What an interrupted attempt left."""
+        replica, names = await ctx.host("replica"), Names(ctx.job)
+        if await replica.exists(names.folder):
+            await replica.run("dsctl", ctx.job.instance, "remove", "--do-it", timeout=SECONDS, check=False)
+            await replica.run("rm", "-rf", "--", names.folder)
+
+    def _answers(self, ctx: Context) -> str:
+        job = ctx.job
+        return render(
+            "instance.inf", host=job.replica.hostname, instance=job.instance, suffix=job.realm.suffix,
+            password=hashed(ctx.secret("directory_manager")),
+        )
+
+    def _instance(self, ctx: Context) -> dict[str, object]:
+        names = Names(ctx.job)
+        # Nobody knows this password: whoever sets up an agreement sets another one first.
+        entries = render(
+            "replication.ldif", suffix=names.suffix, escaped_suffix=names.escaped_suffix,
+            replica_id=str(ctx.facts[REPLICA_ID]), password=hashed(secrets.token_urlsafe(32)),
+        )
+        config = {"nsslapd-security": "on", "nsslapd-localhost": ctx.job.replica.hostname}
+        return {"folder": names.folder, "authority": CA_CERTIFICATE, "config": config, "entries": entries}
+
+
+def hashed(password: str) -> str:
+    """A password as the directory stores it (salted SHA-512)."""
+    salt = secrets.token_bytes(16)
+    digest = hashlib.sha512(password.encode() + salt).digest()
+    return "{SSHA512}" + base64.b64encode(digest + salt).decode()

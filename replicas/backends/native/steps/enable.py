@@ -1,0 +1,54 @@
+"""Tell the realm that the replica serves."""
+
+from __future__ import annotations
+
+from replicas.backends.native.access import directory, set_value
+from replicas.backends.native.names import Names
+from replicas.clients.ldap import Directory
+from replicas.errors import StepError
+from replicas.lifecycle.base import Context, Step
+from replicas.lifecycle.job import Job
+
+ENABLED, CONFIGURED = "enabledService", "configuredService"
+
+
+class EnableServices(Step):
+    """From `configuredService` to `enabledService`: the last change, so that a half-made replica is known as one.
+
+    Undo marks them as configured again. Raises StepError when the replica is not among the masters.
+    """
+
+    key = "enable-services"
+    title = "Enabling the services of the replica"
+    stage = "verify"
+
+    def touches(self, job: Job) -> list[str]:
+        names = Names(job)
+        return [f"{job.realm.name}: cn={service},{names.master_entry}: {ENABLED}" for service in names.services]
+
+    async def done(self, ctx: Context) -> bool:
+        async with directory(ctx, "master") as master:
+            found = await services(master, Names(ctx.job))
+        return bool(found) and all(state == ENABLED for state in found.values())
+
+    async def run(self, ctx: Context) -> None:
+        async with directory(ctx, "master") as master:
+            found = await services(master, Names(ctx.job))
+            if not found:
+                raise StepError(
+                    f"{ctx.job.replica.hostname} is not among the masters of {ctx.job.realm.name}.",
+                    "Set up its replication first.",
+                )
+            for dn in found:
+                await set_value(master, dn, "description", ENABLED)
+
+    async def undo(self, ctx: Context) -> None:
+        async with directory(ctx, "master") as master:
+            for dn in await services(master, Names(ctx.job)):
+                await set_value(master, dn, "description", CONFIGURED)
+
+
+async def services(bound: Directory, names: Names) -> dict[str, str]:
+    """The replica's services among the masters, and the state of each."""
+    found = await bound.search(names.master_entry, "(objectClass=nsContainer)", ["description"], "one")
+    return {dn: "".join(entry.get("description", [])) for dn, entry in found}

@@ -1,0 +1,189 @@
+"""Agreements both ways, and the initialization of the replica (guide, step 4)."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+
+from replicas.backends.native.access import directory, ensure, set_value
+from replicas.backends.native.names import REPLICATION_MANAGER, Names
+from replicas.clients.ldap import Directory
+from replicas.errors import StepError
+from replicas.lifecycle.base import Context, Step
+from replicas.lifecycle.job import Job
+
+MARK = "initialized"
+POLL_SECONDS = 0.1
+STALLED_SECONDS = 120.0
+CLEANING_SECONDS = 30.0
+FLOW_WINDOW, FLOW_PAUSE_MS = "1000", "20"
+STATUS = ("nsds5replicaLastInitStatus", "nsds5BeginReplicaRefresh")
+
+
+class Initialize(Step):
+    """The master's agreement sends the whole directory over StartTLS; then the replica gets one of its own.
+
+    Each direction has a random password that exists only in the two servers. Fact `initialized`: seconds it took.
+    Undo removes both agreements, the replica's manager on the master, the entry among the masters, and the replica id
+    from the realm's update vector. Raises StepError with the server's own words when the initialization fails.
+    """
+
+    key = "initialize"
+    title = "Setting up initial replication"
+    stage = "initialize"
+
+    def touches(self, job: Job) -> list[str]:
+        names = Names(job)
+        return [
+            f"{job.master.hostname}: {names.to_replica}", f"{job.master.hostname}: {names.replica_manager}",
+            f"{job.replica.hostname}: {names.to_master}", f"{job.realm.name}: {names.master_entry}",
+        ]
+
+    async def done(self, ctx: Context) -> bool:
+        if MARK not in ctx.facts:
+            return False
+        names = Names(ctx.job)
+        async with directory(ctx, "master") as master, directory(ctx, "replica") as replica:
+            there = await asyncio.gather(
+                master.get(names.to_replica, ["cn"]), replica.get(names.to_master, ["cn"]),
+                replica.get(names.master_entry, ["cn"]),
+            )
+        return None not in there
+
+    async def run(self, ctx: Context) -> None:
+        names, started = Names(ctx.job), time.monotonic()
+        async with directory(ctx, "master") as master, directory(ctx, "replica") as replica:
+            await self._register(ctx, master)
+            await self._start(ctx, master, replica)
+            ctx.log("Starting replication, please wait until this has completed.")
+            await self._follow(ctx, master, replica)
+            password = secrets.token_urlsafe(32)
+            ctx.mask(password)
+            await self._manager(master, names.replica_manager, password)
+            await replica.delete(names.to_master)
+            await replica.add(names.to_master, agreement(ctx.job, ctx.job.master.hostname, names.replica_manager,
+                                                         password))
+        seconds = round(time.monotonic() - started, 2)
+        ctx.log(f"Update succeeded after {seconds} s")
+        await ctx.fact(MARK, seconds)
+
+    async def undo(self, ctx: Context) -> None:
+        names = Names(ctx.job)
+        async with directory(ctx, "master") as master:
+            await master.delete(names.to_replica)
+            for service in (*await master.search(names.master_entry, "(objectClass=*)", ["cn"], "one"),):
+                await master.delete(service[0])
+            await master.delete(names.master_entry)
+            await self._forget_manager(master, names)
+            await self._clean(ctx, master)
+
+    async def _register(self, ctx: Context, master: Directory) -> None:
+        """Tell the realm that the replica is coming: its services are configured, and do not serve yet."""
+        names = Names(ctx.job)
+        kinds = ["top", "nsContainer", "extensibleObject"]
+        await ensure(master, names.master_entry, {"objectClass": kinds, "cn": ctx.job.replica.hostname})
+        for service in names.services:
+            entry = {"objectClass": kinds, "cn": service, "description": "configuredService"}
+            await ensure(master, f"cn={service},{names.master_entry}", entry)
+
+    async def _start(self, ctx: Context, master: Directory, replica: Directory) -> None:
+        """The agreement is made anew with each attempt: an old one may have a password that nobody knows."""
+        names, password = Names(ctx.job), secrets.token_urlsafe(32)
+        ctx.mask(password)
+        await set_value(replica, REPLICATION_MANAGER, "userPassword", password)
+        await master.delete(names.to_replica)
+        entry = agreement(ctx.job, ctx.job.replica.hostname, REPLICATION_MANAGER, password)
+        await master.add(names.to_replica, {**entry, "nsds5BeginReplicaRefresh": "start"})
+
+    async def _follow(self, ctx: Context, master: Directory, replica: Directory) -> None:
+        """Log and count until it is done. Raises StepError when it failed, or when nothing moves any more."""
+        names, (total, before) = Names(ctx.job), await asyncio.gather(entries(master, ctx), received(replica))
+        ctx.log(f"{total} entries to send")
+        moved, last, asked = time.monotonic(), -1, 0
+        while True:
+            asked += 1
+            entry = await master.get(names.to_replica, STATUS) or {}
+            status = "".join(entry.get(STATUS[0], []))
+            sent = min(max(await received(replica) - before - asked, 0), total)
+            ctx.progress(sent, total, "entries")
+            if "Total update succeeded" in status and not entry.get(STATUS[1]):
+                ctx.progress(total, total, "entries")
+                return
+            failed = status and not entry.get(STATUS[1]) and "in progress" not in status and "Error (0)" not in status
+            if failed or time.monotonic() - moved > STALLED_SECONDS:
+                raise StepError(
+                    f"[{ctx.job.master.hostname}] reports: Update failed! Status: [{status or 'no progress'}]",
+                    f"Look at /var/log/dirsrv/slapd-{ctx.job.instance}/errors on both hosts, then try again.",
+                )
+            if sent != last:
+                moved, last = time.monotonic(), sent
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _manager(self, master: Directory, dn: str, password: str) -> None:
+        """Who the replica binds as, made anew, and trusted with updates."""
+        names = ["top", "netscapeServer", "nsAccount"]
+        await master.delete(dn)
+        await master.add(dn, {"objectClass": names, "cn": dn.partition(",")[0][3:], "userPassword": password})
+        config = dn.partition(",")[2]
+        found = await master.search(f"cn=mapping tree,{config}", "(objectClass=nsDS5Replica)", ["nsDS5ReplicaBindDN"])
+        for entry, attributes in found:
+            if dn.lower() not in {value.lower() for value in attributes.get("nsDS5ReplicaBindDN", [])}:
+                await master.modify(entry, ("add", "nsDS5ReplicaBindDN", [dn]))
+
+    async def _forget_manager(self, master: Directory, names: Names) -> None:
+        entry = await master.get(names.replica_config, ["nsDS5ReplicaBindDN"]) or {}
+        for value in entry.get("nsDS5ReplicaBindDN", []):
+            if value.lower() == names.replica_manager.lower():
+                await master.modify(names.replica_config, ("delete", "nsDS5ReplicaBindDN", [value]))
+        await master.delete(names.replica_manager)
+
+    async def _clean(self, ctx: Context, master: Directory) -> None:
+        """Take the replica's id out of the update vector of every server (the task cleans them all)."""
+        replica_id = ctx.facts.get("replica_id")
+        if not isinstance(replica_id, int):
+            return
+        task = f"cn=clean {replica_id},cn=cleanallruv,cn=tasks,cn=config"
+        attributes = {
+            "objectClass": ["top", "extensibleObject"], "cn": f"clean {replica_id}", "replica-id": str(replica_id),
+            "replica-base-dn": ctx.job.realm.suffix, "replica-force-cleaning": "yes",
+        }
+        await ensure(master, task, attributes)
+        end = time.monotonic() + CLEANING_SECONDS
+        while time.monotonic() < end:
+            entry = await master.get(task, ["nsTaskExitCode"])
+            if entry is None or entry.get("nsTaskExitCode"):
+                return
+            await asyncio.sleep(POLL_SECONDS)
+        ctx.log(f"The master still cleans the replica id {replica_id} out of its update vector", "warning")
+
+
+def agreement(job: Job, host: str, bind_dn: str, password: str) -> dict[str, str | list[str]]:
+    return {
+        "objectClass": ["top", "nsds5ReplicationAgreement"],
+        "cn": f"meTo{host}",
+        "nsDS5ReplicaHost": host,
+        "nsDS5ReplicaPort": "389",
+        "nsDS5ReplicaTransportInfo": "TLS",
+        "nsDS5ReplicaBindMethod": "SIMPLE",
+        "nsDS5ReplicaBindDN": bind_dn,
+        "nsDS5ReplicaCredentials": password,
+        "nsDS5ReplicaRoot": job.realm.suffix,
+        "nsDS5ReplicaTimeout": "120",
+        # The default makes the sender rest for two seconds after each thousand entries.
+        "nsds5ReplicaFlowControlWindow": FLOW_WINDOW,
+        "nsds5ReplicaFlowControlPause": FLOW_PAUSE_MS,
+        "description": f"me to {host}",
+    }
+
+
+async def entries(master: Directory, ctx: Context) -> int:
+    """How many entries the directory has: each is counted by its parent, for which there is an index."""
+    found = await master.search(ctx.job.realm.suffix, "(numSubordinates=*)", ["numSubordinates"])
+    return 1 + sum(int(entry["numSubordinates"][0]) for _, entry in found if entry.get("numSubordinates"))
+
+
+async def received(replica: Directory) -> int:
+    """Operations the replica has completed: an initialization sends each entry with one of its own."""
+    entry = await replica.get("cn=monitor", ["opscompleted"]) or {}
+    return int(entry.get("opscompleted", ["0"])[0])

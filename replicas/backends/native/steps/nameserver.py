@@ -1,0 +1,116 @@
+"""The name server of the replica (--setup-dns, ipa-dns-install)."""
+
+from __future__ import annotations
+
+import re
+
+from replicas.backends.native.access import directory, ensure, render
+from replicas.backends.native.names import TSIG_KEY, ZONES, Names
+from replicas.backends.native.places import Placed, put
+from replicas.backends.native.steps.services import active, stop
+from replicas.clients import dns, dns_update
+from replicas.errors import StepError
+from replicas.lifecycle.base import Context, Record, Step
+from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.zones import Placed as PlacedRecord
+from replicas.lifecycle.steps.zones import place, read_key
+
+OPTIONS = "/etc/bind/named.conf.options"
+ZONE = re.compile(r'^\s*zone\s+"([^"]+)"', re.MULTILINE)
+ADDED = "name_server_zones"
+
+
+class ConfigureNameServer(Step):
+    """BIND as a secondary of all the realm's zones, and an NS record for it in each of them.
+
+    The records come first, so that the first transfer brings them along. Fact `name_server_zones`: the zones that got
+    one. Undo takes the records away and stops the name server. Raises DnsError, StepError, CommandFailed.
+    """
+
+    key = "configure-dns"
+    title = "Configuring DNS (named)"
+    stage = "install"
+
+    def touches(self, job: Job) -> list[str]:
+        options = job.options
+        forwarders = f"forward {options.forward_policy} to {', '.join(options.forwarders)}" if options.forwarders else (
+            "no forwarders"
+        )
+        return [
+            f"{job.replica.hostname}: {OPTIONS} ({forwarders}), {ZONES}, {TSIG_KEY}, service named, port 53",
+            f"DNS: {name_server(job, job.realm.domain)}", "DNS: the same in each reverse zone of the master",
+        ]
+
+    async def done(self, ctx: Context) -> bool:
+        if ADDED not in ctx.facts or not await active(ctx, "named"):
+            return False
+        return not [one for one in await self._place(ctx) if await dns.absent(one.zone.servers, [one.record])]
+
+    async def run(self, ctx: Context) -> None:
+        replica, placed = await ctx.host("replica"), await self._place(ctx)
+        key = await read_key(ctx, await ctx.host("master"))
+        await self._remember(ctx, [one.zone.name for one in placed])
+        for one in placed:
+            if await dns_update.add(one.zone.primary, one.zone.name, one.record, key):
+                ctx.log(f"Added {one.record}")
+        await self._files(ctx, [one.zone.name for one in placed])
+        await replica.run("systemctl", "enable", "--quiet", "named")
+        await replica.run("systemctl", "restart", "named")
+        for one in await self._place(ctx):
+            await dns.wait_until_served(one.zone.servers, one.record)
+            ctx.log(f"{ctx.job.replica.hostname} serves {one.zone.name}")
+        await self._register(ctx)
+
+    async def undo(self, ctx: Context) -> None:
+        zones = ctx.facts.get(ADDED)
+        if isinstance(zones, list):
+            key = await read_key(ctx, await ctx.host("master"))
+            for zone in zones:
+                record = name_server(ctx.job, str(zone))
+                await dns_update.remove(ctx.job.master.address, str(zone), record, key)
+        await stop(ctx, "named")
+        await (await ctx.host("replica")).remove(TSIG_KEY, ZONES)
+
+    async def _place(self, ctx: Context) -> tuple[PlacedRecord, ...]:
+        """The NS record of every zone the master serves."""
+        text = (await (await ctx.host("master")).read(ZONES)).decode()
+        zones = ZONE.findall(text)
+        if not zones:
+            raise StepError(f"{ctx.job.master.hostname} serves no zones in {ZONES}.", "Set up DNS on the master first.")
+        return await place(ctx.job.master.address, tuple(name_server(ctx.job, zone) for zone in zones))
+
+    async def _remember(self, ctx: Context, zones: list[str]) -> None:
+        await ctx.fact(ADDED, list(zones))
+
+    async def _files(self, ctx: Context, zones: list[str]) -> None:
+        job, master, replica = ctx.job, await ctx.host("master"), await ctx.host("replica")
+        blocks = [render("zone.conf", zone=zone.rstrip("."), master=job.master.address) for zone in zones]
+        include = f'include "{TSIG_KEY}";\n'
+        await put(
+            replica,
+            Placed(TSIG_KEY, await master.read(TSIG_KEY), 0o640, "root:bind"),
+            Placed(ZONES, "\n".join([include, *blocks])),
+            Placed(OPTIONS, options(job)),
+        )
+
+    async def _register(self, ctx: Context) -> None:
+        """The service among the realm's masters; it is enabled with the others."""
+        entry = {"objectClass": ["top", "nsContainer", "extensibleObject"], "cn": "DNS",
+                 "description": "configuredService"}
+        async with directory(ctx, "master") as master:
+            await ensure(master, f"cn=DNS,{Names(ctx.job).master_entry}", entry)
+
+
+def name_server(job: Job, zone: str) -> Record:
+    return Record(f"{zone.rstrip('.')}.", "NS", f"{job.replica.hostname}.")
+
+
+def options(job: Job) -> str:
+    """named.conf.options with the forwarders, the policy and the validation that the request chose."""
+    chosen = job.options
+    return render(
+        "named.conf.options",
+        forwarders="".join(f" {address};" for address in chosen.forwarders),
+        policy=f"    forward {chosen.forward_policy};\n" if chosen.forwarders else "",
+        validation="no" if chosen.no_dnssec_validation else "auto",
+    )

@@ -1,0 +1,72 @@
+"""Open the bundle on the replica and put its files where the services look for them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from replicas.backends.native.names import CA_CERTIFICATE, KDC_FOLDER, WEB_CERTIFICATE, WEB_KEY, WEB_ROOT
+from replicas.backends.native.opening import open_bundle, refuse_foreign_addresses
+from replicas.lifecycle.base import Context, Step
+from replicas.lifecycle.job import Job
+
+MARK = "bundle_opened"
+
+
+class OpenBundle(Step):
+    """Check that the bundle is for this host, and unpack the files of Kerberos and the web server.
+
+    Fact `bundle_opened`: the digest of the bundle that was opened. Undo removes the files. Raises WrongPassword,
+    BundleError, StepError.
+    """
+
+    key = "open-bundle"
+    title = "Opening the replica information file"
+    stage = "install"
+
+    def touches(self, job: Job) -> list[str]:
+        lines = [f"{job.replica.hostname}: {path}" for path in self._paths(job)]
+        if job.options.other_host_reason:
+            lines.append(f"a bundle for another host is accepted, because: {job.options.other_host_reason}")
+        return lines
+
+    async def done(self, ctx: Context) -> bool:
+        if not ctx.facts.get(MARK) or ctx.facts.get(MARK) != ctx.facts.get("bundle_sha256"):
+            return False
+        replica = await ctx.host("replica")
+        return (await replica.run("ls", "--", *self._paths(ctx.job), check=False)).status == 0
+
+    async def run(self, ctx: Context) -> None:
+        await asyncio.gather(refuse_foreign_addresses(ctx), self._open(ctx))
+        await ctx.fact(MARK, ctx.facts.get("bundle_sha256"))
+
+    async def undo(self, ctx: Context) -> None:
+        await (await ctx.host("replica")).remove(*self._paths(ctx.job))
+        await ctx.fact(MARK, "")
+
+    async def _open(self, ctx: Context) -> None:
+        files = [
+            {"member": member, "path": path, "mode": mode, "owner": "root:root"}
+            for path, (member, mode) in self._files(ctx.job).items()
+        ]
+        pair = {
+            "package": "httpcert.p12", "pin": "http_pin.txt", "certificate": WEB_CERTIFICATE, "key": WEB_KEY,
+        }
+        answer = await open_bundle(ctx, files=files, pairs=[pair])
+        made_for = answer["realm"]["destination_host"]
+        ctx.log(f"Opened {ctx.job.bundle_path}, made for {made_for}: {len(answer['members'])} files")
+        if made_for != ctx.job.replica.hostname:
+            ctx.log(f"Used on {ctx.job.replica.hostname} because: {ctx.job.options.other_host_reason}", "warning")
+
+    def _paths(self, job: Job) -> list[str]:
+        return [*self._files(job), WEB_CERTIFICATE, WEB_KEY]
+
+    def _files(self, job: Job) -> dict[str, tuple[str, int]]:
+        return {
+            CA_CERTIFICATE: ("ca.crt", 0o644),
+            f"{WEB_ROOT}/ipa/config/ca.crt": ("ca.crt", 0o644),
+            f"{WEB_ROOT}/ipa/crl/MasterCRL.pem": ("crl.pem", 0o644),
+            f"{KDC_FOLDER}/kdc.conf": ("kdc.conf", 0o644),
+            f"{KDC_FOLDER}/kadm5.acl": ("kadm5.acl", 0o644),
+            f"{KDC_FOLDER}/.k5.{job.realm.name}": ("kdc_stash", 0o600),
+            f"{KDC_FOLDER}/service.keyfile": ("kdc_service.keyfile", 0o600),
+        }

@@ -1,0 +1,131 @@
+"""Prove that the replica serves, with a user that is made for the purpose and removed again."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from typing import Any
+
+from replicas.backends.native.access import directory
+from replicas.backends.native.names import Names
+from replicas.clients import kerberos
+from replicas.clients.ldap import Directory
+from replicas.errors import StepError
+from replicas.lifecycle.base import Context, Step
+from replicas.lifecycle.job import Job
+
+PROOFS = "proofs"
+PREFIX = "replica-proof-"
+REPLICATED_SECONDS = 30.0
+POLL_SECONDS = 0.05
+
+
+class ProveService(Step):
+    """A user made on the master logs in at the replica, writes travel both ways, and every other service answers.
+
+    Fact `proofs`: what was proved, a sentence each. Run and undo remove the user and every one that an interrupted
+    attempt left. Raises StepError, WrongPassword, DirectoryError.
+    """
+
+    key = "prove-service"
+    title = "Proving that the replica serves"
+    stage = "verify"
+
+    def touches(self, job: Job) -> list[str]:
+        return [f"{job.realm.name}: a user {PREFIX}…, removed again"]
+
+    async def done(self, ctx: Context) -> bool:
+        return bool(ctx.facts.get(PROOFS))
+
+    async def run(self, ctx: Context) -> None:
+        async with directory(ctx, "master") as master, directory(ctx, "replica") as replica:
+            await self._clean(ctx, master)
+            try:
+                found = await asyncio.gather(self._user(ctx, master, replica), services(ctx))
+            finally:
+                await self._clean(ctx, master)
+        proofs = [sentence for part in found for sentence in part]
+        for sentence in proofs:
+            ctx.log(sentence)
+        await ctx.fact(PROOFS, list(proofs))
+
+    async def undo(self, ctx: Context) -> None:
+        async with directory(ctx, "master") as master:
+            await self._clean(ctx, master)
+
+    async def _user(self, ctx: Context, master: Directory, replica: Directory) -> list[str]:
+        job, uid, password = ctx.job, f"{PREFIX}{secrets.token_hex(4)}", secrets.token_urlsafe(18)
+        ctx.mask(password)
+        dn = f"uid={uid},cn=users,cn=accounts,{job.realm.suffix}"
+        await self._make(ctx, master, dn, uid, password)
+        there = await self._arrives(replica, dn, "krbPrincipalName", f"{uid}@{job.realm.name}", job.replica.hostname)
+        host = await ctx.host("replica")
+        ticket = await kerberos.prove(host, uid, password, job.realm.name, (job.replica.address,))
+        async with Directory.bind(
+            job.replica.hostname, job.replica.address, job.realm.ca_certificate, dn, password, starttls=True
+        ) as bound:
+            await bound.get(dn, ["uid"])
+        await replica.modify(dn, ("replace", "description", ["written on the replica"]))
+        back = await self._arrives(master, dn, "description", "written on the replica", job.master.hostname)
+        return [
+            f"A user made on {job.master.hostname} was on {job.replica.hostname} after {there:.2f} s.",
+            f"{ticket.principal} got a ticket for {ticket.service} from the KDC of {job.replica.hostname} alone.",
+            f"The user bound to {job.replica.hostname} with StartTLS.",
+            f"A write on {job.replica.hostname} was on {job.master.hostname} after {back:.2f} s.",
+        ]
+
+    async def _make(self, ctx: Context, master: Directory, dn: str, uid: str, password: str) -> None:
+        """In the directory and in the Kerberos database, on the master."""
+        number = str(200_000 + secrets.randbelow(10_000))
+        await master.add(dn, {
+            "objectClass": ["top", "person", "organizationalPerson", "inetOrgPerson", "posixAccount"],
+            "uid": uid, "cn": "Replica Proof", "sn": "Proof", "uidNumber": number, "gidNumber": number,
+            "homeDirectory": f"/home/{uid}", "userPassword": password,
+        })
+        command = f'addprinc -x dn="{dn}" -pw "{password}" {uid}\n'
+        await (await ctx.host("master")).run("kadmin.local", input=command)
+
+    async def _arrives(self, bound: Directory, dn: str, attribute: str, value: str, where: str) -> float:
+        """Seconds until the value is there. Raises StepError."""
+        start = time.monotonic()
+        while time.monotonic() - start < REPLICATED_SECONDS:
+            entry = await bound.get(dn, [attribute])
+            if entry is not None and value in entry.get(attribute, []):
+                return time.monotonic() - start
+            await asyncio.sleep(POLL_SECONDS)
+        raise StepError(
+            f"A change did not reach {where} within {REPLICATED_SECONDS:g} s.",
+            "Look at the replication agreements with dsconf replication status.",
+        )
+
+    async def _clean(self, ctx: Context, master: Directory) -> None:
+        users = f"cn=users,cn=accounts,{ctx.job.realm.suffix}"
+        for dn, _ in await master.search(users, f"(uid={PREFIX}*)", ["uid"], "one"):
+            await master.delete(dn)
+
+
+async def services(ctx: Context) -> list[str]:
+    """HTTPS, LDAPS and NTP of the replica, asked from the master. Raises StepError."""
+    job = ctx.job
+    wanted = ((443, "tcp", "https"), (636, "tcp", "ldaps"), (88, "udp", "kdc"), (464, "udp", "kpasswd"),
+              (123, "udp", "ntp"))
+    payload = {
+        "host": job.replica.hostname, "addresses": [job.replica.address], "realm": job.realm.name,
+        "zone": job.realm.domain, "ca": job.realm.ca_certificate, "seconds": 3.0,
+        "checks": [{"port": port, "protocol": protocol, "kind": kind} for port, protocol, kind in wanted],
+    }
+    answer = await (await ctx.host("master")).python("probe", payload)
+    return [sentence(job, one) for one in answer["results"]]
+
+
+def sentence(job: Job, one: dict[str, Any]) -> str:
+    where = f"{one['kind'].upper()} on {job.replica.hostname} ({one['port']}/{one['protocol']})"
+    if not one["ok"]:
+        raise StepError(
+            f"{where} does not answer: {one['detail']}.",
+            f"Look at the service that should answer there ({', '.join(Names(job).units)}).",
+        )
+    if one["kind"] == "ntp":
+        return f"{where} answers; the clocks of the two hosts differ by {abs(one['offset']):.6f} s."
+    return f"{where} answers: {one['detail']}."
