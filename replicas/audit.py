@@ -15,14 +15,10 @@ from replicas.permissions import Actor
 
 GENESIS = "0" * 64
 VERBS = frozenset(
-    {
-        "user:login", "user:logout", "user:login-refused",
-        "master:register", "hostkey:accept", "credential:set", "credential:use",
-        "replica:request", "replica:change", "bundle:change", "run:change", "plan:change", "plan:submit", "plan:approve", "plan:reject", "plan:cancel",
-        "run:queue", "run:start", "run:cancel", "run:retry", "run:succeed", "run:fail", "run:cancelled",
-        "bundle:seal", "bundle:use", "refused",
-    }
-)  # fmt: skip
+    "master:register hostkey:accept credential:set credential:use replica:request replica:change "
+    "plan:submit plan:approve plan:reject plan:cancel run:queue run:start run:cancel run:retry "
+    "run:succeed run:fail run:cancelled bundle:seal bundle:use".split()
+)
 _POSTGRES_LOCK = 0x5265706C  # any number that nothing else in the database locks
 
 

@@ -191,8 +191,8 @@ def _master_problems(replica: Replica) -> Iterable[tuple[bool, str, Any]]:
         without and bool(replica.ip_addresses),
         "ip_addresses",
         _(
-            "This realm has no integrated DNS: there is no DNS record to update, and the attempt to create the replica would "
-            "fail when the DNS record operation fails. Leave the addresses out."
+            "This realm has no integrated DNS: there is no DNS record to update, and the attempt to create the replica "
+            "would fail when the DNS record operation fails. Leave the addresses out."
         ),
     )
     yield (

@@ -165,9 +165,7 @@ def _ask(operator: Person, lab: Lab) -> Plan:
         },
     )
     plan = Plan.objects.get()
-    print(
-        f"operator asked for {REPLICA} with DNS and a certificate authority: {len(plan.steps)} steps, plan {plan.digest[:12]}"
-    )
+    print(f"operator asked for {REPLICA} with DNS and an authority: {len(plan.steps)} steps, plan {plan.digest[:12]}")
     return plan
 
 

@@ -50,6 +50,11 @@ class MasterRegisterForm(MasterInspectForm):
         for name in MasterInspectForm.base_fields:
             self.fields[name].widget = forms.HiddenInput()
 
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        data.pop("compared", None)  # it was ticked, or the form is not valid
+        return data
+
 
 class CredentialsForm(forms.Form):
     """New passwords of a realm; an empty field leaves the stored one."""

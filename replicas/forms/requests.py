@@ -23,8 +23,9 @@ class ReplicaRequestForm(forms.ModelForm[Replica]):
     ip_addresses = AddressesField(
         label=_("IP addresses"),
         help_text=_(
-            "Adds the A, AAAA and PTR records of the replica to the DNS (--ip-address). Only for a realm with integrated "
-            "DNS: otherwise there is no DNS record to update. Each address is checked: it must belong to the host and answer."
+            "Adds the A, AAAA and PTR records of the replica to the DNS (--ip-address). Only for a realm with "
+            "integrated DNS: otherwise there is no DNS record to update. Each address is checked: it must belong to the "
+            "host and answer."
         ),
     )
     forwarders = AddressesField(label=_("Forwarders"), help_text=FORWARDERS_HELP)
@@ -42,17 +43,26 @@ class ReplicaRequestForm(forms.ModelForm[Replica]):
                 "DNS failures; capital letters are not allowed."
             ),
             "master": _("The server that prepares the bundle and initializes the replica."),
-            "ssh_address": _("Where the portal reaches the blank host by SSH. Its host key is pinned and part of the plan."),
-            "reverse_zone": _("For the PTR records; empty means the most specific zone that the realm has (--reverse-zone)."),
+            "ssh_address": _(
+                "Where the portal reaches the blank host by SSH. Its host key is pinned and part of the plan."
+            ),
+            "reverse_zone": _(
+                "For the PTR records; empty means the most specific zone that the realm has (--reverse-zone)."
+            ),
             "no_reverse": _("Add no PTR records (--no-reverse)."),
-            "setup_ca": _("Optional for replicas: a copy of the authority that issues certificates itself (--setup-ca)."),
+            "setup_ca": _(
+                "Optional for replicas: a copy of the authority that issues certificates itself (--setup-ca)."
+            ),
             "setup_dns": _("Serve the realm's zones (--setup-dns). Needs forwarders or «no forwarders»."),
             "no_forwarders": _("Resolve names from the root servers, with no forwarder (--no-forwarders)."),
             "forward_policy": _("What BIND does when the forwarders do not answer (--forward-policy)."),
             "no_dnssec_validation": _("For forwarders that cannot do DNSSEC (--no-dnssec-validation)."),
-            "skip_conncheck_reason": _("Filled in, the connection check is left out (--skip-conncheck), for this reason."),
+            "skip_conncheck_reason": _(
+                "Filled in, the connection check is left out (--skip-conncheck), for this reason."
+            ),
             "other_host_reason": _(
-                "Filled in, a bundle whose host name differs is accepted, for this reason: for machines with several names."
+                "Filled in, a bundle whose host name differs is accepted, for this reason: for machines with several "
+                "names."
             ),
         }
         widgets = {

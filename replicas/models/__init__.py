@@ -8,6 +8,17 @@ from replicas.models.runs import LogLine, Run, StepRun
 from replicas.models.topology import HostKey, Master, Realm
 
 __all__ = [
-    "Approval", "AuditEvent", "Bundle", "Credential", "CredentialName", "HostKey", "LogLine", "Master", "Plan", "Realm",
-    "Replica", "Run", "StepRun",
+    "Approval",
+    "AuditEvent",
+    "Bundle",
+    "Credential",
+    "CredentialName",
+    "HostKey",
+    "LogLine",
+    "Master",
+    "Plan",
+    "Realm",
+    "Replica",
+    "Run",
+    "StepRun",
 ]

@@ -40,13 +40,14 @@ class Replica(SSHTarget):
     class Meta:
         ordering = ("-created_at",)
         constraints = (
-            models.UniqueConstraint(
-                "hostname", condition=~Q(state__in=REPLICA_ENDED), name="replica_hostname_in_use"
-            ),
+            models.UniqueConstraint("hostname", condition=~Q(state__in=REPLICA_ENDED), name="replica_hostname_in_use"),
             validators.lowercase_hostname_check("replica"),
-            models.CheckConstraint(condition=~Q(no_reverse=True) | Q(reverse_zone=""), name="replica_reverse_exclusive"),
             models.CheckConstraint(
-                condition=Q(setup_dns=True) | (Q(forwarders=[]) & Q(no_forwarders=False)), name="replica_forwarders_need_dns"
+                condition=~Q(no_reverse=True) | Q(reverse_zone=""), name="replica_reverse_exclusive"
+            ),
+            models.CheckConstraint(
+                condition=Q(setup_dns=True) | (Q(forwarders=[]) & Q(no_forwarders=False)),
+                name="replica_forwarders_need_dns",
             ),
             models.CheckConstraint(
                 condition=~Q(setup_dns=True)

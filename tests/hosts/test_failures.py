@@ -61,7 +61,7 @@ def full(replica: Host, folder: str) -> Iterator[None]:
 
 
 def test_one_request_survives_everything_that_goes_wrong_on_the_way(portal: Portal, hosts: Lab) -> None:
-    """Each cause ends in its own message; after it is gone, a retry gets further, and at the end the replica verifies."""
+    """Each cause ends in its own message; after it is gone, a retry gets further, and in the end it verifies."""
     master, replica = hosts.master, hosts.host(REPLICA)
     portal.register()
     run = portal.approve(portal.ask(ip_addresses=[str(replica.address), str(replica.address6)]))
