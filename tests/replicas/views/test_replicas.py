@@ -1,0 +1,88 @@
+"""The list of replicas, the request, and what can be done with one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from replicas.choices import PlanAction, ReplicaState, RunState
+from replicas.models import Replica
+from tests.replicas.views.conftest import World
+
+ASKED = {
+    "hostname": "new.example.com", "ssh_address": "192.0.2.30", "ssh_port": "22", "ssh_user": "root",
+    "forward_policy": "first", "ip_addresses": "192.0.2.30",
+}  # fmt: skip
+
+
+def act(world: World, who: str, replica: Replica, name: str, **data: Any) -> int:
+    return world.client(who).post(reverse("replica_act", args=[replica.pk, name]), data).status_code
+
+
+def offered(world: World, who: str, replica: Replica) -> set[str]:
+    page = world.client(who).get(reverse("replica", args=[replica.pk]))
+    return {action.url.split("/")[-2] for action in page.context["acts"]}
+
+
+def test_the_list_filters_by_state_and_name(world: World) -> None:
+    answer = world.client("viewer").get(reverse("replicas"), {"state": "failed", "hostname": "FAIL"})
+    page = answer.content.decode()
+    assert "failed.example.com" in page
+    assert "verified.example.com" not in page
+
+
+def test_an_unreachable_host_is_told_on_the_form(world: World) -> None:
+    answer = world.client("operator").post(reverse("replica_request"), ASKED | {"master": world.master.pk})
+    page = answer.content.decode()
+    assert "192.0.2.30 does not answer on port 22." in page
+    assert "Is the host up?" in page
+    assert not Replica.objects.filter(hostname="new.example.com").exists()
+
+
+def test_a_wrong_name_is_told_at_its_field(world: World) -> None:
+    answer = world.client("operator").post(
+        reverse("replica_request"), ASKED | {"master": world.master.pk, "hostname": "New_1.example.com"}
+    )
+    assert "hostname" in answer.context["form"].errors
+
+
+@pytest.mark.parametrize(
+    ("name", "acts"), [("waiting", {"cancel"}), ("failed", {"retry"}), ("running", {"cancel"}), ("verified", None)]
+)
+def test_what_is_offered_fits_the_state(name: str, acts: set[str] | None, world: World) -> None:
+    replica = Replica.objects.get(hostname=f"{name}.example.com")
+    assert offered(world, "operator", replica) == (acts or {"dns", "records"})
+    assert offered(world, "viewer", replica) == set()
+
+
+def test_missing_records_are_shown_and_added(world: World) -> None:
+    page = world.client("operator").get(reverse("replica", args=[world.verified.pk])).content.decode()
+    assert "_ldap._tcp.example.com. 3600 IN SRV 0 100 389 verified.example.com." in page
+
+
+def test_cancelling_takes_the_request_back(world: World) -> None:
+    replica = world.waiting.replica
+    assert act(world, "operator", replica, "cancel", reason="Wrong site") == 302
+    replica.refresh_from_db()
+    assert replica.state == ReplicaState.CANCELLED
+
+
+def test_retrying_queues_the_run(world: World) -> None:
+    assert act(world, "operator", world.failed.plan.replica, "retry", reason="") == 302
+    world.failed.refresh_from_db()
+    assert (world.failed.state, world.failed.attempt) == (RunState.QUEUED, 2)
+
+
+def test_a_refusal_is_told_on_the_page(world: World) -> None:
+    answer = world.client("operator").post(
+        reverse("replica_act", args=[world.waiting.replica_id, "dns"]), {"no_forwarders": "on"}
+    )
+    assert answer.status_code == 200
+    assert "DNS service can be added to a verified replica" in answer.content.decode()
+    assert not world.waiting.replica.plans.filter(action=PlanAction.DNS).exists()
+
+
+def test_there_are_no_other_actions(world: World) -> None:
+    assert act(world, "root", world.verified, "explode") == 404
