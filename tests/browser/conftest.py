@@ -83,7 +83,8 @@ class served:  # noqa: N801 - used as a function
         )
         deadline = time.monotonic() + 20
         while not self.healthy():
-            assert self.process.poll() is None and time.monotonic() < deadline, Path(self.log.name).read_text()
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(Path(self.log.name).read_text())
             time.sleep(0.1)
         return self.url
 

@@ -33,7 +33,8 @@ def test_it_fits_and_runs_clean(size: str, scheme: str, portal: Portal, sign_in:
     plan = run.plan
     for path in (
         "/", "/masters/", f"/masters/{portal.master.pk}/", "/masters/register/", "/replicas/", "/replicas/request/",
-        f"/replicas/{plan.replica_id}/", "/approvals/", f"/plans/{plan.pk}/", f"/runs/{run.pk}/", "/bundles/", "/history/",
+        f"/replicas/{plan.replica_id}/", "/approvals/", f"/plans/{plan.pk}/", f"/runs/{run.pk}/", "/bundles/",
+        "/history/",
     ):  # fmt: skip
         answer = page.goto(path)
         assert answer is not None

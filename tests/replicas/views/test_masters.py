@@ -1,0 +1,64 @@
+"""Registering a master in two steps, its passwords, and its host key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from replicas.actions import host_keys
+from replicas.clients import ssh
+from tests.replicas.views.conftest import World
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIXZ3rFAEyDZBhTfFhY1tDYyTEM0B6sWSTm3tNRs4VBh"
+GIVEN = {
+    "hostname": "second.example.com", "ssh_address": "192.0.2.11", "ssh_port": "22", "ssh_user": "root",
+    "backend": "native",
+}  # fmt: skip
+
+
+@pytest.fixture
+def presented(monkeypatch: pytest.MonkeyPatch, unreachable: None) -> str:
+    """Every host presents this key; gives its fingerprint."""
+    monkeypatch.setattr(host_keys, "fetch", lambda address, port: KEY)
+    return ssh.fingerprint(KEY)
+
+
+def test_the_first_step_shows_the_fingerprint(world: World, presented: str) -> None:
+    answer = world.client("administrator").post(reverse("master_register"), GIVEN | {"step": "inspect"})
+    page = answer.content.decode()
+    assert presented in page
+    assert "Step 2 of 2" in page
+    assert 'name="step" value="register"' in page
+
+
+def test_an_unreachable_host_stays_in_the_first_step(world: World) -> None:
+    answer = world.client("administrator").post(reverse("master_register"), GIVEN | {"step": "inspect"})
+    page = answer.content.decode()
+    assert "192.0.2.11 does not answer on port 22." in page
+    assert "Step 1 of 2" in page
+
+
+def test_the_second_step_needs_the_comparison(world: World, presented: str) -> None:
+    given: dict[str, Any] = GIVEN | {"step": "register", "fingerprint": presented, "admin": "x" * 12}
+    answer = world.client("administrator").post(reverse("master_register"), given)
+    page = answer.content.decode()
+    assert presented in page
+    assert set(answer.context["form"].errors) == {"compared", "directory_manager"}
+    assert "x" * 12 not in page
+
+
+def test_a_new_host_key_is_compared_and_accepted(world: World, presented: str) -> None:
+    where = reverse("master_host_key", args=[world.master.pk])
+    client = world.client("administrator")
+    assert presented in client.get(where).content.decode()
+    assert client.post(where, {"fingerprint": presented, "reason": "Reinstalled"}).status_code == 302
+    world.master.host_key.refresh_from_db()
+    assert world.master.host_key.fingerprint == presented
+    assert "There is nothing to accept." in client.get(where).content.decode()
+
+
+def test_an_empty_form_of_passwords_is_refused(world: World) -> None:
+    answer = world.client("administrator").post(reverse("master_credentials", args=[world.master.pk]))
+    assert answer.context["acts"][0].form.errors
