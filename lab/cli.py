@@ -14,6 +14,7 @@ def main(words: list[str] | None = None) -> int:
     """Run one command; return the exit status."""
     # Whoever reads the output may stop reading.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     arguments = _parser().parse_args(words)
     try:
         arguments.command(Lab(arguments.name), arguments)
@@ -30,8 +31,11 @@ def _parser() -> argparse.ArgumentParser:
 
     up = commands.add_parser("up", help="make a master and blank replicas")
     up.add_argument("--replicas", type=int, default=1, metavar="N", help="number of blank hosts (default: 1)")
-    up.add_argument("--users", type=int, default=0, metavar="N", help="number of users in the directory")
-    up.add_argument("--no-dns", action="store_false", dest="dns", help="a master without name server")
+    prepare = commands.add_parser("prepare", help="build and keep what `up` would have to build, and run nothing")
+    prepare.set_defaults(command=_prepare, replicas=0)
+    for command in (up, prepare):
+        command.add_argument("--users", type=int, default=0, metavar="N", help="number of users in the directory")
+        command.add_argument("--no-dns", action="store_false", dest="dns", help="a master without name server")
     up.set_defaults(command=_up)
 
     commands.add_parser("down", help="remove all hosts").set_defaults(command=lambda lab, _: lab.down())
@@ -53,6 +57,13 @@ def _up(lab: Lab, arguments: argparse.Namespace) -> None:
     lab.up(replicas=arguments.replicas, users=arguments.users, dns=arguments.dns)
     print(f"up after {time.monotonic() - start:.1f} s")
     _status(lab, arguments)
+
+
+def _prepare(lab: Lab, arguments: argparse.Namespace) -> None:
+    try:
+        lab.up(replicas=arguments.replicas, users=arguments.users, dns=arguments.dns)
+    finally:
+        lab.down()
 
 
 def _status(lab: Lab, _: argparse.Namespace) -> None:

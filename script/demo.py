@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import secrets
 import shutil
@@ -101,6 +102,7 @@ def _prepare_database() -> dict[str, str]:
     from django.contrib.auth.models import Group, User
     from django.core.management import call_command
 
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     call_command("migrate", verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
     people = {role: secrets.token_urlsafe(9) for role in ROLES}

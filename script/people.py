@@ -32,7 +32,9 @@ class Person:
         With several dictionaries, each fills in the form that the one before led to. Gives the page that one lands on
         after the last. Raises PageRefused.
         """
-        page = self.client.get(path).raise_for_status()
+        page = self.client.get(path)
+        if page.status_code >= 400:
+            raise PageRefused(f"{path} answered with status {page.status_code}.")
         for data in steps:
             page = self.client.post(to or path, data=_hidden_fields(page.text) | data)
             if page.status_code >= 400 or _errors(page.text):

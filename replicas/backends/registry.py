@@ -19,3 +19,8 @@ def get(kind: str) -> Backend:
     module, _, name = BACKENDS[kind].partition(":")
     backend: Backend = getattr(import_module(module), name)()
     return backend
+
+
+def choices() -> list[tuple[str, str]]:
+    """Kind and title of every backend, for forms."""
+    return [(kind, get(kind).title) for kind in BACKENDS]
