@@ -12,9 +12,9 @@ from django.views.decorators.http import require_http_methods
 
 from replicas.actions.register_master import Registration, inspect, register
 from replicas.forms.masters import MasterInspectForm, MasterRegisterForm
+from replicas.sshkey import public_key
 from replicas.views.access import SignedInRequest, require
 from replicas.views.acting import actor, attempt
-from replicas.views.public_key import public_key
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -11,9 +11,9 @@ from django.views.decorators.http import require_http_methods
 from replicas.actions.submit import submit
 from replicas.forms.requests import ReplicaRequestForm
 from replicas.models import Master
+from replicas.sshkey import public_key
 from replicas.views.access import SignedInRequest, require
 from replicas.views.acting import actor, attempt
-from replicas.views.public_key import public_key
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -50,6 +50,7 @@ def quick(settings: Any, tmp_path: Path) -> None:
     """Cheap passwords, and a folder for static files, whose absence whitenoise warns of."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STATIC_ROOT = tmp_path
+    settings.SSH_KEY_FILE = tmp_path / "ssh" / "id"
 
 
 @pytest.fixture

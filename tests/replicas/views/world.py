@@ -126,7 +126,7 @@ def run_of(plan: Plan, state: RunState, reached: int, **fields: Any) -> Run:
             run=run, index=index, key=step["key"], title=step["title"], stage=step["stage"],
             state=step_state if index <= reached else StepState.PENDING,
             started_at=started if index <= reached else None,
-            finished_at=started + timedelta(seconds=2.4) if index < reached else None,
+            finished_at=started + timedelta(seconds=2.4) if index < reached or step_state == StepState.FAILED else None,
             **({"progress_done": 6212, "progress_total": 10012, "progress_unit": "entries"} if index == 8 else {}),
         )  # fmt: skip
     return run
