@@ -6,8 +6,13 @@ import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from replicas.lifecycle.base import Context
+
 if TYPE_CHECKING:
     from replicas.clients.ssh import Host
+
+KEPT = "kept_files"
+ASIDE = ".before-replica"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +34,27 @@ class Placed:
 async def put(host: Host, *files: Placed) -> None:
     """Write them all atomically, one by one, making folders that are missing. Raises StepError for a full disk."""
     await host.python("native_put", {"files": [file.payload() for file in files]})
+
+
+async def keep(ctx: Context, *paths: str) -> None:
+    """Set aside what the replica's host had there before this run (fact `kept_files`), for `restore`."""
+    replica, before = await ctx.host("replica"), ctx.facts.get(KEPT)
+    kept = list(before) if isinstance(before, list) else []
+    for path in paths:
+        if path not in kept:
+            await replica.run("cp", "--archive", "--", path, path + ASIDE, check=False)
+            kept.append(path)
+    await ctx.fact(KEPT, kept)
+
+
+async def restore(ctx: Context, *paths: str) -> None:
+    """Put back what was there, and remove what was not."""
+    replica, kept = await ctx.host("replica"), ctx.facts.get(KEPT)
+    if not isinstance(kept, list):
+        return
+    for path in [path for path in paths if path in kept]:
+        if await replica.exists(path + ASIDE):
+            await replica.run("mv", "--", path + ASIDE, path)
+        else:
+            await replica.remove(path)
+    await ctx.fact(KEPT, [path for path in kept if path not in paths])

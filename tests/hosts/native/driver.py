@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -28,11 +29,13 @@ class Driver:
     seconds: dict[str, float] = field(default_factory=dict)
     _facts: dict[str, JSON] = field(default_factory=dict)
     _hosts: dict[Role, Host] = field(default_factory=dict)
+    _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def host(self, role: Role) -> Host:
-        if role not in self._hosts:
-            self._hosts[role] = await connect(getattr(self.job, role), self.key)
-        return self._hosts[role]
+        async with self._opening:
+            if role not in self._hosts:
+                self._hosts[role] = await connect(getattr(self.job, role), self.key)
+            return self._hosts[role]
 
     def secret(self, name: SecretName) -> str:
         if name not in self.passwords:

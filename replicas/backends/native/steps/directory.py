@@ -82,7 +82,7 @@ class ConfigureDirectory(Step):
         replica, names = await ctx.host("replica"), Names(ctx.job)
         if await replica.exists(names.folder):
             await replica.run("dsctl", ctx.job.instance, "remove", "--do-it", timeout=SECONDS, check=False)
-            await replica.run("rm", "-rf", "--", names.folder)
+            await replica.run("rm", "-rf", "--", names.folder, f"/var/lib/dirsrv/slapd-{ctx.job.instance}")
 
     def _answers(self, ctx: Context) -> str:
         job = ctx.job

@@ -55,15 +55,16 @@ class Initialize(Step):
         names, started = Names(ctx.job), time.monotonic()
         async with directory(ctx, "master") as master, directory(ctx, "replica") as replica:
             await self._register(ctx, master)
+            total = await entries(master, ctx.job.realm.suffix)
+            ctx.log(f"Starting replication of {total} entries, please wait until this has completed.")
             await self._start(ctx, master, replica)
-            ctx.log("Starting replication, please wait until this has completed.")
-            await self._follow(ctx, master, replica)
+            await self._follow(ctx, master, replica, total)
             password = secrets.token_urlsafe(32)
             ctx.mask(password)
             await self._manager(master, names.replica_manager, password)
             await replica.delete(names.to_master)
-            await replica.add(names.to_master, agreement(ctx.job, ctx.job.master.hostname, names.replica_manager,
-                                                         password))
+            back = agreement(ctx.job, ctx.job.master.hostname, names.replica_manager, password)
+            await replica.add(names.to_master, back)
         seconds = round(time.monotonic() - started, 2)
         ctx.log(f"Update succeeded after {seconds} s")
         await ctx.fact(MARK, seconds)
@@ -72,8 +73,8 @@ class Initialize(Step):
         names = Names(ctx.job)
         async with directory(ctx, "master") as master:
             await master.delete(names.to_replica)
-            for service in (*await master.search(names.master_entry, "(objectClass=*)", ["cn"], "one"),):
-                await master.delete(service[0])
+            for dn, _ in await master.search(names.master_entry, "(objectClass=*)", ["cn"], "one"):
+                await master.delete(dn)
             await master.delete(names.master_entry)
             await self._forget_manager(master, names)
             await self._clean(ctx, master)
@@ -96,10 +97,9 @@ class Initialize(Step):
         entry = agreement(ctx.job, ctx.job.replica.hostname, REPLICATION_MANAGER, password)
         await master.add(names.to_replica, {**entry, "nsds5BeginReplicaRefresh": "start"})
 
-    async def _follow(self, ctx: Context, master: Directory, replica: Directory) -> None:
+    async def _follow(self, ctx: Context, master: Directory, replica: Directory, total: int) -> None:
         """Log and count until it is done. Raises StepError when it failed, or when nothing moves any more."""
-        names, (total, before) = Names(ctx.job), await asyncio.gather(entries(master, ctx), received(replica))
-        ctx.log(f"{total} entries to send")
+        names, before = Names(ctx.job), await received(replica)
         moved, last, asked = time.monotonic(), -1, 0
         while True:
             asked += 1
@@ -177,9 +177,9 @@ def agreement(job: Job, host: str, bind_dn: str, password: str) -> dict[str, str
     }
 
 
-async def entries(master: Directory, ctx: Context) -> int:
+async def entries(master: Directory, suffix: str) -> int:
     """How many entries the directory has: each is counted by its parent, for which there is an index."""
-    found = await master.search(ctx.job.realm.suffix, "(numSubordinates=*)", ["numSubordinates"])
+    found = await master.search(suffix, "(numSubordinates=*)", ["numSubordinates"])
     return 1 + sum(int(entry["numSubordinates"][0]) for _, entry in found if entry.get("numSubordinates"))
 
 

@@ -6,7 +6,7 @@ import re
 
 from replicas.backends.native.access import directory, ensure, render
 from replicas.backends.native.names import TSIG_KEY, ZONES, Names
-from replicas.backends.native.places import Placed, put
+from replicas.backends.native.places import Placed, keep, put, restore
 from replicas.backends.native.steps.services import active, stop
 from replicas.clients import dns, dns_update
 from replicas.errors import StepError
@@ -69,7 +69,7 @@ class ConfigureNameServer(Step):
                 record = name_server(ctx.job, str(zone))
                 await dns_update.remove(ctx.job.master.address, str(zone), record, key)
         await stop(ctx, "named")
-        await (await ctx.host("replica")).remove(TSIG_KEY, ZONES)
+        await restore(ctx, TSIG_KEY, ZONES, OPTIONS)
 
     async def _place(self, ctx: Context) -> tuple[PlacedRecord, ...]:
         """The NS record of every zone the master serves."""
@@ -86,6 +86,7 @@ class ConfigureNameServer(Step):
         job, master, replica = ctx.job, await ctx.host("master"), await ctx.host("replica")
         blocks = [render("zone.conf", zone=zone.rstrip("."), master=job.master.address) for zone in zones]
         include = f'include "{TSIG_KEY}";\n'
+        await keep(ctx, TSIG_KEY, ZONES, OPTIONS)
         await put(
             replica,
             Placed(TSIG_KEY, await master.read(TSIG_KEY), 0o640, "root:bind"),

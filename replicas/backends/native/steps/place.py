@@ -6,6 +6,7 @@ import asyncio
 
 from replicas.backends.native.names import CA_CERTIFICATE, KDC_FOLDER, WEB_CERTIFICATE, WEB_KEY, WEB_ROOT
 from replicas.backends.native.opening import open_bundle, refuse_foreign_addresses
+from replicas.backends.native.places import keep, restore
 from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
 
@@ -36,11 +37,12 @@ class OpenBundle(Step):
         return (await replica.run("ls", "--", *self._paths(ctx.job), check=False)).status == 0
 
     async def run(self, ctx: Context) -> None:
+        await keep(ctx, *self._paths(ctx.job))
         await asyncio.gather(refuse_foreign_addresses(ctx), self._open(ctx))
         await ctx.fact(MARK, ctx.facts.get("bundle_sha256"))
 
     async def undo(self, ctx: Context) -> None:
-        await (await ctx.host("replica")).remove(*self._paths(ctx.job))
+        await restore(ctx, *self._paths(ctx.job))
         await ctx.fact(MARK, "")
 
     async def _open(self, ctx: Context) -> None:

@@ -14,10 +14,11 @@ from replicas.backends.native.names import (
     WEB_ROOT,
     Names,
 )
-from replicas.backends.native.places import Placed, put
+from replicas.backends.native.places import Placed, keep, put, restore
 from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
 
+CLIENT = "/etc/krb5.conf"
 CHRONY = "/etc/chrony/conf.d/ipa.conf"
 SITE = "/etc/apache2/sites-available/ipa.conf"
 
@@ -86,6 +87,7 @@ class ConfigureWeb(Step):
         replica = await ctx.host("replica")
         await stop(ctx, "apache2")
         await replica.run("a2dissite", "--quiet", "ipa", check=False)
+        await replica.run("a2ensite", "--quiet", "000-default", check=False)
         await replica.run("rm", "-rf", "--", SITE, WEB_ROOT)
 
 
@@ -102,7 +104,7 @@ class ConfigureKerberos(Step):
     def touches(self, job: Job) -> list[str]:
         names = Names(job)
         return [
-            f"{job.replica.hostname}: /etc/krb5.conf, {KDC_FOLDER}, {KEYTAB}, services {', '.join(KERBEROS_UNITS)}",
+            f"{job.replica.hostname}: {CLIENT}, {KDC_FOLDER}, {KEYTAB}, services {', '.join(KERBEROS_UNITS)}",
             *(f"{job.realm.name}: principal {principal}" for principal in names.principals),
         ]
 
@@ -118,7 +120,8 @@ class ConfigureKerberos(Step):
                      master=job.master.hostname)
         after = render("after-directory.conf", unit=names.unit)
         drop_ins = (Placed(f"/etc/systemd/system/{unit}.service.d/ipa.conf", after) for unit in KERBEROS_UNITS)
-        await put(replica, Placed("/etc/krb5.conf", own), *drop_ins)
+        await keep(ctx, CLIENT)
+        await put(replica, Placed(CLIENT, own), *drop_ins)
         ctx.log("  adding the keys of the host to its keytab")
         await asyncio.gather(self._keys(ctx), replica.run("systemctl", "daemon-reload"))
         ctx.log("  starting the KDC and kadmin")
@@ -134,7 +137,8 @@ class ConfigureKerberos(Step):
                     await master.delete(dn)
         await stop(ctx, *KERBEROS_UNITS)
         drop_ins = [f"/etc/systemd/system/{unit}.service.d/ipa.conf" for unit in KERBEROS_UNITS]
-        await replica.remove(KEYTAB, "/etc/krb5.conf", *drop_ins)
+        await replica.remove(KEYTAB, *drop_ins)
+        await restore(ctx, CLIENT)
 
     async def _keys(self, ctx: Context) -> None:
         """A principal that is there already, from an interrupted attempt, only gets new keys."""
