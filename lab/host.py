@@ -109,8 +109,11 @@ class Host:
         self.network.attach(self.number)
         groups = cgroups.make(self.machine)
         with (self.layers / "console.log").open("ab") as console:
-            subprocess.Popen(
+            # A host outlives the command that starts it, so it is nobody's child.
+            subprocess.run(
                 [
+                    "setsid",
+                    "--fork",
                     "systemd-nspawn",
                     "--quiet",
                     "--register=no",
@@ -127,9 +130,8 @@ class Host:
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
-                # A host outlives the command that starts it.
-                start_new_session=True,
                 preexec_fn=lambda: cgroups.join(groups),
+                check=True,
             )
 
     def wait(self) -> None:

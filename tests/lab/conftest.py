@@ -1,23 +1,10 @@
-"""The lab that all tests of this folder share."""
+"""Hosts of the lab, by their part."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from lab import Host, Lab, check
-
-
-@pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
-    """A master with name server and one blank host."""
-    obstacle = check.missing()
-    if obstacle:
-        pytest.skip(obstacle)
-    lab = Lab("test")
-    lab.down()
-    lab.up(replicas=1, users=25, dns=True)
-    yield lab
-    lab.down()
+from lab import Host, Lab
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Test hosts, and open connections to them."""
+"""Open connections to test hosts."""
 
 from __future__ import annotations
 
@@ -9,22 +9,11 @@ from typing import Any
 
 import pytest
 
-from lab import Lab, LabError
+from lab import Lab
 from replicas.clients import ssh
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import Job, Options, RealmFacts
 from tests.replicas.steps.kept import KeptContext, endpoint
-
-
-@pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
-    found = Lab("clients")
-    try:
-        found.up(replicas=1)
-    except LabError as error:
-        pytest.skip(str(error))
-    yield found
-    found.down()
 
 
 @pytest.fixture
