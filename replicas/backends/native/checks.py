@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from replicas.backends.native.access import directory
 from replicas.backends.native.names import CA_FOLDER, Names
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
+from replicas.lifecycle.job import Role
+
+if TYPE_CHECKING:
+    from replicas.clients.ssh import Host
 
 CLAIM = "replica_claimed"
 SPACE = 512 * 1024 * 1024
 CLOCK_SECONDS = 120.0
+PROGRAMS = ("dscreate", "krb5kdc", "kadmin.local", "apache2", "chronyd", "gpg", "certutil")
+# Of services that nobody runs for another reason; web, time and name servers are often there and are configured anew.
+PORTS = (389, 636, 88, 464, 749)
 FOLDERS = ("/var/lib/dirsrv", "/var/lib/ipa", "/etc", "/var/log")
 WITHOUT_DNS = (
     "The realm {realm} has no DNS of its own, so there is no DNS record to update, and the attempt to create the "
@@ -108,7 +116,7 @@ async def existing(ctx: Context) -> str:
 
 
 async def blank(ctx: Context) -> str:
-    """The replica has the packages and nothing configured. Raises StepError."""
+    """The replica has the packages, nothing configured, and its ports free. Raises StepError."""
     if ctx.facts.get(CLAIM):
         return "What is on the replica comes from this run"
     replica, job = await ctx.host("replica"), ctx.job
@@ -117,20 +125,25 @@ async def blank(ctx: Context) -> str:
             f"{job.replica.hostname} already has a Directory Server instance {Names(job).folder}.",
             f"If nothing needs it, remove it with dsctl {job.instance} remove --do-it.",
         )
-    programs = ["dscreate", "krb5kdc", "kadmin.local", "apache2", "chronyd", "gpg", "certutil"]
-    if job.options.setup_dns:
-        programs.append("named")
-    missing = []
-    for program in programs:
-        if (await replica.run("which", program, check=False)).status:
-            missing.append(program)
-    if missing:
+    if missing := await _missing(replica, PROGRAMS + (("named",) if job.options.setup_dns else ())):
         raise StepError(
             f"{job.replica.hostname} lacks {', '.join(missing)}.",
             "Install the packages 389-ds-base, krb5-kdc, krb5-kdc-ldap, krb5-admin-server, apache2, chrony, gnupg, "
             "libnss3-tools and, for DNS, bind9.",
         )
+    shown = (await replica.run("ss", "--no-header", "--listening", "--tcp", "--udp", "--numeric")).text
+    listening = {int(line.split()[4].rpartition(":")[2]) for line in shown.splitlines()}
+    if taken := sorted(listening & set(PORTS)):
+        raise StepError(
+            f"Something on {job.replica.hostname} listens on port {', '.join(map(str, taken))} already.",
+            f"Find it with ss -lntup on {job.replica.hostname}, and stop it.",
+        )
     return f"{job.replica.hostname} is a blank host"
+
+
+async def _missing(replica: Host, programs: Sequence[str]) -> list[str]:
+    found = await asyncio.gather(*(replica.run("which", program, check=False) for program in programs))
+    return [program for program, result in zip(programs, found, strict=True) if result.status]
 
 
 async def resources(ctx: Context) -> str:
@@ -164,7 +177,7 @@ async def authority(ctx: Context) -> str:
     return f"{master.name} issues the realm's certificates"
 
 
-async def _facts(ctx: Context, role: Any) -> dict[str, Any]:
+async def _facts(ctx: Context, role: Role) -> dict[str, Any]:
     return await (await ctx.host(role)).python("addresses", {"folders": list(FOLDERS)})
 
 

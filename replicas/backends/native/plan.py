@@ -38,7 +38,7 @@ def install(job: Job) -> tuple[Step, ...]:
         ConfigureWeb(),
         *((ConfigureAuthority(),) if options.setup_ca else ()),
         *((AddMissingRecords(service_records(job)),) if job.realm.dns else ()),
-        # After the records, so that the first transfer has them all, and nobody waits for a notification.
+        # After the records, so that its copies have them all, and nobody waits for a notification.
         *((ConfigureNameServer(),) if options.setup_dns else ()),
         EnableServices(),
         VerifyRecords(service_records(job)),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 
 from replicas.backends.native.access import directory, ensure, render
 from replicas.backends.native.names import TSIG_KEY, ZONES, Names
 from replicas.backends.native.places import Placed, keep, put, restore
 from replicas.backends.native.steps.services import active, stop
 from replicas.clients import dns, dns_update
-from replicas.errors import StepError
+from replicas.errors import DnsError, StepError
 from replicas.lifecycle.base import Context, Record, Step
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps.zones import Placed as PlacedRecord
@@ -17,14 +19,17 @@ from replicas.lifecycle.steps.zones import place, read_key
 
 OPTIONS = "/etc/bind/named.conf.options"
 ZONE = re.compile(r'^\s*zone\s+"([^"]+)"', re.MULTILINE)
+TRANSFER_SECONDS = 30.0
+POLL_SECONDS = 0.05
 ADDED = "name_server_zones"
 
 
 class ConfigureNameServer(Step):
     """BIND as a secondary of all the realm's zones, and an NS record for it in each of them.
 
-    The records come first, so that the first transfer brings them along. Fact `name_server_zones`: the zones that got
-    one. Undo takes the records away and stops the name server. Raises DnsError, StepError, CommandFailed.
+    The records come last: whoever finds them, this run's own earlier steps included, asks the replica at once. Fact
+    `name_server_zones`: the zones that got one. Undo takes the records away and stops the name server.
+    Raises DnsError, StepError, CommandFailed.
     """
 
     key = "configure-dns"
@@ -48,14 +53,18 @@ class ConfigureNameServer(Step):
 
     async def run(self, ctx: Context) -> None:
         replica, placed = await ctx.host("replica"), await self._place(ctx)
+        zones = [one.zone.name for one in placed]
         key = await read_key(ctx, await ctx.host("master"))
-        await self._remember(ctx, [one.zone.name for one in placed])
+        await self._files(ctx, zones)
+        await replica.run("systemctl", "enable", "--quiet", "named")
+        await replica.run("systemctl", "restart", "named")
+        await self._transferred(ctx, zones)
+        await ctx.fact(ADDED, list(zones))
         for one in placed:
             if await dns_update.add(one.zone.primary, one.zone.name, one.record, key):
                 ctx.log(f"Added {one.record}")
-        await self._files(ctx, [one.zone.name for one in placed])
-        await replica.run("systemctl", "enable", "--quiet", "named")
-        await replica.run("systemctl", "restart", "named")
+            # Otherwise the change comes with a notification, which BIND holds back for up to five seconds.
+            await replica.run("rndc", "retransfer", one.zone.name)
         for one in await self._place(ctx):
             await dns.wait_until_served(one.zone.servers, one.record)
             ctx.log(f"{ctx.job.replica.hostname} serves {one.zone.name}")
@@ -79,8 +88,23 @@ class ConfigureNameServer(Step):
             raise StepError(f"{ctx.job.master.hostname} serves no zones in {ZONES}.", "Set up DNS on the master first.")
         return await place(ctx.job.master.address, tuple(name_server(ctx.job, zone) for zone in zones))
 
-    async def _remember(self, ctx: Context, zones: list[str]) -> None:
-        await ctx.fact(ADDED, list(zones))
+    async def _transferred(self, ctx: Context, zones: list[str]) -> None:
+        """Wait until the replica serves its copies: before that nobody may be sent to it. Raises DnsError."""
+        end = time.monotonic() + TRANSFER_SECONDS
+        for zone in zones:
+            while not await self._serves(ctx, zone):
+                if time.monotonic() > end:
+                    raise DnsError(
+                        f"{ctx.job.replica.hostname} has no copy of {zone} after {TRANSFER_SECONDS:g} s.",
+                        f"See that {ctx.job.master.hostname} lets it transfer zones over port 53 (TCP).",
+                    )
+                await asyncio.sleep(POLL_SECONDS)
+
+    async def _serves(self, ctx: Context, zone: str) -> bool:
+        try:
+            return bool(await dns.lookup(ctx.job.replica.address, zone, "SOA"))
+        except DnsError:
+            return False  # It has only just started.
 
     async def _files(self, ctx: Context, zones: list[str]) -> None:
         job, master, replica = ctx.job, await ctx.host("master"), await ctx.host("replica")
