@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Cast
+from django.db.models.lookups import Regex
 from django.utils.translation import gettext as _
+
+from replicas.choices import ForwardPolicy
 
 if TYPE_CHECKING:
     from replicas.models import Replica
@@ -19,8 +23,15 @@ MAX_HOSTNAME = 64
 """Linux refuses longer host names (gethostname(2), HOST_NAME_MAX); DNS would allow 253 (RFC 1035, 2.3.4)."""
 MAX_LABEL = 63
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+NOT_A_HOST = r"(?!localhost\.)(?!.*\.localhost\Z)(?!.*\.[0-9]+\Z)"
 # \Z rather than $: Python, and so SQLite under Django, lets $ match before a final line break.
-HOSTNAME = rf"^(?=.{{1,{MAX_HOSTNAME}}}\Z){LABEL}(\.{LABEL})+\Z"
+HOSTNAME = rf"^{NOT_A_HOST}(?=.{{1,{MAX_HOSTNAME}}}\Z){LABEL}(\.{LABEL})+\Z"
+_ADDRESS = '"[0-9a-f.:]{2,45}"'
+ADDRESSES = rf"^\[({_ADDRESS}(, ?{_ADDRESS})*)?\]\Z"
+"""JSON of a list of addresses, as SQLite and PostgreSQL write it."""
+OCTET = r"(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+REVERSE_ZONE = rf"({OCTET}\.){{1,4}}in-addr\.arpa|([0-9a-f]\.){{1,32}}ip6\.arpa"
+MIN_REASON, MAX_REASON = 10, 2000
 
 
 def validate_hostname(name: str) -> None:
@@ -64,7 +75,10 @@ def _hostname_problems(name: str, longest: int) -> list[str]:
         ),
         (len(labels) < 2, _("%(name)s is not fully qualified: it needs a domain, as in ipareplica.example.com.")),
         (labels[-1].isdigit(), _("%(name)s ends in a number, which no domain does.")),
-        (labels[0] == "localhost", _("%(name)s means this machine itself: use the name that other hosts know.")),
+        (
+            "localhost" in (labels[0], labels[-1]),
+            _("%(name)s means this machine itself: use the name that other hosts know."),
+        ),
     )
     return [text % {"name": name, "longest": longest} for wrong, text in kinds if wrong]
 
@@ -85,9 +99,7 @@ def validate_zone(name: str) -> None:
 
 def validate_reverse_zone(name: str) -> None:
     """Accept a zone below in-addr.arpa or ip6.arpa (RFC 1035, 3.5; RFC 3596, 2.5)."""
-    ipv4 = r"((25[0-5]|2[0-4]\d|1?\d?\d)\.){1,4}in-addr\.arpa"
-    ipv6 = r"([0-9a-f]\.){1,32}ip6\.arpa"
-    if re.fullmatch(rf"{ipv4}|{ipv6}", name.removesuffix(".")) is None:
+    if re.fullmatch(REVERSE_ZONE, name.removesuffix(".")) is None:
         raise ValidationError(
             _("%(name)s is not a reverse zone, such as 1.168.192.in-addr.arpa or 8.b.d.0.1.0.0.2.ip6.arpa."),
             code="reverse_zone",
@@ -109,12 +121,14 @@ def validate_login(name: str) -> None:
         raise ValidationError(_("%(name)s is not an account name."), code="login", params={"name": name})
 
 
-def parse_addresses(given: str | Iterable[str]) -> list[str]:
+def parse_addresses(given: object) -> list[str]:
     """IPv4 and IPv6 addresses in canonical form, in order, each once; separated by white space or commas in a text.
 
     Raises ValidationError that names the first one that no other host could use.
     """
     words = re.split(r"[\s,;]+", given) if isinstance(given, str) else given
+    if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
+        raise ValidationError(_("Give a list of addresses."), code="address")  # JSON can hold anything
     return list(dict.fromkeys(str(_address(word)) for word in words if word))
 
 
@@ -130,7 +144,9 @@ def _address(word: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
         (address.is_multicast, _("%(word)s is a multicast address.")),
         (address.is_unspecified, _("%(word)s stands for no address.")),
         (address.is_link_local, _("%(word)s is a link-local address: it means something else on each network.")),
+        ("%" in word, _("%(word)s names an interface, which means nothing on another host.")),
         (str(address) == "255.255.255.255", _("%(word)s is the broadcast address.")),
+        (address.is_reserved, _("%(word)s is a reserved address, which no host has.")),
     )
     for wrong, text in kinds:
         if wrong:
@@ -138,15 +154,44 @@ def _address(word: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     return address
 
 
+def validate_reason(text: str) -> None:
+    """Accept a reason that tells whoever reads it later something."""
+    if len(text.strip()) < MIN_REASON:
+        raise ValidationError(_("Say why, in at least %(n)d characters."), code="reason", params={"n": MIN_REASON})
+    if len(text) > MAX_REASON:
+        raise ValidationError(_("A reason has at most %(n)d characters."), code="reason", params={"n": MAX_REASON})
+
+
 def check_options(replica: Replica) -> None:
-    """Check what the options of a request need and exclude (guide, steps 1 and 3). Raises ValidationError by field."""
-    errors: dict[str, Any] = {}
+    """Bring the options of a request into canonical form, and check what they need and exclude (guide, steps 1 and 3).
+
+    Raises ValidationError by field.
+    """
+    _normalise(replica)
+    errors: dict[str, list[Any]] = {}
+    for wrong, field, text in _option_problems(replica):
+        if wrong:
+            errors.setdefault(field, []).append(text)
+    if errors:
+        raise ValidationError(errors)
+
+
+def _normalise(replica: Replica) -> None:
+    errors: dict[str, ValidationError] = {}
     for field in ("ip_addresses", "forwarders"):
         try:
             setattr(replica, field, parse_addresses(getattr(replica, field)))
         except ValidationError as error:
             errors[field] = error
-    errors |= {field: text for wrong, field, text in _option_problems(replica) if wrong and field not in errors}
+    for field in ("skip_conncheck_reason", "other_host_reason"):
+        reason = getattr(replica, field).strip()
+        setattr(replica, field, reason)
+        try:
+            if reason:
+                validate_reason(reason)
+        except ValidationError as error:
+            errors[field] = error
+    replica.reverse_zone = replica.reverse_zone.removesuffix(".")
     if errors:
         raise ValidationError(errors)
 
@@ -170,7 +215,12 @@ def _forwarder_problems(replica: Replica) -> Iterable[tuple[bool, str, Any]]:
         _("Forwarders are for a replica with DNS: ask for DNS too."),
     )
     yield not dns and replica.no_forwarders, "no_forwarders", _("«No forwarders» is for a replica with DNS.")
-    own = sorted(set(replica.forwarders) & set(replica.ip_addresses))
+    validation = replica.no_dnssec_validation
+    yield not dns and validation, "no_dnssec_validation", _("DNSSEC validation is a choice for a replica with DNS.")
+    only = replica.forward_policy == ForwardPolicy.ONLY
+    yield not dns and only, "forward_policy", _("A forward policy is for a replica with DNS.")
+    yield dns and only and not replica.forwarders, "forward_policy", _("«only» needs forwarders to ask.")
+    own = set(replica.forwarders) & {*replica.ip_addresses, replica.ssh_address}
     yield bool(own), "forwarders", _("A replica cannot forward to its own address.")
 
 
@@ -179,13 +229,27 @@ def _reverse_problems(replica: Replica) -> Iterable[tuple[bool, str, Any]]:
     yield both, "reverse_zone", _("A reverse zone and «no reverse zone» exclude each other.")
     alone = not replica.ip_addresses
     yield alone and bool(replica.reverse_zone), "reverse_zone", _("A reverse zone needs an IP address to put there.")
+    zone = replica.reverse_zone
+    if re.fullmatch(REVERSE_ZONE, zone):
+        outside = [word for word in replica.ip_addresses if not _reverse_name(word).endswith(f".{zone}")]
+        yield (
+            bool(outside),
+            "reverse_zone",
+            _("%(zone)s does not hold the reverse name of %(words)s.") % {"zone": zone, "words": ", ".join(outside)},
+        )
     yield alone and replica.no_reverse, "no_reverse", _("«No reverse zone» says something only with an IP address.")
+
+
+def _reverse_name(address: str) -> str:
+    return ipaddress.ip_address(address).reverse_pointer
 
 
 def _master_problems(replica: Replica) -> Iterable[tuple[bool, str, Any]]:
     master = replica.master
     same = replica.hostname == master.hostname
     yield same, "hostname", _("This is the master itself: a replica is another host.")
+    there = (replica.ssh_address, replica.ssh_port) == (master.ssh_address, master.ssh_port)
+    yield there, "ssh_address", _("This is where the master itself answers: a replica is another host.")
     without = not master.realm.dns
     yield (
         without and bool(replica.ip_addresses),
@@ -201,6 +265,12 @@ def _master_problems(replica: Replica) -> Iterable[tuple[bool, str, Any]]:
         _("This realm has no integrated DNS, so there are no zones to serve."),
     )
     yield replica.setup_ca and not master.ca, "setup_ca", _("The master has no authority of its own to copy.")
+
+
+def addresses_check(table: str, field: str) -> models.CheckConstraint:
+    """A list of nothing but what addresses are written with: neither a name nor a line of a configuration file."""
+    text = Cast(models.F(field), models.TextField())
+    return models.CheckConstraint(condition=Regex(text, ADDRESSES), name=f"{table}_{field}_are_addresses")
 
 
 def lowercase_hostname_check(table: str) -> models.CheckConstraint:

@@ -33,6 +33,7 @@ def setup_dns(
         )
     wanted = Replica.objects.select_related("master__realm").get(pk=replica.pk)
     wanted.setup_dns, wanted.forwarders, wanted.no_forwarders = True, list(forwarders), no_forwarders
+    wanted.forward_policy, wanted.no_dnssec_validation = forward_policy, no_dnssec_validation
     validators.check_options(wanted)
     return plans.freeze(
         actor,

@@ -24,8 +24,8 @@ class ReplicaRequestForm(forms.ModelForm[Replica]):
         label=_("IP addresses"),
         help_text=_(
             "Adds the A, AAAA and PTR records of the replica to the DNS (--ip-address). Only for a realm with "
-            "integrated DNS: otherwise there is no DNS record to update. Each address is checked: it must belong to the "
-            "host and answer."
+            "integrated DNS: otherwise there is no DNS record to update. Each address is checked: it must belong to "
+            "the host and answer."
         ),
     )
     forwarders = AddressesField(label=_("Forwarders"), help_text=FORWARDERS_HELP)
@@ -39,8 +39,8 @@ class ReplicaRequestForm(forms.ModelForm[Replica]):
         )  # fmt: skip
         help_texts = {
             "hostname": _(
-                "A valid DNS name, fully qualified: only lower-case letters, digits, hyphens and dots. Underscores cause "
-                "DNS failures; capital letters are not allowed."
+                "A valid DNS name, fully qualified: only lower-case letters, digits, hyphens and dots. Underscores "
+                "cause DNS failures; capital letters are not allowed."
             ),
             "master": _("The server that prepares the bundle and initializes the replica."),
             "ssh_address": _(
@@ -115,7 +115,10 @@ class DnsForm(forms.Form):
         data["forward_policy"] = data.get("forward_policy") or ForwardPolicy.FIRST
         if "forwarders" in data:
             wanted = Replica(
-                setup_dns=True, forwarders=data["forwarders"], no_forwarders=bool(data.get("no_forwarders"))
+                setup_dns=True,
+                forwarders=data["forwarders"],
+                no_forwarders=bool(data.get("no_forwarders")),
+                forward_policy=data["forward_policy"],
             )
             validators.check_options(wanted)
         return data

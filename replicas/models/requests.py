@@ -46,8 +46,19 @@ class Replica(SSHTarget):
                 condition=~Q(no_reverse=True) | Q(reverse_zone=""), name="replica_reverse_exclusive"
             ),
             models.CheckConstraint(
-                condition=Q(setup_dns=True) | (Q(forwarders=[]) & Q(no_forwarders=False)),
+                condition=~Q(ip_addresses=[]) | (Q(no_reverse=False) & Q(reverse_zone="")),
+                name="replica_reverse_needs_address",
+            ),
+            validators.addresses_check("replica", "ip_addresses"),
+            validators.addresses_check("replica", "forwarders"),
+            models.CheckConstraint(
+                condition=Q(setup_dns=True)
+                | Q(forwarders=[], no_forwarders=False, no_dnssec_validation=False, forward_policy=ForwardPolicy.FIRST),
                 name="replica_forwarders_need_dns",
+            ),
+            models.CheckConstraint(
+                condition=Q(forward_policy=ForwardPolicy.FIRST) | ~Q(forwarders=[]),
+                name="replica_only_needs_forwarders",
             ),
             models.CheckConstraint(
                 condition=~Q(setup_dns=True)

@@ -41,6 +41,10 @@ class HostKey(models.Model):
     accepted_at = models.DateTimeField(auto_now_add=True)
     reason = models.TextField(blank=True)
 
+    class Meta:
+        ordering = ("hostname",)
+        constraints = (validators.lowercase_hostname_check("hostkey"),)
+
     def __str__(self) -> str:
         return f"{self.hostname} {self.fingerprint}"
 
