@@ -15,9 +15,18 @@ from replicas.permissions import Actor
 
 GENESIS = "0" * 64
 VERBS = frozenset(
-    "master:register hostkey:accept credential:set credential:use replica:request replica:change "
-    "plan:submit plan:approve plan:reject plan:cancel run:queue run:start run:cancel run:retry "
-    "run:succeed run:fail run:cancelled bundle:seal bundle:use".split()
+    f"{subject}:{action}"
+    for subject, actions in {
+        "master": ("register",),
+        "hostkey": ("accept",),
+        "credential": ("set", "use"),
+        "user": ("add", "change", "delete"),
+        "replica": ("request", "change"),
+        "plan": ("submit", "approve", "reject", "cancel"),
+        "run": ("queue", "start", "cancel", "retry", "succeed", "fail", "cancelled"),
+        "bundle": ("seal", "use"),
+    }.items()
+    for action in actions
 )
 _POSTGRES_LOCK = 0x5265706C  # any number that nothing else in the database locks
 

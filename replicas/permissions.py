@@ -21,8 +21,9 @@ ROLES: dict[str, frozenset[Role]] = {
     "register": frozenset({Role.ADMINISTRATOR}),
     "set_credentials": frozenset({Role.ADMINISTRATOR}),
     "accept_host_key": frozenset({Role.ADMINISTRATOR}),
+    "manage_users": frozenset({Role.ADMINISTRATOR}),
 }
-"""Verb: the roles that may. A superuser has every role, and is bound by _own_request like everybody."""
+"""Verb: the roles that may. A superuser has every role, but decides on no own request either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,17 @@ def may(user: AbstractBaseUser | AnonymousUser | None, verb: str, obj: Any = Non
     """Whether `user` may do `verb` (a key of ROLES), to `obj` if it matters whose that is."""
     if not isinstance(user, User) or not user.is_active:
         return False
-    if verb == "decide" and obj is not None and obj.requested_by_id == user.pk:
+    if verb == "decide" and _own(user, obj):
         return False
+    if verb == "cancel" and obj is not None and not _own(user, obj):
+        return user.is_superuser or Role.ADMINISTRATOR in roles(user)
     return user.is_superuser or not ROLES[verb].isdisjoint(roles(user))
+
+
+def _own(user: User, obj: Any) -> bool:
+    """Whether `user` asked for this plan, or for the plan of this run."""
+    plan = getattr(obj, "plan", obj)
+    return plan is not None and bool(plan.requested_by_id == user.pk)
 
 
 def roles(user: User) -> frozenset[str]:
@@ -63,8 +72,13 @@ def require(actor: Actor, verb: str, obj: Any = None) -> User:
     """The actor's user, when it may do `verb`. Raises NotAllowed."""
     if actor.user is not None and may(actor.user, verb, obj):
         return actor.user
-    if verb == "decide" and obj is not None and actor.user is not None and obj.requested_by_id == actor.user.pk:
+    if actor.user is not None and verb == "decide" and _own(actor.user, obj):
         raise NotAllowed(_("Nobody decides on an own request."), _("Ask another approver."))
+    if verb == "cancel" and actor.user is not None and may(actor.user, verb):
+        raise NotAllowed(
+            _("Somebody else asked for this: operators cancel their own requests."),
+            _("Ask the requester, or an administrator."),
+        )
     names = ", ".join(sorted(str(Role(role).label) for role in ROLES[verb]))
     raise NotAllowed(
         _("%(name)s may not do this.") % {"name": actor.name}, _("It takes the role: %(roles)s.") % {"roles": names}

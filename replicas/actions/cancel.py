@@ -20,7 +20,8 @@ def cancel_plan(actor: Actor, plan: Plan, reason: str) -> None:
     claim(plan, {"state": PlanState.WAITING}, state=PlanState.CANCELLED)
     if plan.action == PlanAction.INSTALL:
         claim(plan.replica, {"state": ReplicaState.REQUESTED}, state=ReplicaState.CANCELLED)
-    audit.record(actor, "plan:cancel", plan, reason=reason)
+    before, after = {"state": PlanState.WAITING}, {"state": PlanState.CANCELLED}
+    audit.record(actor, "plan:cancel", plan, before=before, after=after, reason=reason)
 
 
 @transaction.atomic
@@ -32,4 +33,5 @@ def cancel_run(actor: Actor, run: Run, reason: str) -> None:
             _("The run has ended: %(state)s.") % {"state": run.get_state_display()}, _("There is nothing to stop.")
         )
     claim(run, {"state__in": RUN_ACTIVE, "cancel_requested_by": ""}, cancel_requested_by=actor.name)
-    audit.record(actor, "run:cancel", run, reason=reason)
+    after = {"state": run.state, "cancel_requested_by": actor.name}
+    audit.record(actor, "run:cancel", run, before={"state": run.state}, after=after, reason=reason)

@@ -6,6 +6,7 @@ from django.db import transaction
 from django.db.models import F
 
 from replicas import audit
+from replicas.actions.alone import require_alone
 from replicas.actions.claim import claim
 from replicas.choices import PlanAction, ReplicaState, RunState
 from replicas.models import Run
@@ -17,8 +18,10 @@ STOPPED = (RunState.FAILED, RunState.CANCELLED)
 
 @transaction.atomic
 def retry(actor: Actor, run: Run, reason: str = "") -> None:
-    """Queue the run again. Raises NotAllowed, Conflict when it has not stopped."""
+    """Queue the run again. Raises NotAllowed, Conflict when it has not stopped or another run works on the replica."""
     require(actor, "retry", run)
+    if run.state in STOPPED:
+        require_alone(run.plan.replica)
     before = {"state": run.state, "attempt": run.attempt, "error": run.error}
     claim(
         run,
@@ -36,5 +39,6 @@ def retry(actor: Actor, run: Run, reason: str = "") -> None:
     if run.plan.action == PlanAction.INSTALL:
         stopped = {"state__in": (ReplicaState.FAILED, ReplicaState.CANCELLED)}
         claim(replica, stopped, state=ReplicaState.APPROVED)
-    audit.record(actor, "run:retry", run, before=before, after={"attempt": run.attempt}, reason=reason)
+    after = {"state": run.state, "attempt": run.attempt}
+    audit.record(actor, "run:retry", run, before=before, after=after, reason=reason)
     transaction.on_commit(lambda: execute(run.pk))

@@ -1,0 +1,19 @@
+"""One run at a time on a replica: two would change the same host under each other."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from replicas.choices import RUN_ACTIVE
+from replicas.errors import Conflict
+from replicas.models import Replica, Run
+
+
+def require_alone(replica: Replica) -> None:
+    """Raises Conflict when a run is active; belongs into a transaction, which then holds the replica's row."""
+    Replica.objects.select_for_update().get(pk=replica.pk)
+    if Run.objects.filter(plan__replica=replica, state__in=RUN_ACTIVE).exists():
+        raise Conflict(
+            _("Another run is working on %(host)s.") % {"host": replica.hostname},
+            _("Wait until it has ended, or cancel it first."),
+        )
