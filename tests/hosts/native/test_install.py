@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import tarfile
 from collections.abc import Callable
@@ -55,6 +56,21 @@ async def test_a_replica_from_nothing_to_proof_and_back_again(hosts: Lab, drive:
     await again.run(steps)
     serves_the_directory(replica)
     assert again.facts["replica_id"] != driver.facts["replica_id"]
+
+    removal = f"server 127.0.0.1\nupdate delete _ldap._tcp.example.com. SRV 0 100 389 {replica.name}.\nsend\n"
+    master.run(["nsupdate", "-k", "/etc/bind/ipa.key"], input=removal.encode())
+    adding = drive(hosts, dataclasses.replace(wanted, action="records"))
+    await adding.run(BACKEND.steps(adding.job))
+    is_found(master, [master], replica)
+
+    chosen = dataclasses.replace(wanted.options, setup_dns=True, no_forwarders=True)
+    later = drive(hosts, dataclasses.replace(wanted, action="dns", options=chosen))
+    await later.run(BACKEND.steps(later.job))
+    is_found(master, [master, replica], replica)
+    await later.undo(BACKEND.steps(later.job))
+    serves_the_directory(replica)
+    is_found(master, [master], replica)
+    assert replica.name not in ask(master, "dig", "+short", "@localhost", "example.com", "NS")
 
 
 async def test_a_replica_with_authority_and_name_server(hosts: Lab, drive: Drive) -> None:

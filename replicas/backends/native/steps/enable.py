@@ -49,6 +49,7 @@ class EnableServices(Step):
 
 
 async def services(bound: Directory, names: Names) -> dict[str, str]:
-    """The replica's services among the masters, and the state of each."""
-    found = await bound.search(names.master_entry, "(objectClass=nsContainer)", ["description"], "one")
+    """The replica's services among the masters that the job is about, and the state of each."""
+    kind = "(cn=DNS)" if names.job.action == "dns" else "(objectClass=nsContainer)"
+    found = await bound.search(names.master_entry, kind, ["description"], "one")
     return {dn: "".join(entry.get("description", [])) for dn, entry in found}

@@ -77,6 +77,8 @@ class ConfigureNameServer(Step):
             for zone in zones:
                 record = name_server(ctx.job, str(zone))
                 await dns_update.remove(ctx.job.master.address, str(zone), record, key)
+        async with directory(ctx, "master") as master:
+            await master.delete(f"cn=DNS,{Names(ctx.job).master_entry}")
         await stop(ctx, "named")
         await restore(ctx, TSIG_KEY, ZONES, OPTIONS)
 

@@ -1,0 +1,101 @@
+"""The parts of the native backend that need no host."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+
+import pytest
+
+from replicas.backends.native import bundle, records
+from replicas.backends.native.access import render
+from replicas.backends.native.names import Names
+from replicas.backends.native.steps.authority import first_serial
+from replicas.backends.native.steps.directory import hashed
+from replicas.backends.native.steps.nameserver import options
+from replicas.hostside import archive, native_directory
+from replicas.lifecycle.job import Endpoint, Job, Options, RealmFacts
+
+
+def job(**chosen: object) -> Job:
+    realm = RealmFacts("EXAMPLE.COM", "example.com", "dc=example,dc=com", "native", True, "PEM")
+    master, replica = (Endpoint(f"{name}.example.com", "192.0.2.1", "ssh-ed25519 AAAA") for name in ("one", "two"))
+    return Job("install", realm, master, replica, Options(**chosen))  # type: ignore[arg-type]
+
+
+DSE = """\
+dn: cn=config
+nsslapd-port: 389
+nsslapd-Security: off
+nsslapd-rootpw: {SSHA512}long
+ er
+
+dn: cn=other,cn=config
+nsslapd-security: off
+"""
+
+
+def test_the_configuration_gets_attributes_and_entries_once() -> None:
+    entries = "dn: cn=new,cn=config\ncn: new\n\ndn: cn=other,cn=config\ncn: replaced\n"
+    once = native_directory.configure(DSE, {"nsslapd-security": "on"}, entries)
+    assert once.count("nsslapd-security: on") == 1
+    assert "nsslapd-Security" not in once
+    assert "nsslapd-rootpw: {SSHA512}longer\n" in once
+    assert once.endswith("nsslapd-security: off\n\ndn: cn=new,cn=config\ncn: new\n\n")
+    assert native_directory.configure(once, {"nsslapd-security": "on"}, entries) == once
+
+
+def test_a_bundle_opens_with_the_reader_that_hosts_use() -> None:
+    members = {"realm_info": bundle.describe(job()), "ca.crt": b"x" * 1000, "http_pin.txt": b""}
+    packed = bundle.pack(members)
+    assert bundle.unpack(packed) == members
+    assert dict(archive.members(io.BytesIO(packed), archive.Limits())) == members
+    described = archive.describe(members["realm_info"])
+    assert described["destination_host"] == "two.example.com"
+    assert described["subject_base"] == "O=EXAMPLE.COM"
+
+
+def test_only_an_authority_takes_more_certificates() -> None:
+    assert [order.package for order in bundle.orders(job())] == ["dscert.p12", "httpcert.p12"]
+    more = bundle.orders(job(setup_ca=True))
+    assert [order.package for order in more[2:]] == ["dogtagcert.p12", "ra.p12"]
+    assert {order.common_name for order in more} == set(bundle.common_names(job()))
+
+
+def test_records_of_a_host_with_two_addresses() -> None:
+    found = [str(one) for one in records.host_records(job(ip_addresses=("192.0.2.2", "2001:db8::2")))]
+    assert found[:2] == ["two.example.com. 3600 IN A 192.0.2.2", "2.2.0.192.in-addr.arpa. 3600 IN PTR two.example.com."]
+    assert found[2] == "two.example.com. 3600 IN AAAA 2001:db8::2"
+    assert len(records.host_records(job(ip_addresses=("192.0.2.2",), no_reverse=True))) == 1
+    assert len(records.service_records(job())) == 8
+
+
+@pytest.mark.parametrize(("chosen", "line"), [
+    ({"forwarders": ("192.0.2.53", "2001:db8::53"), "forward_policy": "only"}, "forward only;"),
+    ({"forwarders": ("192.0.2.53",)}, "forwarders { 192.0.2.53; };"),
+    ({"no_forwarders": True}, "forwarders { };"),
+    ({"no_dnssec_validation": True}, "dnssec-validation no;"),
+    ({}, "dnssec-validation auto;"),
+])
+def test_the_name_server_is_configured_as_chosen(chosen: dict[str, object], line: str) -> None:
+    assert line in options(job(**chosen))
+
+
+def test_names_follow_from_the_job() -> None:
+    names = Names(job(setup_ca=True))
+    assert names.to_replica == (
+        "cn=meTotwo.example.com,cn=replica,cn=dc\\3Dexample\\2Cdc\\3Dcom,cn=mapping tree,cn=config"
+    )
+    assert names.services == ("LDAP", "KDC", "KPASSWD", "HTTP", "NTP", "CA")
+    assert first_serial(2) == 0x20000000
+
+
+def test_a_hashed_password_is_the_one_that_was_given() -> None:
+    stored = base64.b64decode(hashed("secret").removeprefix("{SSHA512}"))
+    assert stored[:64] == hashlib.sha512(b"secret" + stored[64:]).digest()
+
+
+def test_the_replica_asks_itself_first() -> None:
+    text = render("krb5.conf", realm="EXAMPLE.COM", domain="example.com", host="two", master="one")
+    assert text.index("kdc = two:88") < text.index("kdc = one:88")
