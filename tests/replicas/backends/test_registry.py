@@ -10,8 +10,8 @@ from replicas.lifecycle.base import STAGES
 from replicas.lifecycle.job import Action, Endpoint, Job, Options, RealmFacts
 
 
-def job(action: Action = "install", dns: bool = True, **options: object) -> Job:
-    realm = RealmFacts("EXAMPLE.COM", "example.com", "dc=example,dc=com", "native", dns, "PEM")
+def job(action: Action, **options: object) -> Job:
+    realm = RealmFacts("EXAMPLE.COM", "example.com", "dc=example,dc=com", "native", True, "PEM")
     master, replica = (Endpoint(f"{name}.example.com", address, "ssh-ed25519 AAAA") for name, address in (
         ("ipaserver", "192.0.2.1"), ("ipareplica", "192.0.2.2")))
     return Job(action, realm, master, replica, Options(**options))  # type: ignore[arg-type]

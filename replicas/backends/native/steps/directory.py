@@ -9,7 +9,8 @@ import secrets
 from replicas.backends.native.access import directory, render
 from replicas.backends.native.names import CA_CERTIFICATE, Names
 from replicas.backends.native.opening import open_bundle
-from replicas.errors import DirectoryError, WrongPassword
+from replicas.backends.native.units import active, start
+from replicas.errors import CommandFailed, DirectoryError, StepError, WrongPassword
 from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
 
@@ -37,10 +38,8 @@ class ConfigureDirectory(Step):
         ]
 
     async def done(self, ctx: Context) -> bool:
-        names, replica = Names(ctx.job), await ctx.host("replica")
-        if REPLICA_ID not in ctx.facts:
-            return False
-        if (await replica.run("systemctl", "is-active", "--quiet", names.unit, check=False)).status:
+        names = Names(ctx.job)
+        if not isinstance(ctx.facts.get(REPLICA_ID), int) or not await active(ctx, names.unit):
             return False
         try:
             async with directory(ctx, "replica") as bound:
@@ -50,27 +49,37 @@ class ConfigureDirectory(Step):
         return entry is not None and entry["nsDS5ReplicaId"] == [str(ctx.facts[REPLICA_ID])]
 
     async def run(self, ctx: Context) -> None:
-        names, replica = Names(ctx.job), await ctx.host("replica")
         await self._take_id(ctx)
         await self._remove(ctx)
         ctx.log("  creating directory server instance")
-        await replica.write(ANSWERS, self._answers(ctx))
-        try:
-            await replica.run("dscreate", "from-file", ANSWERS, timeout=SECONDS)
-        finally:
-            await replica.remove(ANSWERS)
+        await self._create(ctx)
         ctx.log("  configuring TLS, Kerberos schema and replication")
         await open_bundle(ctx, directory=self._instance(ctx))
         ctx.log("  starting directory server")
-        await replica.run("systemctl", "enable", "--now", names.unit, timeout=SECONDS)
+        await start(ctx, Names(ctx.job).unit)
 
     async def undo(self, ctx: Context) -> None:
         await self._remove(ctx)
         replica = await ctx.host("replica")
         await replica.run("systemctl", "disable", "--quiet", Names(ctx.job).unit, check=False)
+        await ctx.fact(REPLICA_ID, None)
+
+    async def _create(self, ctx: Context) -> None:
+        replica = await ctx.host("replica")
+        await replica.write(ANSWERS, self._answers(ctx))
+        try:
+            await replica.run("dscreate", "from-file", ANSWERS, timeout=SECONDS)
+        except CommandFailed as error:
+            raise StepError(
+                f"The Directory Server instance cannot be made: {error.message}",
+                f"See that /etc/dirsrv, /var/lib/dirsrv and /var/log on {replica.name} have free space, then try "
+                "again: what is left of this attempt is removed first.",
+            ) from error
+        finally:
+            await replica.remove(ANSWERS)
 
     async def _take_id(self, ctx: Context) -> None:
-        if REPLICA_ID in ctx.facts:
+        if isinstance(ctx.facts.get(REPLICA_ID), int):
             return
         async with directory(ctx, "master") as bound:
             taken = await bound.take_counter(Names(ctx.job).counter, "nsDS5ReplicaId")

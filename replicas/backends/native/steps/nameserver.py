@@ -9,7 +9,7 @@ import time
 from replicas.backends.native.access import directory, ensure, render
 from replicas.backends.native.names import TSIG_KEY, ZONES, Names
 from replicas.backends.native.places import Placed, keep, put, restore
-from replicas.backends.native.steps.services import active, stop
+from replicas.backends.native.units import active, start, stop
 from replicas.clients import dns, dns_update
 from replicas.errors import DnsError, StepError
 from replicas.lifecycle.base import Context, Record, Step
@@ -56,8 +56,7 @@ class ConfigureNameServer(Step):
         zones = [one.zone.name for one in placed]
         key = await read_key(ctx, await ctx.host("master"))
         await self._files(ctx, zones)
-        await replica.run("systemctl", "enable", "--quiet", "named")
-        await replica.run("systemctl", "restart", "named")
+        await start(ctx, "named")
         await self._transferred(ctx, zones)
         await ctx.fact(ADDED, list(zones))
         for one in placed:

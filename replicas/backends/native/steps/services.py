@@ -15,22 +15,13 @@ from replicas.backends.native.names import (
     Names,
 )
 from replicas.backends.native.places import Placed, keep, put, restore
+from replicas.backends.native.units import active, start, stop
 from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
 
 CLIENT = "/etc/krb5.conf"
 CHRONY = "/etc/chrony/conf.d/ipa.conf"
 SITE = "/etc/apache2/sites-available/ipa.conf"
-
-
-async def active(ctx: Context, *units: str) -> bool:
-    replica = await ctx.host("replica")
-    return (await replica.run("systemctl", "is-active", "--quiet", *units, check=False)).status == 0
-
-
-async def stop(ctx: Context, *units: str) -> None:
-    replica = await ctx.host("replica")
-    await replica.run("systemctl", "disable", "--now", "--quiet", *units, check=False)
 
 
 class ConfigureTime(Step):
@@ -49,8 +40,7 @@ class ConfigureTime(Step):
     async def run(self, ctx: Context) -> None:
         replica = await ctx.host("replica")
         await put(replica, Placed(CHRONY, render("chrony.conf", master=ctx.job.master.hostname)))
-        await replica.run("systemctl", "enable", "--quiet", "chrony")
-        await replica.run("systemctl", "restart", "chrony")
+        await start(ctx, "chrony")
 
     async def undo(self, ctx: Context) -> None:
         await stop(ctx, "chrony")
@@ -80,8 +70,7 @@ class ConfigureWeb(Step):
         await replica.run("a2enmod", "--quiet", "ssl")
         await replica.run("a2dissite", "--quiet", "000-default")
         await replica.run("a2ensite", "--quiet", "ipa")
-        await replica.run("systemctl", "enable", "--quiet", "apache2")
-        await replica.run("systemctl", "restart", "apache2")
+        await start(ctx, "apache2")
 
     async def undo(self, ctx: Context) -> None:
         replica = await ctx.host("replica")
@@ -125,8 +114,7 @@ class ConfigureKerberos(Step):
         ctx.log("  adding the keys of the host to its keytab")
         await asyncio.gather(self._keys(ctx), replica.run("systemctl", "daemon-reload"))
         ctx.log("  starting the KDC and kadmin")
-        await replica.run("systemctl", "enable", "--quiet", *KERBEROS_UNITS)
-        await replica.run("systemctl", "restart", *KERBEROS_UNITS)
+        await start(ctx, *KERBEROS_UNITS)
 
     async def undo(self, ctx: Context) -> None:
         names, replica = Names(ctx.job), await ctx.host("replica")
