@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import asyncssh
 from django.conf import settings
+
+from replicas.keyring import create_private
 
 
 def private_key_path() -> Path:
     """The file with the private key, made when it is missing (Ed25519, mode 0600)."""
     path: Path = settings.SSH_KEY_FILE
     if not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         key = asyncssh.generate_private_key("ssh-ed25519", comment="replica-portal")
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(key.export_private_key())
-        try:
-            os.link(temporary, path)  # refuses to replace the key that another process has just made
-        except FileExistsError:
-            pass
-        finally:
-            temporary.unlink()
+        create_private(path, key.export_private_key())
     return path
 
 
