@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -39,8 +40,13 @@ def pin(actor: Actor, hostname: str, key: str) -> HostKey:
 
 @transaction.atomic
 def accept(actor: Actor, known: HostKey, key: str, fingerprint: str, reason: str) -> None:
-    """Replace a pinned key by the one whose fingerprint a person has compared. Raises NotAllowed, Conflict."""
+    """Replace a pinned key by the one whose fingerprint a person has compared.
+
+    Raises NotAllowed, Conflict, ValidationError without a reason.
+    """
     require(actor, "accept_host_key")
+    if not reason.strip():
+        raise ValidationError({"reason": _("Say why this host has another key now.")})
     if ssh.fingerprint(key) != fingerprint:
         raise Conflict(
             _("%(host)s presents another key than the one that you compared.") % {"host": known.hostname},

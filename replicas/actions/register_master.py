@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from replicas import audit, sshkey
@@ -15,7 +15,7 @@ from replicas.actions.set_credentials import set_credentials
 from replicas.backends import registry
 from replicas.clients import ssh
 from replicas.clients.ldap import Directory
-from replicas.errors import Conflict
+from replicas.errors import Conflict, StepError
 from replicas.lifecycle.base import Capabilities
 from replicas.lifecycle.job import Endpoint
 from replicas.models import Master, Realm
@@ -76,22 +76,7 @@ async def _look(endpoint: Endpoint, given: Registration) -> Capabilities:
 
 @transaction.atomic
 def _store(actor: Actor, given: Registration, key: str, found: Capabilities) -> Master:
-    realm, created = Realm.objects.get_or_create(
-        name=found.realm,
-        defaults={
-            "domain": found.domain,
-            "suffix": found.suffix,
-            "backend": given.backend,
-            "dns": found.dns,
-            "ca_certificate": found.ca_certificate,
-        },
-    )
-    if not created and realm.ca_certificate.strip() != found.ca_certificate.strip():
-        raise Conflict(
-            _("%(host)s belongs to a realm %(realm)s with another authority than the one that is registered.")
-            % {"host": given.hostname, "realm": found.realm},
-            _("Two realms of one name cannot be told apart; check the address of the host."),
-        )
+    realm = _realm(given, found)
     master = Master(
         realm=realm,
         hostname=given.hostname,
@@ -103,11 +88,7 @@ def _store(actor: Actor, given: Registration, key: str, found: Capabilities) -> 
         versions=dict(found.versions),
         registered_by=actor.name,
     )
-    try:
-        master.full_clean()
-    except ValidationError as error:
-        raise Conflict(" ".join(error.messages)) from error
-    master.save()
+    _save(master, given)
     audit.record(
         actor,
         "master:register",
@@ -116,3 +97,48 @@ def _store(actor: Actor, given: Registration, key: str, found: Capabilities) -> 
     )
     set_credentials(actor, realm, {"directory_manager": given.directory_manager, "admin": given.admin})
     return master
+
+
+def _realm(given: Registration, found: Capabilities) -> Realm:
+    """The realm that the master says it belongs to, stored when it is the first one of it."""
+    realm = Realm.objects.filter(name=found.realm).first()
+    if realm is None:
+        realm = Realm(
+            name=found.realm,
+            domain=found.domain,
+            suffix=found.suffix,
+            backend=given.backend,
+            dns=found.dns,
+            ca_certificate=found.ca_certificate,
+        )
+        _save(realm, given)
+    elif realm.ca_certificate.strip() != found.ca_certificate.strip():
+        raise Conflict(
+            _("%(host)s belongs to a realm %(realm)s with another authority than the one that is registered.")
+            % {"host": given.hostname, "realm": found.realm},
+            _("Two realms of one name cannot be told apart; check the address of the host."),
+        )
+    elif realm.backend != given.backend:
+        raise Conflict(
+            _("The realm %(realm)s is registered as another kind: %(kind)s.")
+            % {"realm": realm.name, "kind": realm.backend},
+            _("Choose that kind for this master too."),
+        )
+    return realm
+
+
+def _save(row: Realm | Master, given: Registration) -> None:
+    """What a host says of itself is checked like what a person types: names become paths on other hosts."""
+    try:
+        row.full_clean()
+        row.save()
+    except ValidationError as error:
+        raise StepError(
+            _("%(host)s says of itself what cannot be: %(why)s")
+            % {"host": given.hostname, "why": " ".join(error.messages)},
+            _("Check on the host that it is a master of its realm."),
+        ) from error
+    except IntegrityError as error:
+        raise Conflict(
+            _("Somebody else has just registered %(row)s.") % {"row": row}, _("Look at the list of masters.")
+        ) from error
