@@ -20,7 +20,7 @@ VERBS = frozenset(
         "master": ("register",),
         "hostkey": ("accept",),
         "credential": ("set", "use"),
-        "user": ("add", "change", "delete"),
+        "user": ("add", "change"),
         "replica": ("request", "change"),
         "plan": ("submit", "approve", "reject", "cancel"),
         "run": ("queue", "start", "cancel", "retry", "succeed", "fail", "cancelled"),
