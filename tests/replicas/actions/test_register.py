@@ -1,0 +1,91 @@
+"""Registering a master: what is stored of what it says, and what is refused. Hosts answer in tests/hosts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from replicas.actions import host_keys, register_master
+from replicas.actions.register_master import Registration, register
+from replicas.clients import ssh
+from replicas.errors import Conflict, StepError
+from replicas.lifecycle.base import Capabilities
+from replicas.models import AuditEvent, Credential, Master, Realm
+from tests.replicas.services.conftest import KEY, Cast
+
+SAYS = Capabilities("EXAMPLE.COM", "example.com", "dc=example,dc=com", True, True, "PEM", {"bind9": "9.18"})
+SECRET = "correct-horse"
+
+
+@pytest.fixture
+def given() -> Registration:
+    return Registration(
+        "ipaserver.example.com", "192.0.2.10", 22, "root", "twin", ssh.fingerprint(KEY), SECRET, SECRET
+    )
+
+
+@pytest.fixture
+def says(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) -> list[Capabilities]:
+    """What the next master says of itself."""
+    settings.SECRET_KEYS_FILE = tmp_path / "keys"
+    answers = [SAYS]
+
+    async def look(endpoint: object, given: Registration) -> Capabilities:
+        return answers[-1]
+
+    monkeypatch.setattr(register_master, "_look", look)
+    monkeypatch.setattr(host_keys, "fetch", lambda address, port: KEY)
+    return answers
+
+
+def test_everything_is_stored_at_once(cast: Cast, given: Registration, says: Any) -> None:
+    master = register(cast.administrator, given)
+    assert (master.realm.name, master.ca, master.host_key.key) == ("EXAMPLE.COM", True, KEY)
+    assert {credential.name for credential in Credential.objects.all()} == {"directory_manager", "admin"}
+    assert list(AuditEvent.objects.order_by("pk").values_list("verb", flat=True)) == [
+        "hostkey:accept", "master:register", "credential:set", "credential:set"
+    ]  # fmt: skip
+    assert SECRET not in str(list(AuditEvent.objects.values()))
+
+
+def test_twice_is_refused(cast: Cast, given: Registration, says: Any) -> None:
+    register(cast.administrator, given)
+    with pytest.raises(Conflict, match="registered already"):
+        register(cast.administrator, given)
+
+
+def test_another_key_than_the_compared_one(cast: Cast, given: Registration, says: Any) -> None:
+    with pytest.raises(Conflict, match="not the one that you compared"):
+        register(cast.administrator, replace(given, fingerprint="SHA256:other"))
+    assert not Master.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "why"),
+    [
+        ({"ca_certificate": "OTHER"}, "twin", "another authority"),
+        ({}, "freeipa", "registered as another kind: twin"),
+    ],
+)
+def test_a_second_master_fits_the_realm(
+    cast: Cast, given: Registration, says: Any, change: dict[str, Any], kind: str, why: str
+) -> None:
+    register(cast.administrator, given)
+    says.append(replace(SAYS, **change))
+    second = replace(given, hostname="ipaserver2.example.com", ssh_address="192.0.2.12", backend=kind)
+    with pytest.raises(Conflict, match=why):
+        register(cast.administrator, second)
+    assert Master.objects.count() == 1
+    assert AuditEvent.objects.count() == 4
+
+
+@pytest.mark.parametrize("change", [{"realm": "../../ETC"}, {"domain": "Example_com"}, {"ca_certificate": ""}])
+def test_what_a_host_says_is_checked(cast: Cast, given: Registration, says: Any, change: dict[str, Any]) -> None:
+    says.append(replace(SAYS, **change))
+    with pytest.raises(StepError, match="says of itself"):
+        register(cast.administrator, given)
+    assert not Realm.objects.exists()

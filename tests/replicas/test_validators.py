@@ -1,0 +1,98 @@
+"""Addresses, zones, realms, accounts and reasons: what is refused, and in which words."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from replicas import validators as v
+
+
+@pytest.mark.parametrize(
+    ("given_text", "kind"),
+    [
+        ("::1", "loopback"),
+        ("224.0.0.1", "multicast"),
+        ("0.0.0.0", "stands for no address"),  # noqa: S104 - refused
+        ("fe80::1%eth0", "link-local"),
+        ("2001:db8::1%eth0", "names an interface"),
+        ("255.255.255.255", "broadcast"),
+        ("240.0.0.1", "reserved"),
+        ("::ffff:127.0.0.1", "reserved"),
+        ("192.0.2.1/24", "not an IPv4 or IPv6"),
+        ("192.0.2.1; }", "not an IPv4 or IPv6"),
+    ],
+)
+def test_an_address_that_no_other_host_can_use_is_named(given_text: str, kind: str) -> None:
+    with pytest.raises(ValidationError, match=kind):
+        v.parse_addresses(f"192.0.2.5, {given_text}")
+
+
+@pytest.mark.parametrize("value", [None, 5, {"a": 1}, [1], [["192.0.2.1"]], True])
+def test_json_that_is_no_list_of_addresses_is_refused(value: Any) -> None:
+    with pytest.raises(ValidationError, match="list of addresses"):
+        v.parse_addresses(value)
+
+
+@given(st.lists(st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6))))
+def test_accepted_addresses_are_canonical_unique_and_fit_the_database(given_list: list[Any]) -> None:
+    try:
+        found = v.parse_addresses(" ".join(map(str, given_list)))
+    except ValidationError:
+        return
+    assert found == list(dict.fromkeys(str(ipaddress.ip_address(word)) for word in found))
+    assert re.search(v.ADDRESSES, str(found).replace("'", '"'))
+
+
+@given(st.text(alphabet="abz019.-_AZ\n ", max_size=80))
+def test_the_database_takes_exactly_the_names_that_the_validator_takes(name: str) -> None:
+    try:
+        v.validate_hostname(name)
+        accepted = True
+    except ValidationError:
+        accepted = False
+    assert bool(re.search(v.HOSTNAME, name)) == accepted
+
+
+@pytest.mark.parametrize(
+    "name", ["localhost.example.com", "a.localhost", "192.0.2.1", "a.7", "a." + "b" * 64, "é.example.com", "²a.b.c"]
+)
+def test_neither_takes_these(name: str) -> None:
+    with pytest.raises(ValidationError):
+        v.validate_hostname(name)
+    assert not re.search(v.HOSTNAME, name)
+
+
+@pytest.mark.parametrize("zone", ["2.0.192.in-addr.arpa", "10.in-addr.arpa.", "8.b.d.0.1.0.0.2.ip6.arpa"])
+def test_reverse_zones(zone: str) -> None:
+    v.validate_reverse_zone(zone)
+
+
+@pytest.mark.parametrize("zone", ["256.in-addr.arpa", "01.in-addr.arpa", "in-addr.arpa", "g.ip6.arpa", "example.com"])
+def test_other_zones_are_not_reverse(zone: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(zone)):
+        v.validate_reverse_zone(zone)
+
+
+@pytest.mark.parametrize("name", ["example.com", "Example.COM", "EXAMPLE", "EX_AMPLE.COM", "../ETC.COM"])
+def test_no_realm(name: str) -> None:
+    with pytest.raises(ValidationError, match="EXAMPLE.COM"):
+        v.validate_realm(name)
+
+
+@pytest.mark.parametrize("name", ["", "-root", "root;id", "Root", "a" * 33])
+def test_no_account(name: str) -> None:
+    with pytest.raises(ValidationError, match="account"):
+        v.validate_login(name)
+
+
+@pytest.mark.parametrize(("reason", "kind"), [("because", "at least"), (" " * 40, "at least"), ("x" * 2001, "at most")])
+def test_a_reason_says_something(reason: str, kind: str) -> None:
+    with pytest.raises(ValidationError, match=kind):
+        v.validate_reason(reason)
