@@ -23,9 +23,7 @@ SECRET = "correct-horse"
 
 @pytest.fixture
 def given() -> Registration:
-    return Registration(
-        "ipaserver.example.com", "192.0.2.10", 22, "root", "twin", ssh.fingerprint(KEY), SECRET, SECRET
-    )
+    return Registration("ipaserver.example.com", "192.0.2.10", 22, "root", "twin", ssh.fingerprint(KEY), SECRET, SECRET)
 
 
 @pytest.fixture
