@@ -14,25 +14,15 @@ from tests.hosts.native.driver import Driver, driver_for, job_for
 USERS = 25
 
 
-def _up(name: str, dns: bool) -> Iterator[Lab]:
-    if obstacle := check.missing():
-        pytest.skip(obstacle)
-    made = Lab(name)
-    made.down()
-    made.up(replicas=2 if dns else 1, users=USERS, dns=dns)
-    yield made
-    made.down()
-
-
-@pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
-    """Hosts of its own: these tests can run while others run."""
-    yield from _up("native", dns=True)
-
-
 @pytest.fixture(scope="module")
 def plain_realm() -> Iterator[Lab]:
-    yield from _up("native-plain", dns=False)
+    if obstacle := check.missing():
+        pytest.skip(obstacle)
+    made = Lab("native-plain")
+    made.down()
+    made.up(replicas=1, users=USERS, dns=False)
+    yield made
+    made.down()
 
 
 @pytest.fixture

@@ -179,7 +179,7 @@ def agreement(job: Job, host: str, bind_dn: str, password: str) -> dict[str, str
 
 async def entries(master: Directory, suffix: str) -> int:
     """How many entries the directory has: each is counted by its parent, for which there is an index."""
-    found = await master.search(suffix, "(numSubordinates=*)", ["numSubordinates"])
+    found = await master.search(suffix, "(numSubordinates>=1)", ["numSubordinates"])
     return 1 + sum(int(entry["numSubordinates"][0]) for _, entry in found if entry.get("numSubordinates"))
 
 

@@ -24,8 +24,8 @@ POLL_SECONDS = 0.05
 class ProveService(Step):
     """A user made on the master logs in at the replica, writes travel both ways, and every other service answers.
 
-    Fact `proofs`: what was proved, a sentence each. Run and undo remove the user and every one that an interrupted
-    attempt left. Raises StepError, WrongPassword, DirectoryError.
+    Fact `proofs`: what was proved, a sentence each. The user's name follows from the replica's, so that run and undo
+    also remove one that an interrupted attempt left. Raises StepError, WrongPassword, DirectoryError.
     """
 
     key = "prove-service"
@@ -33,18 +33,18 @@ class ProveService(Step):
     stage = "verify"
 
     def touches(self, job: Job) -> list[str]:
-        return [f"{job.realm.name}: a user {PREFIX}…, removed again"]
+        return [f"{job.realm.name}: the user {name(job)}, removed again"]
 
     async def done(self, ctx: Context) -> bool:
         return bool(ctx.facts.get(PROOFS))
 
     async def run(self, ctx: Context) -> None:
         async with directory(ctx, "master") as master, directory(ctx, "replica") as replica:
-            await self._clean(ctx, master)
+            await master.delete(entry_of(ctx.job))
             try:
                 found = await asyncio.gather(self._user(ctx, master, replica), services(ctx))
             finally:
-                await self._clean(ctx, master)
+                await master.delete(entry_of(ctx.job))
         proofs = [sentence for part in found for sentence in part]
         for sentence in proofs:
             ctx.log(sentence)
@@ -52,12 +52,11 @@ class ProveService(Step):
 
     async def undo(self, ctx: Context) -> None:
         async with directory(ctx, "master") as master:
-            await self._clean(ctx, master)
+            await master.delete(entry_of(ctx.job))
 
     async def _user(self, ctx: Context, master: Directory, replica: Directory) -> list[str]:
-        job, uid, password = ctx.job, f"{PREFIX}{secrets.token_hex(4)}", secrets.token_urlsafe(18)
+        job, uid, dn, password = ctx.job, name(ctx.job), entry_of(ctx.job), secrets.token_urlsafe(18)
         ctx.mask(password)
-        dn = f"uid={uid},cn=users,cn=accounts,{job.realm.suffix}"
         await self._make(ctx, master, dn, uid, password)
         there = await self._arrives(replica, dn, "krbPrincipalName", f"{uid}@{job.realm.name}", job.replica.hostname)
         host = await ctx.host("replica")
@@ -99,10 +98,13 @@ class ProveService(Step):
             "Look at the replication agreements with dsconf replication status.",
         )
 
-    async def _clean(self, ctx: Context, master: Directory) -> None:
-        users = f"cn=users,cn=accounts,{ctx.job.realm.suffix}"
-        for dn, _ in await master.search(users, f"(uid={PREFIX}*)", ["uid"], "one"):
-            await master.delete(dn)
+
+def name(job: Job) -> str:
+    return PREFIX + job.replica.hostname.partition(".")[0]
+
+
+def entry_of(job: Job) -> str:
+    return f"uid={name(job)},cn=users,cn=accounts,{job.realm.suffix}"
 
 
 async def services(ctx: Context) -> list[str]:
