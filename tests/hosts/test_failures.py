@@ -53,6 +53,7 @@ def without_reverse_zones(master: Host) -> Iterator[None]:
 
 @contextmanager
 def full(replica: Host, folder: str) -> Iterator[None]:
+    replica.run(["mkdir", "--parents", folder])
     replica.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder])
     try:
         yield
@@ -109,19 +110,24 @@ def listening(host: Host, port: int) -> bool:
 
 
 @pytest.fixture
-def waiting(portal: Portal) -> Callable[..., Plan]:
+def waiting(portal: Portal, hosts: Lab) -> Callable[..., Plan]:
     portal.register()
-    return portal.ask
+    return lambda **options: portal.ask(**({"ip_addresses": [str(hosts.host(REPLICA).address)]} | options))
 
 
-def test_a_bundle_that_was_cut_off(portal: Portal, hosts: Lab, waiting: Callable[..., Plan]) -> None:
+def test_a_bundle_that_was_cut_off_is_made_again(portal: Portal, hosts: Lab, waiting: Callable[..., Plan]) -> None:
     run = portal.approve(waiting())
     with blocked(hosts.master, 389, "tcp"):
         failed(portal.work(run), "389 (TCP)")
-    hosts.master.run(["truncate", "--size=-100", BUNDLE])
-    hosts.host(REPLICA).run(["truncate", "--size=-100", BUNDLE])
+    for host in (hosts.master, hosts.host(REPLICA)):
+        host.run(["truncate", "--size=-100", BUNDLE])
     run = portal.retry(run)
-    assert run.state == RunState.SUCCEEDED or "bundle" in run.error.lower()
+    assert run.state == RunState.SUCCEEDED, f"{run.error} {run.remedy}"
+
+
+def test_a_name_that_the_master_cannot_resolve(portal: Portal, waiting: Callable[..., Plan]) -> None:
+    run = portal.work(portal.approve(waiting(ip_addresses=[])))
+    failed(run, f"cannot resolve {REPLICA}", "IP addresses in the request")
 
 
 def test_a_replica_that_exists_already(portal: Portal, hosts: Lab, waiting: Callable[..., Plan]) -> None:

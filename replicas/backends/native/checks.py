@@ -77,6 +77,30 @@ async def addresses(ctx: Context) -> str:
     return f"{', '.join(job.options.ip_addresses)} on {job.replica.hostname}, reachable from the master"
 
 
+async def resolvable(ctx: Context) -> str:
+    """The master will find the replica by its name: agreements and certificates go by names. Raises StepError."""
+    job = ctx.job
+    if job.options.ip_addresses:
+        return f"{job.replica.hostname} gets its DNS records in this run"
+    master = await ctx.host("master")
+    answer = await master.run("getent", "ahosts", job.replica.hostname, check=False)
+    found = {line.split()[0] for line in answer.text.splitlines() if line}
+    local = {str(ip_address(one["address"])) for one in (await _facts(ctx, "replica"))["addresses"]}
+    if not found:
+        raise StepError(
+            f"{job.master.hostname} cannot resolve {job.replica.hostname}: the name was not found in DNS.",
+            "Give the replica's IP addresses in the request, so that its records are added; without DNS in the realm, "
+            f"add the name to your own name server or to /etc/hosts on {job.master.hostname}.",
+        )
+    if not found <= local:
+        raise StepError(
+            f"{job.master.hostname} resolves {job.replica.hostname} to {', '.join(sorted(found - local))}, which no "
+            f"interface of the replica has; it has {', '.join(sorted(local))}.",
+            "Correct the record of the replica.",
+        )
+    return f"{job.master.hostname} resolves {job.replica.hostname} to {', '.join(sorted(found))}"
+
+
 async def _reachable(ctx: Context) -> None:
     """By its SSH port, which is known to be open. Raises StepError."""
     job = ctx.job
@@ -98,19 +122,19 @@ async def existing(ctx: Context) -> str:
     """The realm knows nothing of the replica yet, unless it is what this run itself left. Raises StepError."""
     if ctx.facts.get(CLAIM):
         return "What the realm knows of the replica comes from this run"
-    job, names = ctx.job, Names(ctx.job)
+    job, known = ctx.job, Names(ctx.job)
     found = []
     async with directory(ctx, "master") as bound:
-        for dn in (names.master_entry, names.to_replica):
+        for dn in (known.master_entry, known.to_replica):
             if await bound.get(dn, ["cn"]):
                 found.append(dn)
-        principal = f"{names.principals[0]}@{job.realm.name}"
-        found += [dn for dn, _ in await bound.search(names.suffix, f"(krbPrincipalName={principal})", ["cn"])]
+        principal = f"{known.principals[0]}@{job.realm.name}"
+        found += [dn for dn, _ in await bound.search(known.suffix, f"(krbPrincipalName={principal})", ["cn"])]
     if found:
         raise StepError(
             f"{job.replica.hostname} already exists on {job.master.hostname}: {'; '.join(found)}.",
             "Undo or remove that replica first; what remains is removed with ldapdelete (the agreement and the "
-            f"entry among the masters) and kadmin.local delprinc {names.principals[0]}.",
+            f"entry among the masters) and kadmin.local delprinc {known.principals[0]}.",
         )
     return f"{job.realm.name} does not know {job.replica.hostname} yet"
 
@@ -177,6 +201,29 @@ async def authority(ctx: Context) -> str:
     return f"{master.name} issues the realm's certificates"
 
 
+async def names(ctx: Context) -> str:
+    """Each host finds the other by its name, or will once the request's addresses are in DNS. Raises StepError."""
+    job = ctx.job
+    if not await _resolves(ctx, "replica", job.master.hostname):
+        raise StepError(
+            f"{job.replica.hostname} cannot resolve {job.master.hostname}.",
+            f"Name the realm's name server in /etc/resolv.conf on {job.replica.hostname}.",
+        )
+    coming = job.realm.dns and job.options.ip_addresses
+    if not coming and not await _resolves(ctx, "master", job.replica.hostname):
+        raise StepError(
+            f"Hostname ({job.replica.hostname}) not found in DNS by {job.master.hostname}.",
+            "Give the replica's address in the request, so that its records are added." if job.realm.dns else
+            f"Add {job.replica.hostname} to the name service that {job.master.hostname} uses.",
+        )
+    return f"{job.master.hostname} and {job.replica.hostname} find each other by name"
+
+
+async def _resolves(ctx: Context, role: Role, name: str) -> bool:
+    answer = await (await ctx.host(role)).python("addresses", {"resolve": [name]})
+    return bool(answer["resolved"][name])
+
+
 async def _facts(ctx: Context, role: Role) -> dict[str, Any]:
     return await (await ctx.host(role)).python("addresses", {"folders": list(FOLDERS)})
 
@@ -185,9 +232,11 @@ async def _facts(ctx: Context, role: Role) -> dict[str, Any]:
 CHECKS: dict[str, Callable[[Context], Awaitable[str]]] = {
     "hosts": hosts,
     "addresses": addresses,
+    "resolvable": resolvable,
     "password": password,
     "existing": existing,
     "blank": blank,
     "resources": resources,
     "authority": authority,
+    "names": names,
 }
