@@ -37,6 +37,8 @@ async def test_what_is_refused_before_anything_is_changed(hosts: Lab, drive: Dri
     await refused(drive(hosts, itself), StepError, "is the master itself")
     foreign = replace(good, options=replace(good.options, ip_addresses=("192.0.2.1",)))
     await refused(drive(hosts, foreign), StepError, "192.0.2.1", "interface")
+    nameless = replace(good, options=replace(good.options, ip_addresses=()))
+    await refused(drive(hosts, nameless), StepError, "not found in DNS")
     findings = await BACKEND.preflight(drive(hosts, foreign))
     assert [one.check for one in findings if one.level == "error"] == ["addresses"]
     assert hosts.master.read("/var/lib/ipa/ca/index.txt") == before
