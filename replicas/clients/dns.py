@@ -86,7 +86,8 @@ async def query(server: str, name: str, kind: str, *, recursive: bool = False) -
     except (dns.exception.DNSException, OSError) as error:
         raise DnsError(
             f"The name server {server} does not answer: {_cause(error)}.",
-            "See that its name service runs, and that a firewall lets port 53 (UDP and TCP) through.", retryable=True,
+            "See that its name service runs, and that a firewall lets port 53 (UDP and TCP) through.",
+            retryable=True,
         ) from error
     if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
         code = dns.rcode.to_text(answer.rcode())
@@ -97,9 +98,12 @@ async def query(server: str, name: str, kind: str, *, recursive: bool = False) -
 async def lookup(server: str, name: str, kind: str, *, recursive: bool = False) -> tuple[Record, ...]:
     """The records of that name and type that one server knows; none when it says that there are none."""
     answer = await query(server, name, kind, recursive=recursive)
-    return tuple(sorted(
-        (record for rrset in answer.answer for record in _records(rrset) if record.type == kind), key=lambda r: r.value
-    ))
+    return tuple(
+        sorted(
+            (record for rrset in answer.answer for record in _records(rrset) if record.type == kind),
+            key=lambda r: r.value,
+        )
+    )
 
 
 async def zone_of(server: str, name: str) -> str | None:
@@ -163,7 +167,8 @@ async def wait_until_served(servers: Sequence[NameServer], record: Record, timeo
             names = ", ".join(one.server.name for one in missing)
             raise DnsError(
                 f"After {timeout:g} s these name servers do not serve «{record}»: {names}.",
-                "See that zone transfers to them work, and try again.", retryable=True,
+                "See that zone transfers to them work, and try again.",
+                retryable=True,
             )
         await asyncio.sleep(POLL_SECONDS)
 

@@ -67,9 +67,7 @@ async def remove(server: str, zone: str, record: Record, key: Key) -> bool:
     return True
 
 
-def refuse_conflicts(
-    zone: str, there: tuple[Record, ...], record: Record, expected: tuple[Record, ...] = ()
-) -> None:
+def refuse_conflicts(zone: str, there: tuple[Record, ...], record: Record, expected: tuple[Record, ...] = ()) -> None:
     """Raise DnsError with both values when a record that is there contradicts the new one."""
     for one in conflicts(there, record, expected):
         raise DnsError(
@@ -90,8 +88,12 @@ def conflicts(there: tuple[Record, ...], record: Record, expected: tuple[Record,
 
 
 async def _send(
-    server: str, zone: str, key: Key, there: tuple[Record, ...],
-    add_one: Record | None = None, remove_one: Record | None = None,
+    server: str,
+    zone: str,
+    key: Key,
+    there: tuple[Record, ...],
+    add_one: Record | None = None,
+    remove_one: Record | None = None,
 ) -> None:
     """Send one change on the condition that the records of that name and type are still those in `there`."""
     changed = add_one or remove_one

@@ -24,6 +24,7 @@ TIMED_OUT = 124  # the status of timeout(1)
 KILL_SECONDS = 5
 READ_LIMIT = 16 * 1024 * 1024
 
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What a command answered; a negative status is the signal that ended it."""

@@ -48,8 +48,16 @@ class Directory:
     @classmethod
     @contextlib.asynccontextmanager
     async def bind(
-        cls, hostname: str, address: str, ca_pem: str, dn: str, password: str, *,
-        starttls: bool = False, port: int | None = None, timeout: float = 10,
+        cls,
+        hostname: str,
+        address: str,
+        ca_pem: str,
+        dn: str,
+        password: str,
+        *,
+        starttls: bool = False,
+        port: int | None = None,
+        timeout: float = 10,
     ) -> AsyncIterator[Self]:
         """Connect to `address`, insist on a certificate for `hostname`, and bind.
 
@@ -170,7 +178,11 @@ def _connection(
 ) -> ldap3.Connection:
     tls = _Pinned(hostname, ca_pem)
     server = ldap3.Server(
-        address, port or (389 if starttls else 636), use_ssl=not starttls, tls=tls, get_info=ldap3.NONE,
+        address,
+        port or (389 if starttls else 636),
+        use_ssl=not starttls,
+        tls=tls,
+        get_info=ldap3.NONE,
         connect_timeout=timeout,
     )
     return ldap3.Connection(server, user=dn, password=password, receive_timeout=timeout, auto_referrals=False)

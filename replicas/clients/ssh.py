@@ -46,10 +46,20 @@ async def connect(endpoint: Endpoint, private_key: Path, timeout: float = 10) ->
     pinned = _parse(endpoint.host_key)
     try:
         connection = await asyncssh.connect(
-            endpoint.address, endpoint.port, username=endpoint.user, client_keys=[_private(private_key)],
-            known_hosts=([pinned], [], []), client_factory=lambda: _Recorder(seen), config=None, agent_path=None,
-            preferred_auth="publickey", gss_host=None, connect_timeout=timeout, login_timeout=timeout,
-            keepalive_interval=KEEPALIVE_SECONDS, keepalive_count_max=4,
+            endpoint.address,
+            endpoint.port,
+            username=endpoint.user,
+            client_keys=[_private(private_key)],
+            known_hosts=([pinned], [], []),
+            client_factory=lambda: _Recorder(seen),
+            config=None,
+            agent_path=None,
+            preferred_auth="publickey",
+            gss_host=None,
+            connect_timeout=timeout,
+            login_timeout=timeout,
+            keepalive_interval=KEEPALIVE_SECONDS,
+            keepalive_count_max=4,
         )
     except asyncssh.HostKeyNotVerifiable as error:
         raise _key_changed(endpoint, seen[-1].get_fingerprint("sha256")) from error

@@ -13,8 +13,10 @@ def main() -> dict[str, object]:
     try:
         native_ca.publish()
     except (native_ca.Failed, OSError) as error:
-        return {"error": f"The authority on {os.uname().nodename} cannot sign a revocation list: {error}.",
-                "remedy": f"Look at {native_ca.FOLDER} there."}
+        return {
+            "error": f"The authority on {os.uname().nodename} cannot sign a revocation list: {error}.",
+            "remedy": f"Look at {native_ca.FOLDER} there.",
+        }
     return {"published": native_ca.PUBLISHED}
 
 

@@ -18,14 +18,25 @@ def main() -> dict[str, object]:
     with os.fdopen(write, "w", encoding="ascii") as stream:
         stream.write(f"{word}\n")
     argv = [
-        "openssl", "pkcs12", "-export", "-name", "caSigningCert", "-inkey", "private/ca.key", "-in", "ca.crt",
-        "-passout", f"fd:{read}",
+        "openssl",
+        "pkcs12",
+        "-export",
+        "-name",
+        "caSigningCert",
+        "-inkey",
+        "private/ca.key",
+        "-in",
+        "ca.crt",
+        "-passout",
+        f"fd:{read}",
     ]
     done = subprocess.run(argv, cwd=native_ca.FOLDER, capture_output=True, pass_fds=(read,), check=False)
     os.close(read)
     if done.returncode:
-        return {"error": f"The authority on {os.uname().nodename} cannot be exported.",
-                "remedy": f"Look at {native_ca.FOLDER}/private/ca.key there."}
+        return {
+            "error": f"The authority on {os.uname().nodename} cannot be exported.",
+            "remedy": f"Look at {native_ca.FOLDER}/private/ca.key there.",
+        }
     return {"p12": base64.b64encode(done.stdout).decode(), "pin": word}
 
 

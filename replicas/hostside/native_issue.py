@@ -20,14 +20,39 @@ def issue(folder: str, host: str, subject: str, label: str) -> dict[str, object]
     with open(pin, "w", encoding="ascii") as stream:
         stream.write(word)
     native_ca.run(
-        "openssl", "req", "-new", "-config", "openssl.cnf", "-newkey", "rsa:2048", "-nodes", "-keyout", key,
-        "-out", request, "-subj", subject, "-addext", f"subjectAltName=DNS:{host}",
+        "openssl",
+        "req",
+        "-new",
+        "-config",
+        "openssl.cnf",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        key,
+        "-out",
+        request,
+        "-subj",
+        subject,
+        "-addext",
+        f"subjectAltName=DNS:{host}",
     )
     native_ca.authority("-batch", "-notext", "-in", request, "-out", certificate)
     serial = native_ca.run("openssl", "x509", "-in", certificate, "-noout", "-serial").decode().strip().partition("=")
     package = native_ca.run(
-        "openssl", "pkcs12", "-export", "-name", label, "-inkey", key, "-in", certificate,
-        "-certfile", "ca.crt", "-passout", f"file:{pin}",
+        "openssl",
+        "pkcs12",
+        "-export",
+        "-name",
+        label,
+        "-inkey",
+        key,
+        "-in",
+        certificate,
+        "-certfile",
+        "ca.crt",
+        "-passout",
+        f"file:{pin}",
     )
     return {"p12": base64.b64encode(package).decode(), "pin": word, "serial": serial[2]}
 

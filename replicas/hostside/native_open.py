@@ -59,7 +59,8 @@ def main(payload: dict[str, Any]) -> dict[str, object]:
         return dict(refused.answer)
     except FileNotFoundError as error:
         return {
-            "kind": "BundleError", "error": f"{payload['path']} lacks {os.path.basename(str(error.filename))}.",
+            "kind": "BundleError",
+            "error": f"{payload['path']} lacks {os.path.basename(str(error.filename))}.",
             "remedy": unpack.MAKE_ANOTHER,
         }
     except subprocess.CalledProcessError as error:

@@ -30,10 +30,18 @@ MEANINGS = (
     ("Preauthentication failed", "WrongPassword", "the password of {principal} is wrong", "Enter the password again."),
     ("Decrypt integrity check failed", "WrongPassword", "the password of {principal} is wrong", "Enter it again."),
     ("not found in Kerberos database", "", "{principal} is not in the realm", "Add the principal, or name another."),
-    ("Cannot contact any KDC", "", "no KDC of {realm} answers at {kdcs}", "See that krb5-kdc runs there, and that a "
-     "firewall lets port 88 (TCP and UDP) through."),
-    ("Clock skew too great", "", "the clocks of {host} and the KDC differ by more than five minutes",
-     "Set the clock of {host}, for instance with chronyc makestep."),
+    (
+        "Cannot contact any KDC",
+        "",
+        "no KDC of {realm} answers at {kdcs}",
+        "See that krb5-kdc runs there, and that a firewall lets port 88 (TCP and UDP) through.",
+    ),
+    (
+        "Clock skew too great",
+        "",
+        "the clocks of {host} and the KDC differ by more than five minutes",
+        "Set the clock of {host}, for instance with chronyc makestep.",
+    ),
     ("Password has expired", "", "the password of {principal} has expired", "Change it with kpasswd first."),
     ("entry in database has expired", "", "the account {principal} has expired", ASK_ADMINISTRATOR),
     ("credentials have been revoked", "", "the account {principal} is locked", ASK_ADMINISTRATOR),
@@ -55,12 +63,21 @@ def ticket(folder: str, principal: str, password: str, realm: str, kdcs: list[st
     with open(path, "w", encoding="utf-8") as stream:
         stream.write(CONFIGURATION.format(realm=realm, kdcs="\n".join(f"  kdc = {kdc}" for kdc in kdcs)))
     environment = {
-        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "KRB5_CONFIG": path, "KRB5CCNAME": f"FILE:{folder}/cc",
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        "LC_ALL": "C",
+        "KRB5_CONFIG": path,
+        "KRB5CCNAME": f"FILE:{folder}/cc",
     }
     try:
         made = subprocess.run(
-            ["kinit", "-l", "5m", "--", principal], input=password + "\n", env=environment, timeout=SECONDS,
-            check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            ["kinit", "-l", "5m", "--", principal],
+            input=password + "\n",
+            env=environment,
+            timeout=SECONDS,
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
     except subprocess.TimeoutExpired:
         return explain("Cannot contact any KDC", facts)

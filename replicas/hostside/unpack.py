@@ -57,12 +57,31 @@ def decrypt(path: str, passphrase: str, most: int) -> bytes:
     with home() as folder, tempfile.TemporaryFile(dir=folder) as status:
         secret = _pipe(passphrase.encode() + b"\n")
         argv = [
-            "gpg", "--homedir", folder, "--batch", "--no-options", "--no-autostart", "--no-symkey-cache", "--quiet",
-            "--pinentry-mode", "loopback", "--passphrase-fd", str(secret), "--status-fd", str(status.fileno()),
-            "--output", "-", "--decrypt", "--", path,
+            "gpg",
+            "--homedir",
+            folder,
+            "--batch",
+            "--no-options",
+            "--no-autostart",
+            "--no-symkey-cache",
+            "--quiet",
+            "--pinentry-mode",
+            "loopback",
+            "--passphrase-fd",
+            str(secret),
+            "--status-fd",
+            str(status.fileno()),
+            "--output",
+            "-",
+            "--decrypt",
+            "--",
+            path,
         ]
         with subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             pass_fds=(secret, status.fileno()),
         ) as gpg:
             os.close(secret)
@@ -89,7 +108,8 @@ def judge(path: str, status: str, code: int) -> None:
     words = {line.split()[1]: line for line in status.splitlines() if line.startswith("[GNUPG:] ")}
     if "BAD_PASSPHRASE" in words.get("ERROR", ""):
         raise Refused(
-            "WrongPassword", f"The Directory Manager password does not open {path}.",
+            "WrongPassword",
+            f"The Directory Manager password does not open {path}.",
             "Give the password that the bundle was sealed with: the one of the master at that time.",
         )
     if code == 0 and "DECRYPTION_OKAY" in words and "BADMDC" not in words:
@@ -109,7 +129,8 @@ def check_host(path: str, realm: dict[str, str], host: str) -> None:
     made_for = realm.get("destination_host", "")
     if host and made_for != host:
         raise Refused(
-            "BundleError", f"{path} was made for {made_for or 'no host'}, not for {host}.",
+            "BundleError",
+            f"{path} was made for {made_for or 'no host'}, not for {host}.",
             f"Prepare a bundle for {host}; on a machine with several names, allow the other name with a reason.",
         )
 

@@ -60,8 +60,15 @@ def elements(content: bytes) -> list[tuple[int, bytes]]:
 def root_dse(message: int = 1) -> bytes:
     """A search of the root DSE: base "", scope base, (objectClass=*), attribute vendorVersion (RFC 4511, 4.5.1)."""
     search = tlv(
-        0x63, tlv(0x04), integer(0, 0x0A), integer(0, 0x0A), integer(1), integer(5), tlv(0x01, b"\0"),
-        tlv(0x87, b"objectClass"), tlv(0x30, tlv(0x04, b"vendorVersion")),
+        0x63,
+        tlv(0x04),
+        integer(0, 0x0A),
+        integer(0, 0x0A),
+        integer(1),
+        integer(5),
+        tlv(0x01, b"\0"),
+        tlv(0x87, b"objectClass"),
+        tlv(0x30, tlv(0x04, b"vendorVersion")),
     )
     return tlv(0x30, integer(message), search)
 

@@ -155,6 +155,16 @@ class Backend(Protocol):
 
 
 __all__ = [
-    "STAGES", "Action", "Backend", "Capabilities", "Context", "Endpoint", "Finding", "Level", "Record",
-    "ReplicaState", "SecretName", "Step",
+    "STAGES",
+    "Action",
+    "Backend",
+    "Capabilities",
+    "Context",
+    "Endpoint",
+    "Finding",
+    "Level",
+    "Record",
+    "ReplicaState",
+    "SecretName",
+    "Step",
 ]

@@ -26,7 +26,12 @@ class RunContext:
     """The engine's Context. Everything but `write`-like calls belongs to the run's event loop."""
 
     def __init__(
-        self, job: Job, facts: Mapping[str, JSON], secrets: Mapping[str, str], lease: Lease, writer: LogWriter,
+        self,
+        job: Job,
+        facts: Mapping[str, JSON],
+        secrets: Mapping[str, str],
+        lease: Lease,
+        writer: LogWriter,
         connect: Connect,
     ) -> None:
         self.job = job

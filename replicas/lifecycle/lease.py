@@ -35,7 +35,12 @@ def claim(run_id: int) -> Lease | None:
     free = Q(state=RunState.QUEUED) | Q(state=RunState.RUNNING, lease_until__lt=now)
     with transaction.atomic():
         changed = Run.objects.filter(free, pk=run_id).update(
-            state=RunState.RUNNING, fence=F("fence") + 1, lease_until=until, finished_at=None, error="", remedy="",
+            state=RunState.RUNNING,
+            fence=F("fence") + 1,
+            lease_until=until,
+            finished_at=None,
+            error="",
+            remedy="",
             started_at=Coalesce("started_at", now),
         )
         if changed != 1:

@@ -40,7 +40,12 @@ def end(run: Run, lease: Lease, outcome: Outcome) -> None:
     """The last write of a run, all in one transaction. Raises LeaseLost."""
     now = timezone.now()
     with fenced(
-        lease.run_id, lease.fence, state=outcome.state, error=outcome.error, remedy=outcome.remedy, finished_at=now,
+        lease.run_id,
+        lease.fence,
+        state=outcome.state,
+        error=outcome.error,
+        remedy=outcome.remedy,
+        finished_at=now,
         lease_until=None,
     ):
         after = {"state": outcome.state, "error": outcome.error}

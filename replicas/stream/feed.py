@@ -21,7 +21,13 @@ logger = logging.getLogger(__name__)
 POLL_SECONDS = 0.1
 SLOW_POLL_SECONDS = 1.0
 STEP_FIELDS = (
-    "index", "state", "progress_done", "progress_total", "progress_unit", "started_at", "finished_at",
+    "index",
+    "state",
+    "progress_done",
+    "progress_total",
+    "progress_unit",
+    "started_at",
+    "finished_at",
 )
 
 

@@ -57,8 +57,13 @@ async def context(lab: Lab, ca: str) -> AsyncIterator[Callable[..., KeptContext]
 
         def make(realm: Mapping[str, Any] | None = None, **options: Any) -> KeptContext:
             facts = {
-                "name": "EXAMPLE.COM", "domain": "example.com", "suffix": "dc=example,dc=com", "backend": "native",
-                "dns": True, "ca_certificate": ca, **(realm or {}),
+                "name": "EXAMPLE.COM",
+                "domain": "example.com",
+                "suffix": "dc=example,dc=com",
+                "backend": "native",
+                "dns": True,
+                "ca_certificate": ca,
+                **(realm or {}),
             }
             master, replica = (endpoint(host) for host in lab.hosts[:2])
             made = KeptContext(Job("install", RealmFacts(**facts), master, replica, Options(**options)), lab, stack)

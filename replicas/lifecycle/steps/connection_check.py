@@ -86,7 +86,9 @@ async def _to_replica(ctx: Context, master: Host, replica: Host) -> Direction:
     addresses = list(job.options.ip_addresses or (job.replica.address,))
     ctx.log("Start listening on required ports for remote master check")
     listen = {
-        "ports": [[port.number, port.protocol] for port in wanted], "addresses": addresses, "seconds": LISTEN_SECONDS,
+        "ports": [[port.number, port.protocol] for port in wanted],
+        "addresses": addresses,
+        "seconds": LISTEN_SECONDS,
     }
     async with replica.stream("listen", listen) as lines:
         ready = await anext(aiter(lines))
@@ -117,7 +119,11 @@ def _check(port: Port, kind: str = "") -> dict[str, Any]:
 def _payload(job: Job, host: str, checks: list[dict[str, Any]]) -> dict[str, Any]:
     realm = job.realm
     return {
-        "host": host, "realm": realm.name, "zone": realm.domain, "ca": realm.ca_certificate, "seconds": PROBE_SECONDS,
+        "host": host,
+        "realm": realm.name,
+        "zone": realm.domain,
+        "ca": realm.ca_certificate,
+        "seconds": PROBE_SECONDS,
         "checks": checks,
     }
 

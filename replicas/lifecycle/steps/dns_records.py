@@ -81,8 +81,12 @@ class AddRecords(Step):
         for one in new:
             record = one.record
             fact: JSON = {
-                "name": record.name, "type": record.type, "value": record.value, "ttl": record.ttl,
-                "zone": one.zone.name, "primary": one.zone.primary,
+                "name": record.name,
+                "type": record.type,
+                "value": record.value,
+                "ttl": record.ttl,
+                "zone": one.zone.name,
+                "primary": one.zone.primary,
             }
             if fact not in facts:
                 facts.append(fact)

@@ -60,8 +60,10 @@ class VerifyRecords(Step):
         if not missing:
             ctx.log(f"All {len(self.records)} records are served by every name server.")
         elif self.strict:
-            raise DnsError("These DNS records are not served: " + "; ".join(map(_describe, missing)) + ".",
-                           "Add the missing records, and verify again.")
+            raise DnsError(
+                "These DNS records are not served: " + "; ".join(map(_describe, missing)) + ".",
+                "Add the missing records, and verify again.",
+            )
         else:
             ctx.log("To be added:\n" + "\n".join(lines), "warning")
 

@@ -71,13 +71,16 @@ def test_records_of_a_host_with_two_addresses() -> None:
     assert len(records.service_records(job())) == 8
 
 
-@pytest.mark.parametrize(("chosen", "line"), [
-    ({"forwarders": ("192.0.2.53", "2001:db8::53"), "forward_policy": "only"}, "forward only;"),
-    ({"forwarders": ("192.0.2.53",)}, "forwarders { 192.0.2.53; };"),
-    ({"no_forwarders": True}, "forwarders { };"),
-    ({"no_dnssec_validation": True}, "dnssec-validation no;"),
-    ({}, "dnssec-validation auto;"),
-])
+@pytest.mark.parametrize(
+    ("chosen", "line"),
+    [
+        ({"forwarders": ("192.0.2.53", "2001:db8::53"), "forward_policy": "only"}, "forward only;"),
+        ({"forwarders": ("192.0.2.53",)}, "forwarders { 192.0.2.53; };"),
+        ({"no_forwarders": True}, "forwarders { };"),
+        ({"no_dnssec_validation": True}, "dnssec-validation no;"),
+        ({}, "dnssec-validation auto;"),
+    ],
+)
 def test_the_name_server_is_configured_as_chosen(chosen: dict[str, object], line: str) -> None:
     assert line in options(job(**chosen))
 

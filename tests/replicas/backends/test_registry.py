@@ -12,8 +12,10 @@ from replicas.lifecycle.job import Action, Endpoint, Job, Options, RealmFacts
 
 def job(action: Action, **options: object) -> Job:
     realm = RealmFacts("EXAMPLE.COM", "example.com", "dc=example,dc=com", "native", True, "PEM")
-    master, replica = (Endpoint(f"{name}.example.com", address, "ssh-ed25519 AAAA") for name, address in (
-        ("ipaserver", "192.0.2.1"), ("ipareplica", "192.0.2.2")))
+    master, replica = (
+        Endpoint(f"{name}.example.com", address, "ssh-ed25519 AAAA")
+        for name, address in (("ipaserver", "192.0.2.1"), ("ipareplica", "192.0.2.2"))
+    )
     return Job(action, realm, master, replica, Options(**options))  # type: ignore[arg-type]
 
 
@@ -24,9 +26,14 @@ def test_an_unknown_kind_is_refused() -> None:
 
 @pytest.mark.parametrize("kind", registry.BACKENDS)
 @pytest.mark.parametrize("action", ["install", "dns", "records"])
-@pytest.mark.parametrize("options", [
-    {}, {"ip_addresses": ("192.0.2.2",)}, {"setup_ca": True, "setup_dns": True, "no_forwarders": True},
-])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"ip_addresses": ("192.0.2.2",)},
+        {"setup_ca": True, "setup_dns": True, "no_forwarders": True},
+    ],
+)
 def test_every_plan_is_named_and_ordered(kind: str, action: Action, options: dict[str, object]) -> None:
     backend, wanted = registry.get(kind), job(action, **options)
     steps = backend.steps(wanted)

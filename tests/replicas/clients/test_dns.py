@@ -91,7 +91,8 @@ async def test_updates(lab: Lab, key: dns_update.Key) -> None:
 async def test_update_refusals(lab: Lab, key: dns_update.Key) -> None:
     server = str(lab.master.address)
     for wrong in (
-        dns_update.Key("ipa", key.algorithm, "AAAA" + key.secret[4:]), dns_update.Key("x", key.algorithm, key.secret)
+        dns_update.Key("ipa", key.algorithm, "AAAA" + key.secret[4:]),
+        dns_update.Key("x", key.algorithm, key.secret),
     ):
         with pytest.raises(DnsError, match="does not accept the TSIG key") as caught:
             await dns_update.add(server, ZONE, ONE, wrong)

@@ -36,14 +36,23 @@ def make_run(hostname: str = "replica1.example.com", action: PlanAction = PlanAc
         defaults={"realm": realm, "ca": True, "ssh_address": "192.0.2.1", "host_key": key},
     )
     replica = Replica.objects.create(
-        hostname=hostname, ssh_address="192.0.2.2", host_key=key, master=master, requested_by=user,
+        hostname=hostname,
+        ssh_address="192.0.2.2",
+        host_key=key,
+        master=master,
+        requested_by=user,
         state=ReplicaState.APPROVED if action == PlanAction.INSTALL else ReplicaState.VERIFIED,
     )
     kind: Action = "records" if action == PlanAction.RECORDS else "install"
     job = Job(kind, realm.facts(), master.endpoint(), replica.endpoint(), replica.options())
     steps, digest = plan.freeze(twin.TwinBackend(), job)
     frozen = Plan.objects.create(
-        replica=replica, action=action, job=job.to_json(), steps=steps, digest=digest, state=PlanState.APPROVED,
+        replica=replica,
+        action=action,
+        job=job.to_json(),
+        steps=steps,
+        digest=digest,
+        state=PlanState.APPROVED,
         requested_by=user,
     )
     return Run.objects.create(plan=frozen)

@@ -37,7 +37,9 @@ def test_install_ends_verified_with_a_used_bundle() -> None:
     assert replica.verified_at is not None
     assert run.lease_until is None
     assert [line for line in log if line.startswith("[")] == [
-        "[1/3]: Preparing", "[2/3]: Sealing the bundle", "[3/3]: Installing",
+        "[1/3]: Preparing",
+        "[2/3]: Sealing the bundle",
+        "[3/3]: Installing",
     ]
     bundle = Bundle.objects.get(run=run)
     assert (bundle.sha256, bundle.size, bundle.state) == ("ab" * 32, 4711, BundleState.USED)

@@ -86,7 +86,9 @@ def test_frozen_worker_writes_nothing_more(workers: Workers) -> None:
     time.sleep(0.7)
     assert old.is_alive()
     assert rows == (
-        list(LogLine.objects.values_list()), list(StepRun.objects.values_list()), list(Run.objects.values_list())
+        list(LogLine.objects.values_list()),
+        list(StepRun.objects.values_list()),
+        list(Run.objects.values_list()),
     )
     assert run.fence == 2
     assert_whole(run, ["prepare", "seal-bundle", "install"])

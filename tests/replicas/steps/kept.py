@@ -54,5 +54,3 @@ class KeptContext:
 
     async def fact(self, key: str, value: JSON) -> None:
         self.facts[key] = value
-
-

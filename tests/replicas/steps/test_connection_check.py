@@ -29,15 +29,21 @@ async def test_all_open(context: Make, replica: ssh.Host) -> None:
     assert lines[0] == "Check connection from replica to remote master 'ipaserver.example.com':"
     assert re.fullmatch(r"   Directory Service: Unsecure port \(389\): OK \(\S+, [\d.]+ ms; \S+, [\d.]+ ms\)", lines[1])
     for expected in (
-        "   Kerberos KDC: UDP (88): OK", "   Kerberos Kpasswd: UDP (464): OK", "   HTTP Server: Secure port (443): OK",
-        "   DNS Server: UDP (53): OK", "   Time Service: UDP (123): OK",
+        "   Kerberos KDC: UDP (88): OK",
+        "   Kerberos Kpasswd: UDP (464): OK",
+        "   HTTP Server: Secure port (443): OK",
+        "   DNS Server: UDP (53): OK",
+        "   Time Service: UDP (123): OK",
     ):
         assert sum(line.startswith(f"{expected} (") for line in lines) == 2, expected
     ordered = [
-        "Connection from replica to master is OK.", "Get credentials to log in to remote master",
-        "Start listening on required ports for remote master check", "Execute check on remote master",
+        "Connection from replica to master is OK.",
+        "Get credentials to log in to remote master",
+        "Start listening on required ports for remote master check",
+        "Execute check on remote master",
         "Check connection from master to remote replica 'ipareplica.example.com':",
-        "Connection from master to replica is OK.", "Connection check OK",
+        "Connection from master to replica is OK.",
+        "Connection check OK",
     ]
     assert [line for line in lines if line in ordered] == ordered
     assert abs(float(str(ctx.facts["clock_offset"]))) < 1

@@ -99,7 +99,11 @@ def request(master: Master, hostname: str, by: User, state: ReplicaState, **opti
 def plan_of(replica: Replica, state: PlanState, action: PlanAction = PlanAction.INSTALL) -> Plan:
     master = replica.master
     frozen = job.Job(
-        action.value, master.realm.facts(), master.endpoint(), replica.endpoint(), replica.options()  # type: ignore[arg-type]
+        action.value,
+        master.realm.facts(),
+        master.endpoint(),
+        replica.endpoint(),
+        replica.options(),  # type: ignore[arg-type]
     )
     steps = [step | {"touches": [line.format(host=replica.hostname) for line in step["touches"]]} for step in STEPS]
     return Plan.objects.create(
