@@ -18,15 +18,18 @@ _NONCE = 12  # bytes (NIST SP 800-38D, 8.2.2)
 _KEY = 32  # bytes
 
 
-def encrypt(text: str) -> tuple[str, bytes]:
-    """The id of the key in use, and nonce with ciphertext. Raises PortalError when the ring cannot be read."""
+def encrypt(text: str, owner: str) -> tuple[str, bytes]:
+    """The id of the key in use, and nonce with ciphertext, which opens for that owner only.
+
+    Raises PortalError when the ring cannot be read.
+    """
     key_id, key = next(iter(_ring().items()))
     nonce = secrets.token_bytes(_NONCE)
-    return key_id, nonce + AESGCM(key).encrypt(nonce, text.encode(), key_id.encode())
+    return key_id, nonce + AESGCM(key).encrypt(nonce, text.encode(), _bound(key_id, owner))
 
 
-def decrypt(key_id: str, sealed: bytes) -> str:
-    """Raises PortalError when the key is not in the ring, or the ciphertext was changed."""
+def decrypt(key_id: str, sealed: bytes, owner: str) -> str:
+    """Raises PortalError when the key is not in the ring, or the ciphertext was changed or is another owner's."""
     key = _ring().get(key_id)
     if key is None:
         raise PortalError(
@@ -35,12 +38,17 @@ def decrypt(key_id: str, sealed: bytes) -> str:
             _("Put that key back, or set the credential again."),
         )
     try:
-        return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], key_id.encode()).decode()
+        return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], _bound(key_id, owner)).decode()
     except (InvalidTag, ValueError):  # ValueError: cut short
         raise PortalError(
             _("A credential does not open with the key «%(key)s»: one of them was changed.") % {"key": key_id},
             _("Set the credential again."),
         ) from None
+
+
+def _bound(key_id: str, owner: str) -> bytes:
+    """Who can write the database must not give one realm's password to another realm's hosts."""
+    return f"{key_id}\0{owner}".encode()
 
 
 def _ring() -> dict[str, bytes]:

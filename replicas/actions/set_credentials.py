@@ -17,7 +17,7 @@ def set_credentials(actor: Actor, realm: Realm, passwords: Mapping[str, str]) ->
     require(actor, "set_credentials")
     for name in CredentialName.values:
         if password := passwords.get(name, ""):
-            key_id, ciphertext = keyring.encrypt(password)
+            key_id, ciphertext = keyring.encrypt(password, f"{realm.name}/{name}")
             credential, _created = Credential.objects.update_or_create(
                 realm=realm,
                 name=name,

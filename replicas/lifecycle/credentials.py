@@ -14,10 +14,10 @@ def unlock(run: Run) -> dict[str, str]:
     with transaction.atomic():
         return {
             credential.name: _open(credential, run)
-            for credential in Credential.objects.filter(realm=run.plan.replica.master.realm)
+            for credential in Credential.objects.select_related("realm").filter(realm=run.plan.replica.master.realm)
         }
 
 
 def _open(credential: Credential, run: Run) -> str:
     audit.record(Actor.system(), "credential:use", credential, reason=f"Run {run.pk}: {run.plan}")
-    return keyring.decrypt(credential.key_id, bytes(credential.ciphertext))
+    return keyring.decrypt(credential.key_id, bytes(credential.ciphertext), credential.owner)

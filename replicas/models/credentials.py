@@ -30,3 +30,8 @@ class Credential(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_name_display()} of {self.realm}"
+
+    @property
+    def owner(self) -> str:
+        """What the ciphertext is bound to."""
+        return f"{self.realm.name}/{self.name}"

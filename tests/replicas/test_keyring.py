@@ -13,6 +13,7 @@ from replicas import keyring, sshkey
 from replicas.errors import PortalError
 
 SECRET = "correct-horse-battery"
+OWNER = "EXAMPLE.COM/admin"
 
 
 @pytest.fixture(autouse=True)
@@ -27,33 +28,39 @@ def line(key_id: str) -> str:
 
 
 def test_a_ring_is_made_at_first_use(ring: Path) -> None:
-    key_id, sealed = keyring.encrypt(SECRET)
+    key_id, sealed = keyring.encrypt(SECRET, OWNER)
     assert ring.stat().st_mode & 0o777 == 0o600
     assert SECRET.encode() not in sealed
-    assert keyring.decrypt(key_id, sealed) == SECRET
-    assert keyring.encrypt(SECRET)[1] != sealed
+    assert keyring.decrypt(key_id, sealed, OWNER) == SECRET
+    assert keyring.encrypt(SECRET, OWNER)[1] != sealed
 
 
 def test_a_new_first_key_encrypts_and_the_old_one_still_opens(ring: Path) -> None:
-    old, sealed = keyring.encrypt(SECRET)
+    old, sealed = keyring.encrypt(SECRET, OWNER)
     ring.write_text(line("b") + ring.read_text())
-    assert keyring.encrypt(SECRET)[0] == "b"
-    assert keyring.decrypt(old, sealed) == SECRET
+    assert keyring.encrypt(SECRET, OWNER)[0] == "b"
+    assert keyring.decrypt(old, sealed, OWNER) == SECRET
 
 
 def test_a_missing_key_is_named(ring: Path) -> None:
-    old, sealed = keyring.encrypt(SECRET)
+    old, sealed = keyring.encrypt(SECRET, OWNER)
     ring.write_text(line("b"))
     with pytest.raises(PortalError, match=f"«{old}».*Put that key back"):
-        keyring.decrypt(old, sealed)
+        keyring.decrypt(old, sealed, OWNER)
 
 
 def test_a_changed_ciphertext_does_not_open() -> None:
-    key_id, sealed = keyring.encrypt(SECRET)
+    key_id, sealed = keyring.encrypt(SECRET, OWNER)
     for changed in (bytes([sealed[0] ^ 1]) + sealed[1:], sealed[:-1], sealed[:5], b""):
         with pytest.raises(PortalError, match="does not open") as caught:
-            keyring.decrypt(key_id, changed)
+            keyring.decrypt(key_id, changed, OWNER)
         assert SECRET not in str(caught.value)
+
+
+def test_it_opens_for_its_owner_only() -> None:
+    key_id, sealed = keyring.encrypt(SECRET, OWNER)
+    with pytest.raises(PortalError, match="does not open"):
+        keyring.decrypt(key_id, sealed, "OTHER.COM/admin")
 
 
 @pytest.mark.parametrize("content", ["", "nonsense", "a:not base64!", "a:c2hvcnQ=", "a:é"])
@@ -61,7 +68,7 @@ def test_a_file_that_is_no_ring_is_said_to_be_none(ring: Path, content: str) -> 
     ring.parent.mkdir()
     ring.write_text(content)
     with pytest.raises(PortalError, match="is not a key ring"):
-        keyring.encrypt(SECRET)
+        keyring.encrypt(SECRET, OWNER)
 
 
 def test_a_private_file_is_never_replaced(tmp_path: Path) -> None:

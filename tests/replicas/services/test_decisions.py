@@ -169,7 +169,7 @@ def test_passwords_are_stored_encrypted(cast: Cast, master: Master, settings: An
     assert b"correct-horse" not in bytes(stored.ciphertext)
     from replicas import keyring
 
-    assert keyring.decrypt(stored.key_id, bytes(stored.ciphertext)) == "correct-horse"
+    assert keyring.decrypt(stored.key_id, bytes(stored.ciphertext), stored.owner) == "correct-horse"
     assert (tmp_path / "keys").stat().st_mode & 0o077 == 0
 
 
