@@ -78,8 +78,14 @@ async def addresses(ctx: Context) -> str:
 
 
 async def resolvable(ctx: Context) -> str:
-    """The master will find the replica by its name: agreements and certificates go by names. Raises StepError."""
+    """Each host finds the other by its name: agreements and certificates go by names. Raises StepError."""
     job = ctx.job
+    replica = await ctx.host("replica")
+    if (await replica.run("getent", "ahosts", job.master.hostname, check=False)).status:
+        raise StepError(
+            f"{job.replica.hostname} cannot resolve {job.master.hostname}.",
+            f"Name the realm's name server in /etc/resolv.conf on {job.replica.hostname}.",
+        )
     if job.options.ip_addresses:
         return f"{job.replica.hostname} gets its DNS records in this run"
     master = await ctx.host("master")
@@ -201,29 +207,6 @@ async def authority(ctx: Context) -> str:
     return f"{master.name} issues the realm's certificates"
 
 
-async def names(ctx: Context) -> str:
-    """Each host finds the other by its name, or will once the request's addresses are in DNS. Raises StepError."""
-    job = ctx.job
-    if not await _resolves(ctx, "replica", job.master.hostname):
-        raise StepError(
-            f"{job.replica.hostname} cannot resolve {job.master.hostname}.",
-            f"Name the realm's name server in /etc/resolv.conf on {job.replica.hostname}.",
-        )
-    coming = job.realm.dns and job.options.ip_addresses
-    if not coming and not await _resolves(ctx, "master", job.replica.hostname):
-        raise StepError(
-            f"Hostname ({job.replica.hostname}) not found in DNS by {job.master.hostname}.",
-            "Give the replica's address in the request, so that its records are added." if job.realm.dns else
-            f"Add {job.replica.hostname} to the name service that {job.master.hostname} uses.",
-        )
-    return f"{job.master.hostname} and {job.replica.hostname} find each other by name"
-
-
-async def _resolves(ctx: Context, role: Role, name: str) -> bool:
-    answer = await (await ctx.host(role)).python("addresses", {"resolve": [name]})
-    return bool(answer["resolved"][name])
-
-
 async def _facts(ctx: Context, role: Role) -> dict[str, Any]:
     return await (await ctx.host(role)).python("addresses", {"folders": list(FOLDERS)})
 
@@ -238,5 +221,4 @@ CHECKS: dict[str, Callable[[Context], Awaitable[str]]] = {
     "blank": blank,
     "resources": resources,
     "authority": authority,
-    "names": names,
 }
