@@ -166,5 +166,5 @@ def offered(user: User, subject: Subject, bound: Bound | None = None) -> list[Ac
             style=kind.style,
         )
         for name, kind in ACTS.items()
-        if kind.offered(subject) and permissions.may(user, kind.verb)
+        if kind.offered(subject) and permissions.may(user, kind.verb, subject.plan)
     ]
