@@ -62,16 +62,19 @@ class StepRows:
             StepRun.objects.filter(run=self._run, index=index).update(**changes)
 
     def _seal(self, job: Job, facts: Mapping[str, Any]) -> None:
-        bundle, created = Bundle.objects.update_or_create(
+        """The row of the bundle that the facts tell of: made once, and renewed when another one is sealed."""
+        if Bundle.objects.filter(run=self._run, sha256=facts["bundle_sha256"]).exists():
+            return
+        bundle, _ = Bundle.objects.update_or_create(
             run=self._run,
             defaults={
                 "replica": self._run.plan.replica,
                 "path": job.bundle_path,
                 "sha256": facts["bundle_sha256"],
                 "size": facts["bundle_size"],
-                "certificates": facts.get("certificates", {}),
+                "certificates": facts.get("certificate_serials", {}),
                 "expires_at": timezone.now() + timedelta(hours=job.options.bundle_hours),
             },
         )
-        if created:
-            audit.record(Actor.system(), "bundle:seal", bundle, after={"path": bundle.path, "sha256": bundle.sha256})
+        after = {"path": bundle.path, "sha256": bundle.sha256, "certificates": bundle.certificates}
+        audit.record(Actor.system(), "bundle:seal", bundle, after=after)

@@ -126,7 +126,7 @@ class Execution:
             _refuse_to_repeat(step, before)
             self._do(stage, step)
         progress = stage.run(stage.ctx.settle())
-        sealed = (stage.ctx.job, stage.ctx.facts) if step.key == "seal-bundle" else None
+        sealed = (stage.ctx.job, stage.ctx.facts) if "bundle_sha256" in stage.ctx.facts else None
         self.writer.flush()
         rows.finish(index, progress, sealed)
 

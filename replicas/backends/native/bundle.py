@@ -47,13 +47,16 @@ def orders(job: Job) -> tuple[Order, ...]:
         ("Creating SSL certificate for the Web Server", "httpd", host, "httpcert.p12", "http_pin.txt"),
     )
     authority = (
-        ("Creating SSL certificate for the dogtag Directory Server", "dogtag", host, "dogtagcert.p12",
-         "dogtag_pin.txt"),
+        (
+            "Creating SSL certificate for the dogtag Directory Server",
+            "dogtag",
+            host,
+            "dogtagcert.p12",
+            "dogtag_pin.txt",
+        ),
         ("Exporting RA certificate", "ipa-ra", agent, "ra.p12", "ra_pin.txt"),
     )
-    return tuple(
-        Order(*one, f"/O={job.realm.name}/CN={one[2]}") for one in base + authority * job.options.setup_ca
-    )
+    return tuple(Order(*one, f"/O={job.realm.name}/CN={one[2]}") for one in base + authority * job.options.setup_ca)
 
 
 def common_names(job: Job) -> list[str]:

@@ -70,8 +70,8 @@ async def addresses(ctx: Context) -> str:
             raise StepError(f"{text!r} is not an IP address.", "Correct the request.") from error
         if address not in local:
             raise StepError(
-                f"No interface of {job.replica.hostname} has the address {address}; it has "
-                f"{', '.join(sorted(local))}.", "Only an address associated with a local interface can be used.",
+                f"No interface of {job.replica.hostname} has the address {address}; it has {', '.join(sorted(local))}.",
+                "Only an address associated with a local interface can be used.",
             )
     await _reachable(ctx)
     return f"{', '.join(job.options.ip_addresses)} on {job.replica.hostname}, reachable from the master"
@@ -111,8 +111,12 @@ async def _reachable(ctx: Context) -> None:
     """By its SSH port, which is known to be open. Raises StepError."""
     job = ctx.job
     payload = {
-        "host": job.replica.hostname, "addresses": list(job.options.ip_addresses), "realm": job.realm.name,
-        "zone": job.realm.domain, "ca": job.realm.ca_certificate, "seconds": 2.0,
+        "host": job.replica.hostname,
+        "addresses": list(job.options.ip_addresses),
+        "realm": job.realm.name,
+        "zone": job.realm.domain,
+        "ca": job.realm.ca_certificate,
+        "seconds": 2.0,
         "checks": [{"port": job.replica.port, "protocol": "tcp", "kind": "connect"}],
     }
     answer = await (await ctx.host("master")).python("probe", payload)

@@ -18,8 +18,10 @@ async def open_bundle(ctx: Context, **wanted: Any) -> dict[str, Any]:
     """
     job = ctx.job
     payload = {
-        "path": job.bundle_path, "passphrase": ctx.secret("directory_manager"),
-        "host": "" if job.options.other_host_reason else job.replica.hostname, **wanted,
+        "path": job.bundle_path,
+        "passphrase": ctx.secret("directory_manager"),
+        "host": "" if job.options.other_host_reason else job.replica.hostname,
+        **wanted,
     }
     replica = await ctx.host("replica")
     return await replica.python("native_open", payload, timeout=SECONDS)

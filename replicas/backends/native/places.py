@@ -27,7 +27,10 @@ class Placed:
     def payload(self) -> dict[str, str | int]:
         data = self.content.encode() if isinstance(self.content, str) else self.content
         return {
-            "path": self.path, "mode": self.mode, "owner": self.owner, "content": base64.b64encode(data).decode(),
+            "path": self.path,
+            "mode": self.mode,
+            "owner": self.owner,
+            "content": base64.b64encode(data).decode(),
         }
 
 

@@ -32,9 +32,13 @@ async def probe(master: Host) -> Capabilities:
                 "Register a host that is set up as docs/native-realm.md says.",
             )
     return Capabilities(
-        realm=realm, domain=domain or realm.lower(), suffix=suffix.group(1).strip() if suffix else "",
-        dns=await master.exists(TSIG_KEY), ca=await master.exists(f"{CA_FOLDER}/private/ca.key"),
-        ca_certificate=authority, versions=await _versions(master),
+        realm=realm,
+        domain=domain or realm.lower(),
+        suffix=suffix.group(1).strip() if suffix else "",
+        dns=await master.exists(TSIG_KEY),
+        ca=await master.exists(f"{CA_FOLDER}/private/ca.key"),
+        ca_certificate=authority,
+        versions=await _versions(master),
     )
 
 

@@ -19,8 +19,14 @@ pytestmark = pytest.mark.hosts
 Drive = Callable[[Lab, Job], Driver]
 BACKEND = get("native")
 NAMES = (
-    "_ldap._tcp", "_kerberos._tcp", "_kerberos._udp", "_kerberos-master._tcp", "_kerberos-master._udp", "_ntp._udp",
-    "_kpasswd._tcp", "_kpasswd._udp",
+    "_ldap._tcp",
+    "_kerberos._tcp",
+    "_kerberos._udp",
+    "_kerberos-master._tcp",
+    "_kerberos-master._udp",
+    "_ntp._udp",
+    "_kpasswd._tcp",
+    "_kpasswd._udp",
 )
 ENTER = ["env", "LDAPTLS_CACERT=/etc/ipa/ca.crt"]
 
@@ -75,7 +81,12 @@ async def test_a_replica_from_nothing_to_proof_and_back_again(hosts: Lab, drive:
 
 async def test_a_replica_with_authority_and_name_server(hosts: Lab, drive: Drive) -> None:
     wanted = job(
-        hosts, "ipareplica2", setup_ca=True, setup_dns=True, forwarders=("192.0.2.53",), forward_policy="only",
+        hosts,
+        "ipareplica2",
+        setup_ca=True,
+        setup_dns=True,
+        forwarders=("192.0.2.53",),
+        forward_policy="only",
         no_dnssec_validation=True,
     )
     driver = drive(hosts, wanted)
@@ -93,11 +104,34 @@ async def test_a_replica_with_authority_and_name_server(hosts: Lab, drive: Drive
 
 def serves_the_directory(replica: Host) -> None:
     base = "cn=users,cn=accounts,dc=example,dc=com"
-    found = ask(replica, *ENTER, "ldapsearch", "-ZZ", "-x", "-LLL", "-H", f"ldap://{replica.name}", "-b", base,
-                "(objectClass=posixAccount)", "uid")
+    found = ask(
+        replica,
+        *ENTER,
+        "ldapsearch",
+        "-ZZ",
+        "-x",
+        "-LLL",
+        "-H",
+        f"ldap://{replica.name}",
+        "-b",
+        base,
+        "(objectClass=posixAccount)",
+        "uid",
+    )
     assert found.count("uid: ") == USERS + 1
-    masters = ask(replica, *ENTER, "ldapsearch", "-ZZ", "-x", "-LLL", "-H", f"ldap://{replica.name}", "-b",
-                  f"cn={replica.name},cn=masters,cn=ipa,cn=etc,dc=example,dc=com", "description")
+    masters = ask(
+        replica,
+        *ENTER,
+        "ldapsearch",
+        "-ZZ",
+        "-x",
+        "-LLL",
+        "-H",
+        f"ldap://{replica.name}",
+        "-b",
+        f"cn={replica.name},cn=masters,cn=ipa,cn=etc,dc=example,dc=com",
+        "description",
+    )
     assert "configuredService" not in masters
     assert masters.count("enabledService") >= 5
 
@@ -115,8 +149,20 @@ def gives_tickets(lab: Lab, replica: Host) -> None:
 
 def has_the_right_certificates(master: Host, replica: Host) -> None:
     for port in (443, 636):
-        shown = ask(master, "openssl", "s_client", "-connect", f"{replica.address}:{port}", "-servername", replica.name,
-                    "-verify_hostname", replica.name, "-CAfile", "/etc/ipa/ca.crt", input=b"")
+        shown = ask(
+            master,
+            "openssl",
+            "s_client",
+            "-connect",
+            f"{replica.address}:{port}",
+            "-servername",
+            replica.name,
+            "-verify_hostname",
+            replica.name,
+            "-CAfile",
+            "/etc/ipa/ca.crt",
+            input=b"",
+        )
         assert "Verify return code: 0 (ok)" in shown
 
 
@@ -155,14 +201,39 @@ def leaves_no_secrets(lab: Lab, driver: Driver) -> None:
 
 
 def issues_certificates(replica: Host, driver: Driver) -> None:
-    ask(replica, "openssl", "req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", "/run/test.key", "-out",
-        "/run/test.csr", "-subj", "/O=EXAMPLE.COM/CN=other.example.com")
+    ask(
+        replica,
+        "openssl",
+        "req",
+        "-new",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        "/run/test.key",
+        "-out",
+        "/run/test.csr",
+        "-subj",
+        "/O=EXAMPLE.COM/CN=other.example.com",
+    )
     enter = ("env", "--chdir=/var/lib/ipa/ca", "flock", "lock", "openssl")
-    ask(replica, *enter, "ca", "-config", "openssl.cnf", "-batch", "-notext", "-in", "/run/test.csr", "-out",
-        "/run/test.crt")
+    ask(
+        replica,
+        *enter,
+        "ca",
+        "-config",
+        "openssl.cnf",
+        "-batch",
+        "-notext",
+        "-in",
+        "/run/test.csr",
+        "-out",
+        "/run/test.crt",
+    )
     assert "/run/test.crt: OK" in ask(replica, "openssl", "verify", "-CAfile", "/etc/ipa/ca.crt", "/run/test.crt")
     serial = ask(replica, "openssl", "x509", "-in", "/run/test.crt", "-noout", "-serial").strip().partition("=")[2]
     assert int(serial, 16) >> 28 == driver.facts["replica_id"]
-    shown = ask(replica, "openssl", "crl", "-in", "/var/www/ipa/ipa/crl/MasterCRL.pem", "-CAfile", "/etc/ipa/ca.crt",
-                "-noout")
+    shown = ask(
+        replica, "openssl", "crl", "-in", "/var/www/ipa/ipa/crl/MasterCRL.pem", "-CAfile", "/etc/ipa/ca.crt", "-noout"
+    )
     assert "verify OK" in shown

@@ -80,6 +80,13 @@ async def test_a_realm_without_dns(plain_realm: Lab, drive: Drive) -> None:
     driver = drive(plain_realm, wanted)
     await driver.run(BACKEND.steps(wanted))
     assert len(driver.facts["missing_records"]) == 8  # type: ignore[arg-type]
-    status = ask(plain_realm.host("ipareplica"), "dsconf", "EXAMPLE-COM", "replication", "status", "--suffix",
-                 "dc=example,dc=com")
+    status = ask(
+        plain_realm.host("ipareplica"),
+        "dsconf",
+        "EXAMPLE-COM",
+        "replication",
+        "status",
+        "--suffix",
+        "dc=example,dc=com",
+    )
     assert "In Synchronization" in status

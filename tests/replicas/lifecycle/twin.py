@@ -102,7 +102,7 @@ class Seal(TwinStep):
     async def run(self, ctx: Context) -> None:
         await ctx.fact("bundle_sha256", "ab" * 32)
         await ctx.fact("bundle_size", 4711)
-        await ctx.fact("certificates", {"dirsrv": "17"})
+        await ctx.fact("certificate_serials", {"dirsrv": "17"})
         await super().run(ctx)
 
 

@@ -44,14 +44,28 @@ class ConfigureAuthority(Step):
         if not isinstance(replica_id, int):
             raise StepError("The replica has no id yet.", "Configure its directory server first.")
         await replica.run(
-            "install", "-d", "-m", "0700", CA_FOLDER, f"{CA_FOLDER}/private", f"{CA_FOLDER}/newcerts",
+            "install",
+            "-d",
+            "-m",
+            "0700",
+            CA_FOLDER,
+            f"{CA_FOLDER}/private",
+            f"{CA_FOLDER}/newcerts",
         )
         await open_bundle(ctx, files=self._files(), pairs=self._pairs())
         first = first_serial(replica_id)
         if not await replica.exists(f"{CA_FOLDER}/serial"):
-            await put(replica, *(Placed(f"{CA_FOLDER}/{name}", text, 0o600) for name, text in (
-                ("serial", f"{first:X}\n"), ("crlnumber", f"{first:X}\n"), ("lock", ""),
-            )))
+            await put(
+                replica,
+                *(
+                    Placed(f"{CA_FOLDER}/{name}", text, 0o600)
+                    for name, text in (
+                        ("serial", f"{first:X}\n"),
+                        ("crlnumber", f"{first:X}\n"),
+                        ("lock", ""),
+                    )
+                ),
+            )
         await replica.python("native_crl", {})
         ctx.log(f"  serial numbers {first:X} to {first_serial(replica_id + 1) - 1:X}")
 
@@ -68,7 +82,8 @@ class ConfigureAuthority(Step):
 
     def _pairs(self) -> list[dict[str, str]]:
         packages = (
-            ("cacert", (f"{CA_FOLDER}/ca.crt", PRIVATE), "cacert_pin.txt"), ("ra", AGENT, "ra_pin.txt"),
+            ("cacert", (f"{CA_FOLDER}/ca.crt", PRIVATE), "cacert_pin.txt"),
+            ("ra", AGENT, "ra_pin.txt"),
             ("dogtagcert", DOGTAG, "dogtag_pin.txt"),
         )
         return [

@@ -96,7 +96,10 @@ class ConfigureDirectory(Step):
     def _answers(self, ctx: Context) -> str:
         job = ctx.job
         return render(
-            "instance.inf", host=job.replica.hostname, instance=job.instance, suffix=job.realm.suffix,
+            "instance.inf",
+            host=job.replica.hostname,
+            instance=job.instance,
+            suffix=job.realm.suffix,
             password=hashed(ctx.secret("directory_manager")),
         )
 
@@ -104,8 +107,11 @@ class ConfigureDirectory(Step):
         names = Names(ctx.job)
         # Nobody knows this password: whoever sets up an agreement sets another one first.
         entries = render(
-            "replication.ldif", suffix=names.suffix, escaped_suffix=names.escaped_suffix,
-            replica_id=str(ctx.facts[REPLICA_ID]), password=hashed(secrets.token_urlsafe(32)),
+            "replication.ldif",
+            suffix=names.suffix,
+            escaped_suffix=names.escaped_suffix,
+            replica_id=str(ctx.facts[REPLICA_ID]),
+            password=hashed(secrets.token_urlsafe(32)),
         )
         config = {"nsslapd-security": "on", "nsslapd-localhost": ctx.job.replica.hostname}
         return {"folder": names.folder, "authority": CA_CERTIFICATE, "config": config, "entries": entries}

@@ -36,8 +36,10 @@ class Initialize(Step):
     def touches(self, job: Job) -> list[str]:
         names = Names(job)
         return [
-            f"{job.master.hostname}: {names.to_replica}", f"{job.master.hostname}: {names.replica_manager}",
-            f"{job.replica.hostname}: {names.to_master}", f"{job.realm.name}: {names.master_entry}",
+            f"{job.master.hostname}: {names.to_replica}",
+            f"{job.master.hostname}: {names.replica_manager}",
+            f"{job.replica.hostname}: {names.to_master}",
+            f"{job.realm.name}: {names.master_entry}",
         ]
 
     async def done(self, ctx: Context) -> bool:
@@ -46,7 +48,8 @@ class Initialize(Step):
         names = Names(ctx.job)
         async with directory(ctx, "master") as master, directory(ctx, "replica") as replica:
             there = await asyncio.gather(
-                master.get(names.to_replica, ["cn"]), replica.get(names.to_master, ["cn"]),
+                master.get(names.to_replica, ["cn"]),
+                replica.get(names.to_master, ["cn"]),
                 replica.get(names.master_entry, ["cn"]),
             )
         return None not in there
@@ -145,8 +148,11 @@ class Initialize(Step):
             return
         task = f"cn=clean {replica_id},cn=cleanallruv,cn=tasks,cn=config"
         attributes = {
-            "objectClass": ["top", "extensibleObject"], "cn": f"clean {replica_id}", "replica-id": str(replica_id),
-            "replica-base-dn": ctx.job.realm.suffix, "replica-force-cleaning": "yes",
+            "objectClass": ["top", "extensibleObject"],
+            "cn": f"clean {replica_id}",
+            "replica-id": str(replica_id),
+            "replica-base-dn": ctx.job.realm.suffix,
+            "replica-force-cleaning": "yes",
         }
         await ensure(master, task, attributes)
         end = time.monotonic() + CLEANING_SECONDS

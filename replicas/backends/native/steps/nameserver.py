@@ -38,12 +38,15 @@ class ConfigureNameServer(Step):
 
     def touches(self, job: Job) -> list[str]:
         options = job.options
-        forwarders = f"forward {options.forward_policy} to {', '.join(options.forwarders)}" if options.forwarders else (
-            "no forwarders"
+        forwarders = (
+            f"forward {options.forward_policy} to {', '.join(options.forwarders)}"
+            if options.forwarders
+            else ("no forwarders")
         )
         return [
             f"{job.replica.hostname}: {OPTIONS} ({forwarders}), {ZONES}, {TSIG_KEY}, service named, port 53",
-            f"DNS: {name_server(job, job.realm.domain)}", "DNS: the same in each reverse zone of the master",
+            f"DNS: {name_server(job, job.realm.domain)}",
+            "DNS: the same in each reverse zone of the master",
         ]
 
     async def done(self, ctx: Context) -> bool:
@@ -121,8 +124,11 @@ class ConfigureNameServer(Step):
 
     async def _register(self, ctx: Context) -> None:
         """The service among the realm's masters; it is enabled with the others."""
-        entry = {"objectClass": ["top", "nsContainer", "extensibleObject"], "cn": "DNS",
-                 "description": "configuredService"}
+        entry = {
+            "objectClass": ["top", "nsContainer", "extensibleObject"],
+            "cn": "DNS",
+            "description": "configuredService",
+        }
         async with directory(ctx, "master") as master:
             await ensure(master, f"cn=DNS,{Names(ctx.job).master_entry}", entry)
 

@@ -51,7 +51,10 @@ class OpenBundle(Step):
             for path, (member, mode) in self._files(ctx.job).items()
         ]
         pair = {
-            "package": "httpcert.p12", "pin": "http_pin.txt", "certificate": WEB_CERTIFICATE, "key": WEB_KEY,
+            "package": "httpcert.p12",
+            "pin": "http_pin.txt",
+            "certificate": WEB_CERTIFICATE,
+            "key": WEB_KEY,
         }
         answer = await open_bundle(ctx, files=files, pairs=[pair])
         made_for = answer["realm"]["destination_host"]

@@ -90,7 +90,8 @@ class PrepareBundle(Step):
         archive = await asyncio.to_thread(gpg.unseal, stored, ctx.secret("directory_manager"))
         if stored != sealed or bundle.unpack(archive) != members:
             raise BundleError(
-                f"{ctx.job.bundle_path} on {master.name} is not what was sealed.", "See that its disk is sound.",
+                f"{ctx.job.bundle_path} on {master.name} is not what was sealed.",
+                "See that its disk is sound.",
             )
 
     async def _discard(self, ctx: Context) -> None:

@@ -77,11 +77,19 @@ class ProveService(Step):
     async def _make(self, ctx: Context, master: Directory, dn: str, uid: str, password: str) -> None:
         """In the directory and in the Kerberos database, on the master."""
         number = str(200_000 + secrets.randbelow(10_000))
-        await master.add(dn, {
-            "objectClass": ["top", "person", "organizationalPerson", "inetOrgPerson", "posixAccount"],
-            "uid": uid, "cn": "Replica Proof", "sn": "Proof", "uidNumber": number, "gidNumber": number,
-            "homeDirectory": f"/home/{uid}", "userPassword": password,
-        })
+        await master.add(
+            dn,
+            {
+                "objectClass": ["top", "person", "organizationalPerson", "inetOrgPerson", "posixAccount"],
+                "uid": uid,
+                "cn": "Replica Proof",
+                "sn": "Proof",
+                "uidNumber": number,
+                "gidNumber": number,
+                "homeDirectory": f"/home/{uid}",
+                "userPassword": password,
+            },
+        )
         command = f'addprinc -x dn="{dn}" -pw "{password}" {uid}\n'
         await (await ctx.host("master")).run("kadmin.local", input=command)
 
@@ -110,11 +118,20 @@ def entry_of(job: Job) -> str:
 async def services(ctx: Context) -> list[str]:
     """HTTPS, LDAPS and NTP of the replica, asked from the master. Raises StepError."""
     job = ctx.job
-    wanted = ((443, "tcp", "https"), (636, "tcp", "ldaps"), (88, "udp", "kdc"), (464, "udp", "kpasswd"),
-              (123, "udp", "ntp"))
+    wanted = (
+        (443, "tcp", "https"),
+        (636, "tcp", "ldaps"),
+        (88, "udp", "kdc"),
+        (464, "udp", "kpasswd"),
+        (123, "udp", "ntp"),
+    )
     payload = {
-        "host": job.replica.hostname, "addresses": [job.replica.address], "realm": job.realm.name,
-        "zone": job.realm.domain, "ca": job.realm.ca_certificate, "seconds": 3.0,
+        "host": job.replica.hostname,
+        "addresses": [job.replica.address],
+        "realm": job.realm.name,
+        "zone": job.realm.domain,
+        "ca": job.realm.ca_certificate,
+        "seconds": 3.0,
         "checks": [{"port": port, "protocol": protocol, "kind": kind} for port, protocol, kind in wanted],
     }
     answer = await (await ctx.host("master")).python("probe", payload)

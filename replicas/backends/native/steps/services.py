@@ -62,9 +62,7 @@ class ConfigureWeb(Step):
 
     async def run(self, ctx: Context) -> None:
         job, replica = ctx.job, await ctx.host("replica")
-        site = render(
-            "apache.conf", host=job.replica.hostname, root=WEB_ROOT, certificate=WEB_CERTIFICATE, key=WEB_KEY
-        )
+        site = render("apache.conf", host=job.replica.hostname, root=WEB_ROOT, certificate=WEB_CERTIFICATE, key=WEB_KEY)
         index = f"<!doctype html><title>{job.realm.name}</title><h1>{job.realm.name}</h1>\n"
         await put(replica, Placed(SITE, site), Placed(f"{WEB_ROOT}/index.html", index))
         await replica.run("a2enmod", "--quiet", "ssl")
@@ -105,8 +103,13 @@ class ConfigureKerberos(Step):
 
     async def run(self, ctx: Context) -> None:
         job, names, replica = ctx.job, Names(ctx.job), await ctx.host("replica")
-        own = render("krb5.conf", realm=job.realm.name, domain=job.realm.domain, host=job.replica.hostname,
-                     master=job.master.hostname)
+        own = render(
+            "krb5.conf",
+            realm=job.realm.name,
+            domain=job.realm.domain,
+            host=job.replica.hostname,
+            master=job.master.hostname,
+        )
         after = render("after-directory.conf", unit=names.unit)
         drop_ins = (Placed(f"/etc/systemd/system/{unit}.service.d/ipa.conf", after) for unit in KERBEROS_UNITS)
         await keep(ctx, CLIENT)
@@ -133,7 +136,8 @@ class ConfigureKerberos(Step):
         replica = await ctx.host("replica")
         await replica.remove(KEYTAB)
         commands = [
-            command for principal in Names(ctx.job).principals
+            command
+            for principal in Names(ctx.job).principals
             for command in (f"addprinc -randkey {principal}", f"ktadd {principal}")
         ]
         await replica.run("kadmin.local", input="".join(f"{command}\n" for command in commands))
