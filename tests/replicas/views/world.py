@@ -99,11 +99,11 @@ def request(master: Master, hostname: str, by: User, state: ReplicaState, **opti
 def plan_of(replica: Replica, state: PlanState, action: PlanAction = PlanAction.INSTALL) -> Plan:
     master = replica.master
     frozen = job.Job(
-        action.value,
+        action.value,  # type: ignore[arg-type]
         master.realm.facts(),
         master.endpoint(),
         replica.endpoint(),
-        replica.options(),  # type: ignore[arg-type]
+        replica.options(),
     )
     steps = [step | {"touches": [line.format(host=replica.hostname) for line in step["touches"]]} for step in STEPS]
     return Plan.objects.create(
