@@ -41,7 +41,7 @@ class Portal:
         return self.pool.submit(work, *args, **kwargs).result()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def portal(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) -> Iterator[Portal]:
     folder = tmp_path_factory.mktemp("portal")
     database = connections.settings["default"]
@@ -101,7 +101,7 @@ class served:  # noqa: N801 - used as a function
         self.log.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():
         pytest.skip(f"{CHROMIUM} is missing: apt-get install chromium")

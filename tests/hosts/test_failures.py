@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from django.core.exceptions import ValidationError
 
 from lab import Host, Lab
+from replicas.actions import submit
 from replicas.choices import ReplicaState, RunState
 from replicas.errors import Conflict, HostUnreachable, WrongPassword
 from replicas.models import Master, Plan, Replica, Run
@@ -168,3 +170,20 @@ def test_another_host_key_than_the_compared_one_is_refused(portal: Portal, hosts
     with pytest.raises(Conflict, match="not the one that you compared"):
         portal.register(fingerprint=hosts.host(REPLICA).fingerprint)
     assert not Master.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("IPAreplica.example.com", ["all lower-case", "Did you mean ipareplica.example.com?"]),
+        ("ipa_replica.example.com", ["underscore", "DNS failures", "Did you mean ipa-replica.example.com?"]),
+    ],
+)
+def test_a_host_name_that_dns_does_not_take(portal: Portal, hosts: Lab, name: str, words: list[str]) -> None:
+    portal.register()
+    request = Replica(hostname=name, ssh_address=str(hosts.host(REPLICA).address), master=Master.objects.get())
+    with pytest.raises(ValidationError) as caught:
+        submit.submit(portal.operator, request)
+    for word in words:
+        assert word in " ".join(caught.value.message_dict["hostname"])
+    assert not Replica.objects.exists()
