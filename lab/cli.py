@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 
+from lab import check
 from lab.command import LabError
 from lab.environment import Lab
 
@@ -38,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--no-dns", action="store_false", dest="dns", help="a master without name server")
     up.set_defaults(command=_up)
 
+    commands.add_parser("check", help="say what this machine lacks, if anything").set_defaults(command=_check)
     commands.add_parser("down", help="remove all hosts").set_defaults(command=lambda lab, _: lab.down())
     commands.add_parser("status", help="show hosts and passwords").set_defaults(command=_status)
 
@@ -57,6 +59,11 @@ def _up(lab: Lab, arguments: argparse.Namespace) -> None:
     lab.up(replicas=arguments.replicas, users=arguments.users, dns=arguments.dns)
     print(f"up after {time.monotonic() - start:.1f} s")
     _status(lab, arguments)
+
+
+def _check(lab: Lab, arguments: argparse.Namespace) -> None:
+    if obstacle := check.missing():
+        raise LabError(obstacle)
 
 
 def _prepare(lab: Lab, arguments: argparse.Namespace) -> None:

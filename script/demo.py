@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from lab import Lab
+from lab import Lab, LabError
 from lab.check import missing
 from script.people import PageRefused, Person
 from script.processes import ROOT, portal
@@ -34,32 +34,44 @@ class DemoFailed(Exception):
 
 def main() -> int:
     options = _arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(143))
     lacking = missing()
+    if lacking:
+        print(lacking, file=sys.stderr)
+        if options.once:
+            return 1
+    failed = False
     try:
         with ExitStack() as stack:
-            if lacking:
-                print(f"No test hosts here: {lacking}", file=sys.stderr)
-                if options.once:
-                    return 1
-                address, people = stack.enter_context(_portal(options.port, {}))
-                _announce(address, people)
-                print("The realm is empty: sign in as administrator and register a master of your own.")
-            else:
-                lab = stack.enter_context(_hosts(options.users))
-                address, people = stack.enter_context(_portal(options.port, {"PORTAL_SSH_KEY_FILE": str(lab.ssh_key)}))
-                _announce(address, people)
-                _create_replica(address, people, lab)
-                if options.once:
-                    return 0
+            lab = None if lacking else stack.enter_context(_hosts(options.users))
+            key = {"PORTAL_SSH_KEY_FILE": str(lab.ssh_key)} if lab else {}
+            address, people = stack.enter_context(_portal(options.port, key))
+            _announce(address, people)
+            failed = not _show(address, people, lab)
+            if options.once:
+                return int(failed)
             print(f"\nServing at {address} until Ctrl-C.", flush=True)
             signal.pause()
     except KeyboardInterrupt:
         print("\nStopped; nothing is left running.", file=sys.stderr)
+    except LabError as error:
+        print(f"\nThe test hosts could not be made: {error}", file=sys.stderr)
+        return 1
+    return int(failed)
+
+
+def _show(address: str, people: dict[str, str], lab: Lab | None) -> bool:
+    """Create the replica, when there are hosts for it; whether that went well."""
+    if lab is None:
+        print("The realm is empty: sign in as administrator and register a master of your own.")
+        return True
+    try:
+        _create_replica(address, people, lab)
     except (DemoFailed, PageRefused) as error:
         print(f"\nThe demo failed. {error}", file=sys.stderr)
-        return 1
-    return 0
+        return False
+    return True
 
 
 def _arguments() -> argparse.Namespace:
@@ -107,7 +119,8 @@ def _prepare_database() -> dict[str, str]:
     call_command("collectstatic", interactive=False, verbosity=0)
     people = {role: secrets.token_urlsafe(9) for role in ROLES}
     for role, password in people.items():
-        User.objects.create_user(role, f"{role}@example.com", password).groups.add(Group.objects.get(name=role))
+        user = User.objects.create_user(role, f"{role}@example.com", password, is_staff=role == "administrator")
+        user.groups.add(Group.objects.get(name=role))
     return people
 
 
@@ -186,7 +199,10 @@ def _follow(person: Person, run: Run) -> None:
     """Print what every browser sees, line by line, until the run ends."""
     for message in person.follow(str(run.pk)):
         for line in message.get("lines", ()):
-            print(f"{line['seq']:>5}  {line['text']}", flush=True)
+            print(f"{line['at'][11:19]} {line['seq']:>4}  {line['text']}", flush=True)
+        for step in message.get("steps", ()):
+            if sys.stdout.isatty() and step["state"] == "running" and step["total"]:
+                print(f"{'':15}{step['done']:,} of {step['total']:,} {step['unit']}", end="\r", flush=True)
 
 
 def _summarise(run: Run, seconds: float) -> None:
@@ -202,9 +218,9 @@ def _summarise(run: Run, seconds: float) -> None:
     print("\nStage           seconds")
     for stage, took in _stages(run).items():
         print(f"{stage:<14} {took:8.1f}")
-    print(f"{'approval to verified':<14} {seconds:.1f} s")
+    print(f"\nApproval to verified: {seconds:.1f} s")
     if begun := os.environ.get("DEMO_STARTED"):
-        print(f"everything, set-up included: {time.time() - float(begun):.0f} s")
+        print(f"Everything, set-up included: {time.time() - float(begun):.0f} s")
 
 
 def _stages(run: Run) -> dict[str, float]:

@@ -79,8 +79,8 @@ frontend() {
     fi
     mkdir -p var/frontend
     # shellcheck disable=SC2086  # two packages, two words
-    "$npm" install --silent --no-fund --no-audit --no-package-lock --no-save --prefix var/frontend $want >>var/setup.log 2>&1 || {
-        say "npm could not install $want; var/setup.log has its words."
+    "$npm" install --loglevel error --fetch-retries 1 --fetch-timeout 60000 --no-fund --no-audit --no-package-lock --no-save --prefix var/frontend $want >>var/setup.log 2>&1 || {
+        say "npm could not install $want: $(tail -n 3 var/setup.log | tr "\n" " ")"
         return 1
     }
     printf '%s' "$want" >var/frontend/.installed
