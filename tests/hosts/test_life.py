@@ -77,3 +77,20 @@ def no_password_is_stored(hosts: Lab) -> None:
     assert b"plan:approve" in stored
     for password in (hosts.secrets.directory_manager, hosts.secrets.admin):
         assert password.encode() not in stored
+
+
+def test_a_machine_with_several_names(portal: Portal, hosts: Lab) -> None:
+    replica = hosts.host(NAME)
+    address = [str(replica.address)]
+    portal.register()
+    replica.run(["hostname", "other.example.com"])
+    replica.run(["tee", "--append", "/etc/hosts"], input=b"127.0.1.1 other.example.com other\n")
+    run = portal.install(NAME, ip_addresses=address)
+    assert run.state == RunState.FAILED
+    assert "calls itself other.example.com" in run.error
+    assert "allow the other name with a reason" in run.remedy
+
+    Replica.objects.update(state=ReplicaState.CANCELLED)
+    run = succeeded(portal.install(NAME, ip_addresses=address, other_host_reason="Second network card, other name"))
+    assert "Second network card" in str(AuditEvent.objects.filter(verb="replica:request").latest("pk").after)
+    assert run.plan.job["options"]["other_host_reason"]
