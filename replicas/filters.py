@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from replicas.choices import ReplicaState
 from replicas.models import AuditEvent, Realm
+from replicas.templatetags.history_tags import verbs_like
 
 KINDS = (
     ("master", _("Master")),
@@ -49,7 +50,8 @@ class EventFilter(filters.FilterSet):  # type: ignore[misc]
         dress(self)
 
     def search(self, events: QuerySet[AuditEvent], name: str, text: str) -> QuerySet[AuditEvent]:
-        return events.filter(Q(label__icontains=text) | Q(verb__icontains=text) | Q(reason__icontains=text))
+        words = Q(verb__icontains=text) | Q(verb__in=verbs_like(text))
+        return events.filter(words | Q(label__icontains=text) | Q(reason__icontains=text))
 
 
 def dress(found: Any) -> None:

@@ -60,15 +60,13 @@ def badge(state: str, label: Any) -> SafeString:
 
 
 @register.simple_tag
-def when(moment: datetime | None) -> str:
+def when(moment: datetime | None, style: str = "j M Y, H:i") -> str:
     """A time in the current zone; the machine-readable and the exact form are on the element."""
     if moment is None:
         return "–"
     local = timezone.localtime(moment)
     exact = local.strftime("%Y-%m-%d %H:%M:%S %Z")
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>', local.isoformat(), exact, date_format(local, "j M Y, H:i")
-    )
+    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), exact, date_format(local, style))
 
 
 @register.filter
@@ -139,13 +137,3 @@ def subject_url(event: AuditEvent) -> str:
     if event.kind not in PAGES or not event.object_id.isdigit():
         return ""
     return reverse(PAGES[event.kind], args=[event.object_id])
-
-
-@register.filter
-def changes(event: AuditEvent) -> list[tuple[str, Any, Any]]:
-    """Name, before and after of what an event changed."""
-    if not isinstance(event.before or {}, dict) or not isinstance(event.after or {}, dict):
-        return [(gettext("state"), event.before or "", event.after or "")]
-    before, after = event.before or {}, event.after or {}
-    names = [*after, *(name for name in before if name not in after)]
-    return [(name, before.get(name, ""), after.get(name, "")) for name in names if before.get(name) != after.get(name)]

@@ -28,9 +28,8 @@ def dashboard(request: SignedInRequest) -> HttpResponse:
     mine = Replica.objects.filter(requested_by=request.user).exclude(state__in=(*REPLICA_ENDED, ReplicaState.VERIFIED))
     context = {
         "has_masters": Master.objects.exists(),
-        "waiting": waiting.select_related("replica__master__realm", "requested_by")[:ROWS]
-        if permissions.may(request.user, "decide")
-        else [],
+        "may_decide": permissions.may(request.user, "decide"),
+        "waiting": waiting.select_related("replica__master__realm", "requested_by")[:ROWS],
         "running": running.select_related("plan__replica")[:ROWS],
         "mine": mine[:ROWS],
         "events": AuditEvent.objects.all()[: ROWS + 5],

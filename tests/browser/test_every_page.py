@@ -14,7 +14,7 @@ from tests.browser.conftest import Portal
 from tests.replicas.views import world as w
 
 pytestmark = pytest.mark.browser
-SIZES = {"wide": {"width": 1400, "height": 900}, "phone": {"width": 360, "height": 740}}
+SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 360, "height": 740}}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -49,5 +49,8 @@ def failed(portal: Portal, hostname: str) -> Run:
     run = w.run_of(w.plan_of(replica, PlanState.APPROVED), RunState.FAILED, 6, error="UDP 88.", remedy="Open it.")
     w.bundle_of(run)
     w.lines(run, "one", "x" * 300)
+    key = "SHA256:" + "k" * 43
+    w.event("root", "hostkey:accept", "hostkey", 1, f"{hostname} {key}", before={"key": key}, after={"key": key[::-1]})
+    w.event("operator", "plan:submit", "plan", run.plan_id, hostname, after={"steps": ["Adding DNS records"] * 17})
     w.event("operator", "replica:request", "replica", replica.pk, hostname, after={"hostname": hostname, "ca": True})
     return run

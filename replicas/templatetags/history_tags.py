@@ -1,0 +1,129 @@
+"""Audit events in words: what was done, and which fields changed from what to what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django import template
+from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
+
+from replicas.models import AuditEvent
+
+register = template.Library()
+
+VERBS = {
+    "bundle:seal": gettext_lazy("Bundle sealed"),
+    "bundle:use": gettext_lazy("Bundle used"),
+    "credential:set": gettext_lazy("Password stored"),
+    "credential:use": gettext_lazy("Password used"),
+    "hostkey:accept": gettext_lazy("Host key accepted"),
+    "master:register": gettext_lazy("Master registered"),
+    "plan:approve": gettext_lazy("Plan approved"),
+    "plan:cancel": gettext_lazy("Plan cancelled"),
+    "plan:reject": gettext_lazy("Plan rejected"),
+    "plan:submit": gettext_lazy("Plan submitted"),
+    "replica:change": gettext_lazy("Replica changed"),
+    "replica:request": gettext_lazy("Replica requested"),
+    "run:cancel": gettext_lazy("Run's end asked for"),
+    "run:cancelled": gettext_lazy("Run cancelled"),
+    "run:fail": gettext_lazy("Run failed"),
+    "run:queue": gettext_lazy("Run queued"),
+    "run:retry": gettext_lazy("Run retried"),
+    "run:start": gettext_lazy("Run started"),
+    "run:succeed": gettext_lazy("Run succeeded"),
+    "user:add": gettext_lazy("Person added"),
+    "user:change": gettext_lazy("Person changed"),
+}
+LONG = 40
+"""Characters and more make a value that is shown on demand."""
+
+
+class Shown(NamedTuple):
+    """A value as text; what is too long for a row is in `parts`."""
+
+    text: str
+    parts: list[str]
+
+
+class Change(NamedTuple):
+    """One changed field."""
+
+    name: str
+    before: Shown
+    after: Shown
+
+
+@register.filter
+def verb(name: str) -> str:
+    """What was done, as people say it."""
+    return str(VERBS.get(name, name.replace(":", " ").replace("_", " ")))
+
+
+def verbs_like(text: str) -> list[str]:
+    """Verbs whose words contain the text."""
+    return [name for name, words in VERBS.items() if text.lower() in str(words).lower()]
+
+
+@register.filter
+def changes(event: AuditEvent) -> list[Change]:
+    """What the event changed, without the fields that stayed or were empty before and after."""
+    before, after = _fields(event.before), _fields(event.after)
+    return [
+        Change(name.replace("_", " "), shown(name, before.get(name)), shown(name, after.get(name)))
+        for name in dict.fromkeys((*after, *before))
+        if before.get(name) != after.get(name) and (before.get(name) or after.get(name))
+    ]
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return value
+    return {gettext("state"): value} if value else {}
+
+
+def shown(name: str, value: Any) -> Shown:
+    """A value of a field in words, summarised when it is long."""
+    if isinstance(value, dict):
+        return _listed(gettext("values"), [f"{key}: {_text(name, one)}" for key, one in value.items()])
+    if isinstance(value, list):
+        return _listed(name.replace("_", " "), [_text(name, one) for one in value])
+    text = _text(name, value)
+    return Shown(f"{text[:24]}…", [text]) if len(text) > LONG else Shown(text, [])
+
+
+def _listed(name: str, items: list[str]) -> Shown:
+    """A short list as it is, a long one by its length."""
+    line = ", ".join(items)
+    if len(line) <= LONG:
+        return Shown(line, [])
+    if len(items) == 1:
+        return Shown(f"{line[:24]}…", items)
+    return Shown(gettext("%(count)d %(name)s") % {"count": len(items), "name": name}, items)
+
+
+def _text(name: str, value: Any) -> str:
+    if value is None or value == "":
+        return ""
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    if isinstance(value, dict):
+        return _joined(f"{key} {_text(name, one)}" for key, one in value.items())
+    if isinstance(value, list):
+        return _joined(_text(name, one) for one in value)
+    return _moment(str(value)) if name.endswith("_at") else str(value)
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return ", ".join(texts)
+
+
+def _moment(text: str) -> str:
+    """A stored time in the current zone; anything else as it is."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{timezone.localtime(moment) if moment.tzinfo else moment:%Y-%m-%d %H:%M:%S}"
