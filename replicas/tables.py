@@ -7,7 +7,7 @@ from typing import Any
 import django_tables2 as tables
 from django.utils.translation import gettext_lazy as _
 
-from replicas.models import Bundle, Master, Plan, Replica
+from replicas.models import Approval, Bundle, Master, Plan, Replica
 from replicas.templatetags.portal_tags import badge, when
 
 
@@ -67,6 +67,22 @@ class PlanTable(tables.Table):  # type: ignore[misc]
         model = Plan
         fields = ("replica", "action", "realm", "requested_by", "created_at", "decision")
         attrs = {"class": "table"}
+
+
+class DecisionTable(tables.Table):  # type: ignore[misc]
+    """What was decided, by whom and why."""
+
+    decision = StateColumn(verbose_name=_("Decision"))
+    plan = tables.Column(linkify=("plan", {"pk": tables.A("plan_id")}))
+    approver = tables.Column(verbose_name=_("Who"))
+    decided_at = WhenColumn(verbose_name=_("When"))
+    reason = tables.Column(verbose_name=_("Why"), orderable=False)
+
+    class Meta:
+        model = Approval
+        fields = ("decision", "plan", "approver", "decided_at", "reason")
+        order_by = ("-decided_at",)
+        attrs = {"class": "table stacked"}
 
 
 class BundleTable(tables.Table):  # type: ignore[misc]

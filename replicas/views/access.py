@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods
 
 from replicas import permissions
 
@@ -21,3 +25,17 @@ def require(request: SignedInRequest, verb: str, obj: Any = None) -> None:
     """Raises PermissionDenied, which becomes the page 403."""
     if not permissions.may(request.user, verb, obj):
         raise PermissionDenied
+
+
+def posted(page: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+    """Only a POST reaches the view; whoever follows its address as a link lands on the page that it belongs to."""
+
+    def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        @require_http_methods(["GET", "HEAD", "POST"])
+        @wraps(view)
+        def answer(request: SignedInRequest, pk: int, **more: Any) -> HttpResponse:
+            return view(request, pk, **more) if request.method == "POST" else redirect(page, pk)
+
+        return answer
+
+    return decorate

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 from django_tables2 import RequestConfig
 
 from replicas import permissions
@@ -17,7 +17,7 @@ from replicas.errors import PortalError
 from replicas.forms.masters import CredentialsForm
 from replicas.models import CredentialName, Master
 from replicas.tables import MasterTable
-from replicas.views.access import SignedInRequest, require
+from replicas.views.access import SignedInRequest, posted, require
 from replicas.views.acting import Act, actor, attempt
 
 REPLICAS_SHOWN = 100
@@ -42,7 +42,7 @@ def master(request: SignedInRequest, pk: int) -> HttpResponse:
     return page(request, fetch(request, pk), CredentialsForm())
 
 
-@require_POST
+@posted("master")
 def master_credentials(request: SignedInRequest, pk: int) -> HttpResponse:
     found = fetch(request, pk, "set_credentials")
     form = CredentialsForm(request.POST)

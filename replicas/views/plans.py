@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 from django_tables2 import RequestConfig
 
 from replicas import permissions
@@ -15,9 +15,9 @@ from replicas.actions.reject import reject as reject_plan
 from replicas.choices import PlanState
 from replicas.errors import PortalError
 from replicas.forms.approvals import ApprovalForm
-from replicas.models import Plan
-from replicas.tables import PlanTable
-from replicas.views.access import SignedInRequest, require
+from replicas.models import Approval, Plan
+from replicas.tables import DecisionTable, PlanTable
+from replicas.views.access import SignedInRequest, posted, require
 from replicas.views.acting import actor, attempt
 from replicas.views.options import described
 from replicas.views.stages import by_stage
@@ -36,7 +36,9 @@ def approvals(request: SignedInRequest) -> HttpResponse:
     waiting = Plan.objects.filter(state=PlanState.WAITING).select_related("replica__master__realm", "requested_by")
     table = PlanTable(waiting)
     RequestConfig(request, paginate={"per_page": 25}).configure(table)
-    return render(request, "approvals/list.html", {"table": table})
+    decided = DecisionTable(Approval.objects.select_related("plan__replica", "approver"), prefix="past-")
+    RequestConfig(request, paginate={"per_page": 25}).configure(decided)
+    return render(request, "approvals/list.html", {"table": table, "decided": decided})
 
 
 @require_safe
@@ -45,7 +47,7 @@ def plan(request: SignedInRequest, pk: int) -> HttpResponse:
     return page(request, found, ApprovalForm(initial={"digest": found.digest}))
 
 
-@require_POST
+@posted("plan")
 def approve(request: SignedInRequest, pk: int) -> HttpResponse:
     found = fetch(request, pk, "decide")
     form = ApprovalForm(request.POST)
@@ -56,7 +58,7 @@ def approve(request: SignedInRequest, pk: int) -> HttpResponse:
     return redirect("replica", found.replica_id)
 
 
-@require_POST
+@posted("plan")
 def reject(request: SignedInRequest, pk: int) -> HttpResponse:
     found = fetch(request, pk, "decide")
     form = ApprovalForm(request.POST)

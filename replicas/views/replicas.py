@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 from django_tables2 import RequestConfig
 
 from replicas import permissions
@@ -13,7 +13,7 @@ from replicas.errors import PortalError
 from replicas.filters import ReplicaFilter
 from replicas.models import Replica
 from replicas.tables import ReplicaTable
-from replicas.views.access import SignedInRequest, require
+from replicas.views.access import SignedInRequest, posted, require
 from replicas.views.acting import actor, attempt
 from replicas.views.live import live
 from replicas.views.options import described
@@ -41,7 +41,7 @@ def replica(request: SignedInRequest, pk: int) -> HttpResponse:
     return page(request, fetch(request, pk))
 
 
-@require_POST
+@posted("replica")
 def replica_act(request: SignedInRequest, pk: int, name: str) -> HttpResponse:
     """One of ACTS on this replica."""
     if name not in ACTS:

@@ -79,7 +79,24 @@ def test_each_role_sees_what_it_may(name: str, world: World) -> None:
 
 @pytest.mark.parametrize("name", [name for name, page in PAGES.items() if page.method == "post"])
 def test_actions_are_posted(name: str, world: World) -> None:
-    assert world.client("root").get(address(name, world)).status_code == 405
+    where = address(name, world)
+    answer = world.client("root").get(where)
+    assert answer.status_code == 302
+    assert where.startswith(answer["Location"])
+    assert world.client("root").put(where).status_code == 405
+
+
+def test_a_wrong_role_keeps_the_navigation(world: World) -> None:
+    page = world.client("viewer").get(reverse("replica_request")).content.decode()
+    assert "You may not see this page" in page
+    assert f'href="{reverse("history")}"' in page
+
+
+def test_only_own_files_run(world: World) -> None:
+    policy = world.client("viewer").get(reverse("dashboard"))["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
 
 
 def test_the_admin_is_for_staff(world: World) -> None:
