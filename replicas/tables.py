@@ -66,7 +66,7 @@ class PlanTable(tables.Table):  # type: ignore[misc]
     class Meta:
         model = Plan
         fields = ("replica", "action", "realm", "requested_by", "created_at", "decision")
-        attrs = {"class": "table"}
+        attrs = {"class": "table stacked"}
 
 
 class DecisionTable(tables.Table):  # type: ignore[misc]

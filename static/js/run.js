@@ -196,7 +196,8 @@
 
   log.scrollTop = log.scrollHeight;
   if (window.location.hash.startsWith("#L")) {
-    document.getElementById(window.location.hash.slice(1))?.scrollIntoView({ block: "center" });
+    const line = document.getElementById(window.location.hash.slice(1));
+    if (line) log.scrollTop = line.offsetTop - log.clientHeight / 2;
   }
   if (finished()) showLink("ended");
   else connect();
