@@ -7,13 +7,16 @@ FOLDER = "/var/lib/ipa/ca"
 CERTIFICATE = "/etc/ipa/ca.crt"
 # The first server has replica id 1, and each has 2**28 serial numbers of its own.
 FIRST_SERIAL = 1 << 28
+# Where Debian's update-ca-certificates looks for authorities, and where OpenSSL does.
+TRUSTED = "/usr/local/share/ca-certificates/ipa-ca.crt"
+STORE = "/etc/ssl/certs"
 
 CONFIGURATION = """\
 [ca]
 default_ca = realm
 
 [realm]
-dir = .
+dir = {folder}
 certificate = $dir/ca.crt
 private_key = $dir/private/ca.key
 database = $dir/index.txt
@@ -57,13 +60,9 @@ authorityKeyIdentifier = keyid:always
 
 def install(host: Host, realm: Realm) -> None:
     """Make the authority, its certificate and its first revocation list."""
-    host.run(["install", "--directory", "--mode=0700", FOLDER])
-    host.run(["install", "--directory", "--mode=0700", f"{FOLDER}/private", f"{FOLDER}/newcerts"])
-    host.write(f"{FOLDER}/openssl.cnf", CONFIGURATION)
-    host.write(f"{FOLDER}/serial", f"{FIRST_SERIAL + 1:X}\n")
-    host.write(f"{FOLDER}/crlnumber", "01\n")
-    for name in ("index.txt", "lock"):
-        host.write(f"{FOLDER}/{name}", "")
+    folders = ("/var/lib/ipa", FOLDER, f"{FOLDER}/private", f"{FOLDER}/newcerts")
+    host.run(["install", "--directory", "--mode=0700", *folders])
+    _files(host)
     key = f"{FOLDER}/private/ca.key"
     _key(host, key)
     subject = f"/O={realm.name}/CN=Certificate Authority"
@@ -71,7 +70,29 @@ def install(host: Host, realm: Realm) -> None:
     serial = ["-set_serial", str(FIRST_SERIAL), "-days", "7300"]
     host.run([*request, *serial, "-subj", subject, "-out", f"{FOLDER}/ca.crt"])
     host.run(["install", "-D", "--mode=0644", f"{FOLDER}/ca.crt", CERTIFICATE])
+    _trust(host, realm)
     _authority(host, ["-gencrl", "-out", "crl.pem"])
+
+
+def _files(host: Host) -> None:
+    contents = {
+        "openssl.cnf": CONFIGURATION.replace("{folder}", FOLDER),
+        "serial": f"{FIRST_SERIAL + 1:X}\n",
+        "crlnumber": "01\n",
+        "index.txt": "",
+        "lock": "",
+    }
+    for name, text in contents.items():
+        host.write(f"{FOLDER}/{name}", text, mode=0o600)
+
+
+def _trust(host: Host, realm: Realm) -> None:
+    """Have every program on the host trust the realm, and LDAP programs find it."""
+    host.write(TRUSTED, host.read(CERTIFICATE))
+    host.run(["install", "--directory", STORE])
+    host.run(["ln", "--symbolic", "--force", TRUSTED, f"{STORE}/ipa-ca.pem"])
+    host.run(["openssl", "rehash", STORE])
+    host.write("/etc/ldap/ldap.conf", f"TLS_CACERT {CERTIFICATE}\nURI ldap://{realm.server}\nBASE {realm.suffix}\n")
 
 
 def issue(host: Host, realm: Realm, *, key: str, certificate: str) -> None:
@@ -93,6 +114,7 @@ def _key(host: Host, path: str) -> None:
 
 
 def _authority(host: Host, arguments: list[str], *, input: bytes | None = None) -> None:
-    """Run openssl ca; only one at a time, because it rewrites its index."""
-    enter = ["env", f"--chdir={FOLDER}", "flock", "lock"]
+    """Run openssl ca; only one at a time, because it rewrites its index, which stays private."""
+    private = ["sh", "-c", 'umask 077 && exec "$@"', "sh"]
+    enter = ["env", f"--chdir={FOLDER}", "flock", "lock", *private]
     host.run([*enter, "openssl", "ca", "-config", "openssl.cnf", *arguments], input=input)

@@ -12,6 +12,7 @@ SERVICES = ("LDAP", "KDC", "KPASSWD", "HTTP", "NTP", "CA", "DNS")
 KERBEROS_SCHEMA = "/usr/share/dirsrv/data/60kerberos.ldif"
 # What nobody but the administrators and the KDC may read.
 HIDDEN_ATTRIBUTES = "userPassword || krbPrincipalKey || krbMKey || krbPwdHistory || krbExtraData"
+KEYTAB = "/etc/dirsrv/ds.keytab"
 # dscreate wants a file that it can look at first.
 ANSWERS = "/root/instance.inf"
 
@@ -127,6 +128,8 @@ def install(host: Host, realm: Realm, passwords: Secrets, kdc_password: str, opt
     _install_certificate(host, realm, folder)
     _configure(host, realm, folder)
     _import(host, realm, passwords, kdc_password, options)
+    # Read at the start, long before there can be a key; the server looks for the key when it is first needed.
+    host.write(f"/etc/default/dirsrv-{realm.instance}", f"KRB5_KTNAME=FILE:{KEYTAB}\n")
     host.run(["systemctl", "enable", "--now", f"dirsrv@{realm.instance}"])
 
 

@@ -30,6 +30,8 @@ options {{
     forwarders {{ }};
     // A lab has no way to the root servers, whose signatures everything would be checked against.
     dnssec-validation no;
+    // Otherwise the second change within five seconds waits for them to pass before anybody is told.
+    notify-delay 0;
 }};
 """
 

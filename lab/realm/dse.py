@@ -10,6 +10,15 @@ nsIndexType: eq
 nsIndexType: pres
 nsIndexType: sub
 
+dn: cn=Full principal,cn=mapping,cn=sasl,cn=config
+objectClass: top
+objectClass: nsSaslMapping
+cn: Full principal
+nsSaslMapRegexString: \\(.*\\)@\\(.*\\)
+nsSaslMapBaseDNTemplate: {suffix}
+nsSaslMapFilterTemplate: (krbPrincipalName=\\1@\\2)
+nsSaslMapPriority: 10
+
 dn: cn=replication manager,cn=config
 objectClass: top
 objectClass: netscapeServer
@@ -32,6 +41,7 @@ dn: cn=changelog,cn=userroot,cn=ldbm database,cn=plugins,cn=config
 objectClass: top
 objectClass: extensibleObject
 cn: changelog
+nsslapd-changelogmaxage: 30d
 
 """
 

@@ -3,6 +3,7 @@
 import secrets
 
 from lab.host import Host
+from lab.realm import directory
 from lab.realm.realm import Realm, Secrets
 
 CLIENT = """\
@@ -97,4 +98,7 @@ def _add_principals(host: Host, realm: Realm, passwords: Secrets) -> None:
     commands = [f'addprinc -x dn="{admin}" -pw "{passwords.admin}" admin']
     for service in ("host", "ldap", "HTTP"):
         commands += [f"addprinc -randkey {service}/{realm.server}", f"ktadd {service}/{realm.server}"]
+    # The same key as in the host's keytab: the directory server does not run as root.
+    commands.append(f"ktadd -k {directory.KEYTAB} -norandkey ldap/{realm.server}")
     host.run(["kadmin.local"], input="".join(f"{command}\n" for command in commands).encode())
+    host.run(["chown", "dirsrv:dirsrv", directory.KEYTAB])

@@ -16,7 +16,8 @@ class Failed(Exception):
 
 
 def run(*argv: str, input: bytes | None = None, folder: str = FOLDER) -> bytes:
-    done = subprocess.run(argv, input=input, cwd=folder, capture_output=True, check=False)
+    # What it rewrites, such as its index and its counters, stays private.
+    done = subprocess.run(argv, input=input, cwd=folder, capture_output=True, check=False, umask=0o077)
     if done.returncode:
         lines = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
         raise Failed(f"{argv[0]} ended with status {done.returncode}: {lines[-1] if lines else 'no output'}")

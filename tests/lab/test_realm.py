@@ -183,3 +183,20 @@ def test_realm_survives_a_restart(lab: Lab, master: Host) -> None:
     master.run(["kinit", "admin"], input=f"{lab.secrets.admin}\n".encode())
     assert time.monotonic() - started < 5
     test_every_service_runs(master)
+
+
+def test_master_needs_no_options(lab: Lab, master: Host) -> None:
+    assert "dc: example" in answer(master, "ldapsearch", "-ZZ", "-x", "-LLL", "-s", "base")
+    secure = ("openssl", "s_client", "-verify_return_error", "-connect", "ipaserver.example.com:636")
+    assert "Verification: OK" in answer(master, *secure, input=b"")
+    master.run(["kinit", "admin"], input=f"{lab.secrets.admin}\n".encode())
+    assert answer(master, "ldapwhoami", "-Q", "-Y", "GSSAPI") == f"dn: uid=admin,cn=users,cn=accounts,{SUFFIX}"
+
+
+def test_master_is_healthy(master: Host) -> None:
+    assert "No issues found" in answer(master, "dsctl", "EXAMPLE-COM", "healthcheck")
+
+
+def test_authority_is_private(master: Host) -> None:
+    paths = ("/var/lib/ipa", "/var/lib/ipa/ca", "/var/lib/ipa/ca/crlnumber", "/var/lib/ipa/ca/serial")
+    assert answer(master, "stat", "--format=%a", *paths).split() == ["700", "700", "600", "600"]

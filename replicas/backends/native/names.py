@@ -10,11 +10,14 @@ DIRECTORY_MANAGER = "cn=Directory Manager"
 REPLICATION_MANAGER = "cn=replication manager,cn=config"
 CA_CERTIFICATE = "/etc/ipa/ca.crt"
 CA_FOLDER = "/var/lib/ipa/ca"
+LDAP_CLIENT = "/etc/ldap/ldap.conf"
 WEB_ROOT = "/var/www/ipa"
 WEB_CERTIFICATE = "/var/lib/ipa/certs/httpd.crt"
 WEB_KEY = "/var/lib/ipa/private/httpd.key"
 KDC_FOLDER = "/etc/krb5kdc"
 KEYTAB = "/etc/krb5.keytab"
+# A copy of one key for the directory server, which does not run as root.
+DIRECTORY_KEYTAB = "/etc/dirsrv/ds.keytab"
 TSIG_KEY = "/etc/bind/ipa.key"
 ZONES = "/etc/bind/named.conf.local"
 BASE_SERVICES = ("LDAP", "KDC", "KPASSWD", "HTTP", "NTP")
@@ -43,6 +46,11 @@ class Names:
     @property
     def folder(self) -> str:
         return f"/etc/dirsrv/slapd-{self.job.instance}"
+
+    @property
+    def environment(self) -> str:
+        """The variables that systemd gives the directory server."""
+        return f"/etc/default/dirsrv-{self.job.instance}"
 
     @property
     def counter(self) -> str:

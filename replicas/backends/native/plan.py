@@ -16,7 +16,7 @@ from replicas.backends.native.steps.services import ConfigureKerberos, Configure
 from replicas.lifecycle.base import Step
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps.connection_check import ConnectionCheck
-from replicas.lifecycle.steps.dns_records import AddMissingRecords, AddRecords
+from replicas.lifecycle.steps.dns_records import AddMissingRecords, AddRecords, InstallRecords
 from replicas.lifecycle.steps.transfer import TransferBundle
 from replicas.lifecycle.steps.verify_dns import VerifyRecords
 
@@ -37,7 +37,7 @@ def install(job: Job) -> tuple[Step, ...]:
         ConfigureKerberos(),
         ConfigureWeb(),
         *((ConfigureAuthority(),) if options.setup_ca else ()),
-        *((AddMissingRecords(service_records(job)),) if job.realm.dns else ()),
+        *((InstallRecords(service_records(job)),) if job.realm.dns else ()),
         # After the records, so that its copies have them all, and nobody waits for a notification.
         *((ConfigureNameServer(),) if options.setup_dns else ()),
         EnableServices(),

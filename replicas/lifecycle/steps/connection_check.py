@@ -12,6 +12,7 @@ from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps import ports
 from replicas.lifecycle.steps.ports import Direction, Port
+from replicas.lifecycle.steps.wording import duration
 
 if TYPE_CHECKING:
     from replicas.clients.ssh import Host
@@ -75,7 +76,7 @@ async def _to_master(ctx: Context, replica: Host) -> Direction:
     if offsets:
         offset = min(offsets, key=abs)
         await ctx.fact("clock_offset", round(offset, 6))
-        ctx.log(f"The clocks of master and replica differ by {abs(offset):.6f} s")
+        ctx.log(f"The clocks of master and replica differ by {duration(abs(offset))}")
     ctx.log(f"Connection from replica to master {'FAILED' if failed else 'is OK'}.", "error" if failed else "info")
     return Direction("replica", "master", job.master.hostname, failed)
 
@@ -102,6 +103,7 @@ async def _to_replica(ctx: Context, master: Host, replica: Host) -> Direction:
         answer = await master.python("probe", {**_payload(job, job.replica.hostname, checks), "addresses": addresses})
     failed = _report(ctx, wanted, answer["results"], len(ports.on_master(job)))
     ctx.log(f"Connection from master to replica {'FAILED' if failed else 'is OK'}.", "error" if failed else "info")
+    ctx.log("Listeners removed.")
     return Direction("master", "replica", job.replica.hostname, failed)
 
 

@@ -105,3 +105,9 @@ class AddMissingRecords(AddRecords):
 
     def __init__(self, records: tuple[Record, ...], title: str = "") -> None:
         super().__init__(records, title or "Adding DNS records of the services")
+
+
+class InstallRecords(AddMissingRecords):
+    """The same as a part of an installation, between others of that stage."""
+
+    stage: ClassVar[str] = "install"

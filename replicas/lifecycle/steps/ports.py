@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.wording import milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ def line(port: Port, results: Iterable[Mapping[str, Any]]) -> str:
     found = list(results)
     outcome = "OK" if all(one["ok"] for one in found) else "FAILED"
     details = "; ".join(
-        f"{one['address']}, {one['ms']:g} ms" if one["ok"] else f"{one['address']}, {one['detail']}" for one in found
+        f"{one['address']}, {milliseconds(one['ms'])}" if one["ok"] else f"{one['address']}, {one['detail']}"
+        for one in found
     )
     return f"   {port.label} ({port.number}): {outcome} ({details})"
 
@@ -76,10 +78,11 @@ class Direction:
         wrong = [f"{port}: {cause}" for port, cause in self.failed if port not in (*refused, *silent)]
         parts = []
         if silent:
-            rules = ", ".join(f"{port.number}/{port.protocol}" for port in silent)
+            rules = [f"{port.number}/{port.protocol}" for port in silent]
+            command = " ".join(["firewall-cmd --permanent", *(f"--add-port={rule}" for rule in rules)])
             parts.append(
-                f"On {self.target_host}, let {rules} in from {source_host} "
-                f"(firewalld: firewall-cmd --permanent --add-port=…), and let {source_host} send there."
+                f"On {self.target_host}, let {', '.join(rules)} in from {source_host} "
+                f"(firewalld: {command} && firewall-cmd --reload), and let {source_host} send there."
             )
         if refused:
             parts.append(f"On {self.target_host}, start what serves {', '.join(map(str, refused))}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import itertools
 import tarfile
 from collections.abc import Callable
 
@@ -28,7 +29,6 @@ NAMES = (
     "_kpasswd._tcp",
     "_kpasswd._udp",
 )
-ENTER = ["env", "LDAPTLS_CACERT=/etc/ipa/ca.crt"]
 
 
 async def test_a_replica_from_nothing_to_proof_and_back_again(hosts: Lab, drive: Drive) -> None:
@@ -55,6 +55,8 @@ async def test_a_replica_from_nothing_to_proof_and_back_again(hosts: Lab, drive:
     assert replica.name not in ask(master, "kadmin.local", "listprincs")
     assert replica.name not in ask(master, "dig", "@localhost", "example.com", "AXFR", "-k", "/etc/bind/ipa.key")
     assert ask(replica, "ls", "/etc/dirsrv").split() == ["config", "schema"]
+    assert "ipa-ca" not in ask(replica, "ls", "/etc/ssl/certs", "/usr/local/share/ca-certificates")
+    assert "No such file" in ask(replica, "cat", "/etc/ldap/ldap.conf")
     revoked = [line for line in master.read("/var/lib/ipa/ca/index.txt").splitlines() if replica.name in line]
     assert {line[0] for line in revoked} == {"R"}
 
@@ -100,13 +102,15 @@ async def test_a_replica_with_authority_and_name_server(hosts: Lab, drive: Drive
         assert f"{replica.name}." in ask(master, "dig", "+short", f"@{replica.address}", zone, "NS").split()
     assert "forward only;" in replica.read("/etc/bind/named.conf.options")
     issues_certificates(replica, driver)
+    own = ask(replica, "grep", "nameserver", "/etc/resolv.conf").split()[1]
+    assert own == str(replica.address)
+    assert ask(replica, "stat", "--format=%a", "/var/lib/ipa", "/var/lib/ipa/ca/crlnumber").split() == ["700", "600"]
 
 
 def serves_the_directory(replica: Host) -> None:
     base = "cn=users,cn=accounts,dc=example,dc=com"
     found = ask(
         replica,
-        *ENTER,
         "ldapsearch",
         "-ZZ",
         "-x",
@@ -121,7 +125,6 @@ def serves_the_directory(replica: Host) -> None:
     assert found.count("uid: ") == USERS + 1
     masters = ask(
         replica,
-        *ENTER,
         "ldapsearch",
         "-ZZ",
         "-x",
@@ -144,13 +147,15 @@ def gives_tickets(lab: Lab, replica: Host) -> None:
     assert "krbtgt/EXAMPLE.COM@EXAMPLE.COM" in ask(replica, *only, "klist")
     # Its own keytab is valid: a service ticket for the host can be decrypted with it.
     assert "keytab entry valid" in ask(replica, *only, "kvno", "-k", "/etc/krb5.keytab", f"host/{replica.name}")
+    bound = ask(replica, *only, "ldapwhoami", "-Q", "-Y", "GSSAPI", "-H", f"ldap://{replica.name}")
+    assert bound == "dn: uid=admin,cn=users,cn=accounts,dc=example,dc=com\n"
     replica.run(["rm", "/run/only.conf", "/run/only.cc"])
 
 
 def has_the_right_certificates(master: Host, replica: Host) -> None:
-    for port in (443, 636):
+    for asker, port in itertools.product((master, replica), (443, 636)):
         shown = ask(
-            master,
+            asker,
             "openssl",
             "s_client",
             "-connect",
@@ -159,8 +164,7 @@ def has_the_right_certificates(master: Host, replica: Host) -> None:
             replica.name,
             "-verify_hostname",
             replica.name,
-            "-CAfile",
-            "/etc/ipa/ca.crt",
+            "-verify_return_error",
             input=b"",
         )
         assert "Verify return code: 0 (ok)" in shown

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import itertools
 
 import pytest
 
@@ -13,7 +14,9 @@ from replicas.backends.native.access import render
 from replicas.backends.native.names import Names
 from replicas.backends.native.steps.authority import first_serial
 from replicas.backends.native.steps.directory import hashed
-from replicas.backends.native.steps.nameserver import options
+from replicas.backends.native.steps.nameserver import options, resolver
+from replicas.backends.native.steps.prove import sentence
+from replicas.backends.registry import get
 from replicas.hostside import archive, native_directory
 from replicas.lifecycle.job import Endpoint, Job, Options, RealmFacts
 
@@ -102,3 +105,26 @@ def test_a_hashed_password_is_the_one_that_was_given() -> None:
 def test_the_replica_asks_itself_first() -> None:
     text = render("krb5.conf", realm="EXAMPLE.COM", domain="example.com", host="two", master="one")
     assert text.index("kdc = two:88") < text.index("kdc = one:88")
+
+
+def test_the_replica_asks_its_own_name_server_first() -> None:
+    before = "search example.com\nnameserver 192.0.2.1\nnameserver 192.0.2.2\noptions edns0\n"
+    once = "search example.com\nnameserver 192.0.2.2\nnameserver 192.0.2.1\noptions edns0\n"
+    assert resolver(before, "192.0.2.2") == once
+    assert resolver(once, "192.0.2.2") == once
+    assert resolver("", "192.0.2.2") == "nameserver 192.0.2.2\n"
+
+
+def test_proofs_say_what_was_proved() -> None:
+    https = {"kind": "https", "port": 443, "protocol": "tcp", "ok": True, "detail": "status 200, TLSv1.3"}
+    assert "verified against the authority of EXAMPLE.COM for the name two.example.com" in sentence(job(), https)
+    kdc = {"kind": "kdc", "port": 88, "protocol": "udp", "ok": True, "detail": "KRB-ERROR 6"}
+    assert sentence(job(), kdc) == "The KDC of two.example.com answers over UDP (unknown client, as expected)."
+    kpasswd = {**kdc, "kind": "kpasswd", "port": 464, "detail": "KRB-ERROR 60"}
+    assert sentence(job(), kpasswd).endswith("answers over UDP (refuses an empty request, as expected).")
+
+
+def test_each_stage_is_one_block() -> None:
+    steps = get("native").steps(job(setup_ca=True, setup_dns=True, ip_addresses=("192.0.2.2",)))
+    blocks = [stage for stage, _ in itertools.groupby(step.stage for step in steps)]
+    assert len(blocks) == len(set(blocks))

@@ -7,8 +7,9 @@ import hashlib
 import secrets
 
 from replicas.backends.native.access import directory, render
-from replicas.backends.native.names import CA_CERTIFICATE, Names
+from replicas.backends.native.names import CA_CERTIFICATE, DIRECTORY_KEYTAB, Names
 from replicas.backends.native.opening import open_bundle
+from replicas.backends.native.places import Placed, put
 from replicas.backends.native.units import active, start
 from replicas.errors import CommandFailed, DirectoryError, StepError, WrongPassword
 from replicas.lifecycle.base import Context, Step
@@ -53,6 +54,7 @@ class ConfigureDirectory(Step):
         await self._remove(ctx)
         ctx.log("  creating directory server instance")
         await self._create(ctx)
+        await self._environment(ctx)
         ctx.log("  configuring TLS, Kerberos schema and replication")
         await open_bundle(ctx, directory=self._instance(ctx))
         ctx.log("  starting directory server")
@@ -63,6 +65,11 @@ class ConfigureDirectory(Step):
         replica = await ctx.host("replica")
         await replica.run("systemctl", "disable", "--quiet", Names(ctx.job).unit, check=False)
         await ctx.fact(REPLICA_ID, None)
+
+    async def _environment(self, ctx: Context) -> None:
+        """Where its Kerberos key will be: read at the start, which is long before the key can be made."""
+        variables = Placed(Names(ctx.job).environment, f"KRB5_KTNAME=FILE:{DIRECTORY_KEYTAB}\n")
+        await put(await ctx.host("replica"), variables)
 
     async def _create(self, ctx: Context) -> None:
         replica = await ctx.host("replica")
@@ -89,6 +96,7 @@ class ConfigureDirectory(Step):
     async def _remove(self, ctx: Context) -> None:
         """What an interrupted attempt left."""
         replica, names = await ctx.host("replica"), Names(ctx.job)
+        await replica.remove(names.environment, DIRECTORY_KEYTAB)
         if await replica.exists(names.folder):
             await replica.run("dsctl", ctx.job.instance, "remove", "--do-it", timeout=SECONDS, check=False)
             await replica.run("rm", "-rf", "--", names.folder, f"/var/lib/dirsrv/slapd-{ctx.job.instance}")

@@ -20,7 +20,7 @@ class EnableServices(Step):
 
     key = "enable-services"
     title = "Enabling the services of the replica"
-    stage = "verify"
+    stage = "install"
 
     def touches(self, job: Job) -> list[str]:
         names = Names(job)
@@ -41,6 +41,8 @@ class EnableServices(Step):
                 )
             for dn in found:
                 await set_value(master, dn, "description", ENABLED)
+        names = sorted(dn.partition(",")[0].partition("=")[2] for dn in found)
+        ctx.log(f"{ctx.job.replica.hostname} is a master for {', '.join(names)}")
 
     async def undo(self, ctx: Context) -> None:
         async with directory(ctx, "master") as master:

@@ -12,6 +12,7 @@ from replicas.clients.ldap import Directory
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.wording import duration
 
 MARK = "initialized"
 POLL_SECONDS = 0.1
@@ -31,7 +32,8 @@ class Initialize(Step):
 
     key = "initialize"
     title = "Setting up initial replication"
-    stage = "initialize"
+    # Services are installed on both sides of it, and each stage is shown as one block.
+    stage = "install"
 
     def touches(self, job: Job) -> list[str]:
         names = Names(job)
@@ -68,8 +70,8 @@ class Initialize(Step):
             await replica.delete(names.to_master)
             back = agreement(ctx.job, ctx.job.master.hostname, names.replica_manager, password)
             await replica.add(names.to_master, back)
-        seconds = round(time.monotonic() - started, 2)
-        ctx.log(f"Update succeeded after {seconds} s")
+        seconds = round(time.monotonic() - started, 3)
+        ctx.log(f"Update succeeded after {duration(seconds)}")
         await ctx.fact(MARK, seconds)
 
     async def undo(self, ctx: Context) -> None:

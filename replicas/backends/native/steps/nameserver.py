@@ -17,6 +17,7 @@ from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps.zones import Placed as PlacedRecord
 from replicas.lifecycle.steps.zones import place, read_key
 
+RESOLVER = "/etc/resolv.conf"
 OPTIONS = "/etc/bind/named.conf.options"
 ZONE = re.compile(r'^\s*zone\s+"([^"]+)"', re.MULTILINE)
 TRANSFER_SECONDS = 30.0
@@ -28,7 +29,8 @@ class ConfigureNameServer(Step):
     """BIND as a secondary of all the realm's zones, and an NS record for it in each of them.
 
     The records come last: whoever finds them, this run's own earlier steps included, asks the replica at once. Fact
-    `name_server_zones`: the zones that got one. Undo takes the records away and stops the name server.
+    `name_server_zones`: the zones that got one. Undo takes the records away, has the
+    host ask whom it asked before, and stops the name server.
     Raises DnsError, StepError, CommandFailed.
     """
 
@@ -44,7 +46,8 @@ class ConfigureNameServer(Step):
             else ("no forwarders")
         )
         return [
-            f"{job.replica.hostname}: {OPTIONS} ({forwarders}), {ZONES}, {TSIG_KEY}, service named, port 53",
+            f"{job.replica.hostname}: {OPTIONS} ({forwarders}), {ZONES}, {TSIG_KEY}, {RESOLVER}, "
+            "service named, port 53",
             f"DNS: {name_server(job, job.realm.domain)}",
             "DNS: the same in each reverse zone of the master",
         ]
@@ -70,6 +73,7 @@ class ConfigureNameServer(Step):
         for one in await self._place(ctx):
             await dns.wait_until_served(one.zone.servers, one.record)
             ctx.log(f"{ctx.job.replica.hostname} serves {one.zone.name}")
+        await self._resolver(ctx)
         await self._register(ctx)
 
     async def undo(self, ctx: Context) -> None:
@@ -81,6 +85,8 @@ class ConfigureNameServer(Step):
                 await dns_update.remove(ctx.job.master.address, str(zone), record, key)
         async with directory(ctx, "master") as master:
             await master.delete(f"cn=DNS,{Names(ctx.job).master_entry}")
+        # First, because nothing answers at the replica's own address any more after that.
+        await restore(ctx, RESOLVER)
         await stop(ctx, "named")
         await restore(ctx, TSIG_KEY, ZONES, OPTIONS)
 
@@ -122,6 +128,14 @@ class ConfigureNameServer(Step):
             Placed(OPTIONS, options(job)),
         )
 
+    async def _resolver(self, ctx: Context) -> None:
+        """The replica asks itself before the master. It does so last: now it has answers."""
+        job, replica = ctx.job, await ctx.host("replica")
+        await keep(ctx, RESOLVER)
+        before = (await replica.run("cat", "--", RESOLVER, check=False)).text
+        await put(replica, Placed(RESOLVER, resolver(before, job.replica.address)))
+        ctx.log(f"{job.replica.hostname} asks its own name server first")
+
     async def _register(self, ctx: Context) -> None:
         """The service among the realm's masters; it is enabled with the others."""
         entry = {
@@ -135,6 +149,14 @@ class ConfigureNameServer(Step):
 
 def name_server(job: Job, zone: str) -> Record:
     return Record(f"{zone.rstrip('.')}.", "NS", f"{job.replica.hostname}.")
+
+
+def resolver(text: str, own: str) -> str:
+    """resolv.conf with this name server before all others, and everything else as it was."""
+    first = f"nameserver {own}"
+    lines = [line for line in text.splitlines() if line.split() != first.split()]
+    place = next((n for n, line in enumerate(lines) if line.split()[:1] == ["nameserver"]), len(lines))
+    return "\n".join([*lines[:place], first, *lines[place:], ""])
 
 
 def options(job: Job) -> str:

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import asyncio
 
-from replicas.backends.native.names import CA_CERTIFICATE, KDC_FOLDER, WEB_CERTIFICATE, WEB_KEY, WEB_ROOT
-from replicas.backends.native.opening import open_bundle, refuse_foreign_addresses
-from replicas.backends.native.places import keep, restore
+from replicas.backends.native.access import render
+from replicas.backends.native.names import (
+    CA_CERTIFICATE,
+    KDC_FOLDER,
+    LDAP_CLIENT,
+    WEB_CERTIFICATE,
+    WEB_KEY,
+    WEB_ROOT,
+)
+from replicas.backends.native.opening import SECONDS, open_bundle, refuse_foreign_addresses
+from replicas.backends.native.places import Placed, keep, put, restore
 from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
 
 MARK = "bundle_opened"
+TRUSTED = "/usr/local/share/ca-certificates/ipa-ca.crt"
 
 
 class OpenBundle(Step):
     """Check that the bundle is for this host, and unpack the files of Kerberos and the web server.
+
+    From then on the host trusts the realm's authority, and its LDAP programs need no options.
 
     Fact `bundle_opened`: the digest of the bundle that was opened. Undo removes the files. Raises WrongPassword,
     BundleError, StepError.
@@ -25,7 +36,7 @@ class OpenBundle(Step):
     stage = "install"
 
     def touches(self, job: Job) -> list[str]:
-        lines = [f"{job.replica.hostname}: {path}" for path in self._paths(job)]
+        lines = [f"{job.replica.hostname}: {path}" for path in (*self._paths(job), TRUSTED)]
         if job.options.other_host_reason:
             lines.append(f"a bundle for another host is accepted, because: {job.options.other_host_reason}")
         return lines
@@ -38,11 +49,12 @@ class OpenBundle(Step):
 
     async def run(self, ctx: Context) -> None:
         await keep(ctx, *self._paths(ctx.job))
-        await asyncio.gather(refuse_foreign_addresses(ctx), self._open(ctx))
+        await asyncio.gather(refuse_foreign_addresses(ctx), self._open(ctx), self._trust(ctx))
         await ctx.fact(MARK, ctx.facts.get("bundle_sha256"))
 
     async def undo(self, ctx: Context) -> None:
         await restore(ctx, *self._paths(ctx.job))
+        await (await ctx.host("replica")).python("native_trust", {"pem": ""}, timeout=SECONDS)
         await ctx.fact(MARK, "")
 
     async def _open(self, ctx: Context) -> None:
@@ -62,8 +74,16 @@ class OpenBundle(Step):
         if made_for != ctx.job.replica.hostname:
             ctx.log(f"Used on {ctx.job.replica.hostname} because: {ctx.job.options.other_host_reason}", "warning")
 
+    async def _trust(self, ctx: Context) -> None:
+        job, replica = ctx.job, await ctx.host("replica")
+        own = render("ldap.conf", authority=CA_CERTIFICATE, host=job.replica.hostname, suffix=job.realm.suffix)
+        await replica.run("install", "-d", "-m", "0700", "/var/lib/ipa")
+        await put(replica, Placed(LDAP_CLIENT, own))
+        await replica.python("native_trust", {"pem": job.realm.ca_certificate}, timeout=SECONDS)
+        ctx.log(f"{job.replica.hostname} trusts the authority of {job.realm.name}")
+
     def _paths(self, job: Job) -> list[str]:
-        return [*self._files(job), WEB_CERTIFICATE, WEB_KEY]
+        return [*self._files(job), WEB_CERTIFICATE, WEB_KEY, LDAP_CLIENT]
 
     def _files(self, job: Job) -> dict[str, tuple[str, int]]:
         return {

@@ -14,8 +14,16 @@ from replicas.clients.ldap import Directory
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.wording import duration
 
 PROOFS = "proofs"
+KERBEROS = {"kdc": "KDC", "kpasswd": "password service"}
+# Errors of RFC 4120 (7.5.9).
+ANSWERS = {
+    "KRB-ERROR 6": "unknown client",
+    "KRB-ERROR 25": "asks for pre-authentication",
+    "KRB-ERROR 60": "refuses an empty request",
+}
 PREFIX = "replica-proof-"
 REPLICATED_SECONDS = 30.0
 POLL_SECONDS = 0.05
@@ -68,10 +76,10 @@ class ProveService(Step):
         await replica.modify(dn, ("replace", "description", ["written on the replica"]))
         back = await self._arrives(master, dn, "description", "written on the replica", job.master.hostname)
         return [
-            f"A user made on {job.master.hostname} was on {job.replica.hostname} after {there:.2f} s.",
+            f"A user made on {job.master.hostname} was on {job.replica.hostname} after {duration(there)}.",
             f"{ticket.principal} got a ticket for {ticket.service} from the KDC of {job.replica.hostname} alone.",
             f"The user bound to {job.replica.hostname} with StartTLS.",
-            f"A write on {job.replica.hostname} was on {job.master.hostname} after {back:.2f} s.",
+            f"A write on {job.replica.hostname} was on {job.master.hostname} after {duration(back)}.",
         ]
 
     async def _make(self, ctx: Context, master: Directory, dn: str, uid: str, password: str) -> None:
@@ -139,12 +147,24 @@ async def services(ctx: Context) -> list[str]:
 
 
 def sentence(job: Job, one: dict[str, Any]) -> str:
-    where = f"{one['kind'].upper()} on {job.replica.hostname} ({one['port']}/{one['protocol']})"
+    """Raises StepError."""
+    host, kind = job.replica.hostname, one["kind"]
+    where = f"{kind.upper()} on {host} ({one['port']}/{one['protocol']})"
     if not one["ok"]:
         raise StepError(
             f"{where} does not answer: {one['detail']}.",
             f"Look at the service that should answer there ({', '.join(Names(job).units)}).",
         )
-    if one["kind"] == "ntp":
-        return f"{where} answers; the clocks of the two hosts differ by {abs(one['offset']):.6f} s."
-    return f"{where} answers: {one['detail']}."
+    if kind == "ntp":
+        return f"{where} answers; the clocks of the two hosts differ by {duration(abs(one['offset']))}."
+    if kind in KERBEROS:
+        return f"The {KERBEROS[kind]} of {host} answers over {one['protocol'].upper()} ({expected(one['detail'])})."
+    return (
+        f"{where} answers: {one['detail']}; its certificate was verified against the authority of {job.realm.name} "
+        f"for the name {host}."
+    )
+
+
+def expected(detail: str) -> str:
+    """What stands behind an error that is the right answer to a question without credentials."""
+    return f"{ANSWERS[detail]}, as expected" if detail in ANSWERS else detail

@@ -6,6 +6,7 @@ import asyncio
 
 from replicas.backends.native.access import directory, render
 from replicas.backends.native.names import (
+    DIRECTORY_KEYTAB,
     KDC_FOLDER,
     KERBEROS_UNITS,
     KEYTAB,
@@ -41,6 +42,7 @@ class ConfigureTime(Step):
         replica = await ctx.host("replica")
         await put(replica, Placed(CHRONY, render("chrony.conf", master=ctx.job.master.hostname)))
         await start(ctx, "chrony")
+        ctx.log(f"chrony takes the time from {ctx.job.master.hostname} and gives it to others")
 
     async def undo(self, ctx: Context) -> None:
         await stop(ctx, "chrony")
@@ -69,6 +71,7 @@ class ConfigureWeb(Step):
         await replica.run("a2dissite", "--quiet", "000-default")
         await replica.run("a2ensite", "--quiet", "ipa")
         await start(ctx, "apache2")
+        ctx.log(f"apache2 offers the authority's certificate and revocation list at http://{job.replica.hostname}/ipa/")
 
     async def undo(self, ctx: Context) -> None:
         replica = await ctx.host("replica")
@@ -128,16 +131,19 @@ class ConfigureKerberos(Step):
                     await master.delete(dn)
         await stop(ctx, *KERBEROS_UNITS)
         drop_ins = [f"/etc/systemd/system/{unit}.service.d/ipa.conf" for unit in KERBEROS_UNITS]
-        await replica.remove(KEYTAB, *drop_ins)
+        await replica.remove(KEYTAB, DIRECTORY_KEYTAB, *drop_ins)
         await restore(ctx, CLIENT)
 
     async def _keys(self, ctx: Context) -> None:
         """A principal that is there already, from an interrupted attempt, only gets new keys."""
         replica = await ctx.host("replica")
-        await replica.remove(KEYTAB)
+        await replica.remove(KEYTAB, DIRECTORY_KEYTAB)
         commands = [
             command
             for principal in Names(ctx.job).principals
             for command in (f"addprinc -randkey {principal}", f"ktadd {principal}")
         ]
+        # The same key as in the other keytab, not a new one that would make that worthless.
+        commands.append(f"ktadd -k {DIRECTORY_KEYTAB} -norandkey ldap/{ctx.job.replica.hostname}")
         await replica.run("kadmin.local", input="".join(f"{command}\n" for command in commands))
+        await replica.run("chown", "dirsrv:dirsrv", "--", DIRECTORY_KEYTAB)
