@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,10 @@ def validate_hostname(name: str) -> None:
 
 def suggest_hostname(name: str) -> str:
     """A correct name close to a wrong one, or an empty string when none can be made."""
-    labels = re.sub(r"[_\s]+", "-", name.strip().lower()).strip(".").split(".")
+    plain = "".join(letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
+    if not plain.isascii():
+        return ""  # a name without the letters that ASCII lacks would be another name
+    labels = re.sub(r"[_\s]+", "-", plain.strip().lower()).strip(".").split(".")
     cleaned = [re.sub(r"[^a-z0-9-]", "", label).strip("-") for label in labels]
     offer = ".".join(label for label in cleaned if label)
     return offer if offer != name and not _hostname_problems(offer, MAX_HOSTNAME) else ""
@@ -67,7 +71,7 @@ def _hostname_problems(name: str, longest: int) -> list[str]:
             _("%(name)s may only contain lower-case letters, digits, hyphens and dots."),
         ),
         ("" in labels[:-1], _("%(name)s has an empty part between two dots.")),
-        (len(name) > longest, _("%(name)s has more than %(longest)d characters.")),
+        (len(name) > longest, _too_long(longest)),
         (any(len(label) > MAX_LABEL for label in labels), _("%(name)s has a part of more than 63 characters.")),
         (
             any(label.startswith("-") or label.endswith("-") for label in labels),
@@ -81,6 +85,12 @@ def _hostname_problems(name: str, longest: int) -> list[str]:
         ),
     )
     return [text % {"name": name, "longest": longest} for wrong, text in kinds if wrong]
+
+
+def _too_long(longest: int) -> str:
+    if longest == MAX_HOSTNAME:
+        return _("%(name)s has more than %(longest)d characters, where Linux host names end.")
+    return _("%(name)s has more than %(longest)d characters, where DNS names end.")
 
 
 def _is_address(text: str) -> bool:
@@ -124,12 +134,21 @@ def validate_login(name: str) -> None:
 def parse_addresses(given: object) -> list[str]:
     """IPv4 and IPv6 addresses in canonical form, in order, each once; separated by white space or commas in a text.
 
-    Raises ValidationError that names the first one that no other host could use.
+    Raises ValidationError that names every one that no other host could use.
     """
     words = re.split(r"[\s,;]+", given) if isinstance(given, str) else given
     if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
         raise ValidationError(_("Give a list of addresses."), code="address")  # JSON can hold anything
-    return list(dict.fromkeys(str(_address(word)) for word in words if word))
+    found: list[str] = []
+    errors: list[ValidationError] = []
+    for word in dict.fromkeys(words):
+        try:
+            found += [str(_address(word))] if word else []
+        except ValidationError as error:
+            errors.append(error)
+    if errors:
+        raise ValidationError(errors)
+    return list(dict.fromkeys(found))
 
 
 def _address(word: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

@@ -14,6 +14,8 @@ from replicas.choices import ForwardPolicy
 from replicas.forms.fields import AddressesField, ReasonField
 from replicas.models import Replica
 
+FOLLOWING = {"forwarders": ("no_forwarders", "forward_policy"), "ip_addresses": ("reverse_zone", "no_reverse")}
+"""Fields whose rules look at another one, and say nothing true while that one is wrong."""
 FORWARDERS_HELP = _("DNS servers that unknown names are forwarded to, one a line (--forwarder). Needs «set up DNS».")
 
 
@@ -44,7 +46,8 @@ class ReplicaRequestForm(forms.ModelForm[Replica]):
             ),
             "master": _("The server that prepares the bundle and initializes the replica."),
             "ssh_address": _(
-                "Where the portal reaches the blank host by SSH. Its host key is pinned and part of the plan."
+                "IPv4 or IPv6 address where the portal reaches the blank host by SSH. Its host key is pinned and part of "
+                "the plan."
             ),
             "reverse_zone": _(
                 "For the PTR records; empty means the most specific zone that the realm has (--reverse-zone)."
@@ -75,6 +78,7 @@ class ReplicaRequestForm(forms.ModelForm[Replica]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["forward_policy"].required = False
         self.helper = FormHelper()
         self.helper.form_tag = False
         self.helper.layout = Layout(
@@ -98,6 +102,16 @@ class ReplicaRequestForm(forms.ModelForm[Replica]):
                 "other_host_reason",
             ),
         )
+
+    def clean_forward_policy(self) -> str:
+        return self.cleaned_data["forward_policy"] or ForwardPolicy.FIRST
+
+    def add_error(self, field: str | None, error: Any) -> None:
+        """Leave out what the model says of fields that are wrong already: it never saw what was typed there."""
+        if field is None and hasattr(error, "error_dict"):
+            unseen = {*self.errors, *(name for wrong in self.errors for name in FOLLOWING.get(wrong, ()))}
+            error.error_dict = {name: told for name, told in error.error_dict.items() if name not in unseen}
+        super().add_error(field, error)
 
 
 class DnsForm(forms.Form):
