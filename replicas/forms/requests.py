@@ -46,8 +46,8 @@ class ReplicaRequestForm(forms.ModelForm[Replica]):
             ),
             "master": _("The server that prepares the bundle and initializes the replica."),
             "ssh_address": _(
-                "IPv4 or IPv6 address where the portal reaches the blank host by SSH. Its host key is pinned and part of "
-                "the plan."
+                "IPv4 or IPv6 address where the portal reaches the blank host by SSH. Its host key is pinned and part "
+                "of the plan."
             ),
             "reverse_zone": _(
                 "For the PTR records; empty means the most specific zone that the realm has (--reverse-zone)."
