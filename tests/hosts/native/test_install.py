@@ -105,6 +105,8 @@ async def test_a_replica_with_authority_and_name_server(hosts: Lab, drive: Drive
     own = ask(replica, "grep", "nameserver", "/etc/resolv.conf").split()[1]
     assert own == str(replica.address)
     assert ask(replica, "stat", "--format=%a", "/var/lib/ipa", "/var/lib/ipa/ca/crlnumber").split() == ["700", "600"]
+    await driver.undo(BACKEND.steps(wanted))
+    assert ask(replica, "grep", "nameserver", "/etc/resolv.conf").split() == ["nameserver", str(master.address)]
 
 
 def serves_the_directory(replica: Host) -> None:
