@@ -9,6 +9,7 @@ from asgiref.sync import async_to_sync
 from django.test import AsyncClient
 
 
+@pytest.mark.django_db
 @pytest.mark.filterwarnings("error:StreamingHttpResponse")
 def test_a_static_file_comes_in_one_piece(settings: Any) -> None:
     settings.WHITENOISE_USE_FINDERS = settings.WHITENOISE_AUTOREFRESH = True

@@ -32,8 +32,7 @@ class Initialize(Step):
 
     key = "initialize"
     title = "Setting up initial replication"
-    # Services are installed on both sides of it, and each stage is shown as one block.
-    stage = "install"
+    stage = "initialize"
 
     def touches(self, job: Job) -> list[str]:
         names = Names(job)
