@@ -35,7 +35,7 @@ def members(name: str) -> set[int]:
     found: set[int] = set()
     for hierarchy in _hierarchies():
         for folder, _, _ in os.walk(hierarchy / name):
-            with suppress(FileNotFoundError):  # A group may end while we look.
+            with suppress(OSError):  # A group may end while we look: ENOENT before it is opened, ENODEV after.
                 found.update(int(process) for process in Path(folder, "cgroup.procs").read_text().split())
     return found - {0}
 

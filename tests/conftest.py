@@ -20,6 +20,8 @@ def lab() -> Iterator[Lab]:
         pytest.skip(obstacle)
     lab = Lab(os.environ.get("TEST_LAB", "test"))
     lab.down()
-    lab.up(replicas=2, users=25, dns=True)
-    yield lab
-    lab.down()
+    try:
+        lab.up(replicas=2, users=25, dns=True)
+        yield lab
+    finally:
+        lab.down()

@@ -20,9 +20,11 @@ def plain_realm() -> Iterator[Lab]:
         pytest.skip(obstacle)
     made = Lab("native-plain")
     made.down()
-    made.up(replicas=1, users=USERS, dns=False)
-    yield made
-    made.down()
+    try:
+        made.up(replicas=1, users=USERS, dns=False)
+        yield made
+    finally:
+        made.down()
 
 
 @pytest.fixture
