@@ -21,6 +21,13 @@ class PlanAction(models.TextChoices):
     INSTALL = "install", _("Install replica")
     DNS = "dns", _("Set up DNS service")
     RECORDS = "records", _("Add missing DNS records")
+    UNDO = "undo", _("Undo installation")
+    REMOVE = "remove", _("Remove replica")
+    REVOKE = "revoke", _("Revoke bundle")
+
+
+PLANS_OF_REMOVAL = (PlanAction.UNDO, PlanAction.REMOVE)
+"""What takes a replica back to a blank host."""
 
 
 class ReplicaState(models.TextChoices):
@@ -33,9 +40,11 @@ class ReplicaState(models.TextChoices):
     FAILED = "failed", _("Failed")
     REJECTED = "rejected", _("Rejected")
     CANCELLED = "cancelled", _("Cancelled")
+    REMOVING = "removing", _("Being removed")
+    REMOVED = "removed", _("Removed")
 
 
-REPLICA_ENDED = (ReplicaState.REJECTED, ReplicaState.CANCELLED)
+REPLICA_ENDED = (ReplicaState.REJECTED, ReplicaState.CANCELLED, ReplicaState.REMOVED)
 """Here the hostname is free again for another request."""
 
 

@@ -12,6 +12,7 @@ from replicas.actions.claim import claim
 from replicas.choices import Decision, PlanAction, PlanState, ReplicaState, RunState
 from replicas.errors import Conflict
 from replicas.lifecycle import job
+from replicas.lifecycle.inheritance import inherited
 from replicas.models import Approval, Plan, Run, StepRun
 from replicas.permissions import Actor, require
 from replicas.tasks import execute
@@ -28,7 +29,7 @@ def approve(actor: Actor, plan: Plan, digest: str, reason: str) -> Run:
     decide(actor, plan, digest, reason, Decision.APPROVE)
     if plan.action == PlanAction.INSTALL:
         claim(plan.replica, {"state": ReplicaState.REQUESTED}, state=ReplicaState.APPROVED)
-    run = Run.objects.create(plan=plan)
+    run = Run.objects.create(plan=plan, facts=inherited(plan))
     StepRun.objects.bulk_create(
         StepRun(run=run, index=index, key=step["key"], title=step["title"], stage=step["stage"])
         for index, step in enumerate(plan.steps, 1)
@@ -43,7 +44,7 @@ def decide(actor: Actor, plan: Plan, digest: str, reason: str, decision: Decisio
     user = require(actor, "decide", plan)
     if not reason.strip():
         raise ValidationError({"reason": _("Say why: the requester and later readers want to know.")})
-    if digest != plan.digest or digest != job.digest(plan.frozen_job(), plan.steps):
+    if digest != plan.digest or digest != job.digest(plan.job, plan.steps):
         raise Conflict(
             _("The plan is not the one that you were looking at."),
             _("Read it again; the decision is for what it says now."),

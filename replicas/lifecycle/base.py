@@ -121,7 +121,15 @@ class Step:
         raise NotImplementedError
 
     async def undo(self, ctx: Context) -> None:
-        """Revert everything that `run` did, finished or not."""
+        """Revert everything that `run` did, finished or not, reporting what was found; safe to run again."""
+        await self.undo_realm(ctx)
+        await self.undo_host(ctx)
+
+    async def undo_realm(self, ctx: Context) -> None:
+        """What the realm knows: on the master, in the directory and in DNS. Needs no replica host."""
+
+    async def undo_host(self, ctx: Context) -> None:
+        """What is on the replica's host."""
 
 
 STAGES = ("prepare", "transfer", "check", "install", "initialize", "verify")

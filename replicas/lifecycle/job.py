@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 JSON: TypeAlias = "str | int | float | bool | list[JSON] | dict[str, JSON] | None"
-Action = Literal["install", "dns", "records"]
+Action = Literal["install", "dns", "records", "undo", "remove", "revoke"]
 Role = Literal["master", "replica"]
 
 
@@ -52,6 +52,8 @@ class Options:
     skip_conncheck_reason: str = ""
     other_host_reason: str = ""
     bundle_hours: int = 24
+    keep_bundle: bool = False
+    host_gone_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class Job:
         return self.realm.name.replace(".", "-")
 
 
-def digest(job: Job, steps: list[dict[str, JSON]]) -> str:
-    """SHA-256 (hex) over the canonical JSON of a plan; approvals are given to this."""
-    canonical = json.dumps({"job": job.to_json(), "steps": steps}, sort_keys=True, separators=(",", ":"))
+def digest(job: dict[str, Any], steps: list[dict[str, JSON]]) -> str:
+    """SHA-256 (hex) over the canonical JSON of a plan as it is stored; approvals are given to this."""
+    canonical = json.dumps({"job": job, "steps": steps}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -9,12 +9,14 @@ from typing import Any
 from django.utils import timezone
 
 from replicas import audit
-from replicas.choices import BundleState, PlanAction, ReplicaState, RunState
+from replicas.choices import PLANS_OF_REMOVAL, BundleState, PlanAction, ReplicaState, RunState
 from replicas.lifecycle.fencing import fenced
 from replicas.lifecycle.lease import Lease
 from replicas.models import Bundle, Replica, Run
 from replicas.permissions import Actor
 
+REMOVAL_BEGUN = "removal_begun"
+"""The fact that a removal writes before its first change; until then the replica serves as before."""
 VERBS = {RunState.SUCCEEDED: "run:succeed", RunState.FAILED: "run:fail", RunState.CANCELLED: "run:cancelled"}
 
 
@@ -34,6 +36,8 @@ def begin(run: Run, lease: Lease) -> None:
         audit.record(Actor.system(), "run:start", run, before={"state": RunState.QUEUED}, after=after)
         if run.plan.action == PlanAction.INSTALL:
             _change(run.plan.replica, "replica:change", {"state": ReplicaState.RUNNING})
+        elif run.plan.action in PLANS_OF_REMOVAL:
+            _change(run.plan.replica, "replica:change", {"state": ReplicaState.REMOVING})
 
 
 def end(run: Run, lease: Lease, outcome: Outcome) -> None:
@@ -52,9 +56,20 @@ def end(run: Run, lease: Lease, outcome: Outcome) -> None:
         audit.record(Actor.system(), VERBS[outcome.state], run, before={"state": RunState.RUNNING}, after=after)
         if outcome.state == RunState.SUCCEEDED:
             _succeeded(run)
-        elif run.plan.action == PlanAction.INSTALL:
-            # Cancelled in the middle, too: the host is no longer blank, so its name must not become free.
-            _change(run.plan.replica, "replica:change", {"state": ReplicaState.FAILED})
+        else:
+            _stopped(run)
+
+
+def _stopped(run: Run) -> None:
+    """Cancelled in the middle, too: the host is no longer blank, so its name must not become free."""
+    replica = run.plan.replica
+    if run.plan.action == PlanAction.INSTALL:
+        _change(replica, "replica:change", {"state": ReplicaState.FAILED})
+    elif run.plan.action in PLANS_OF_REMOVAL:
+        facts = Run.objects.values_list("facts", flat=True).get(pk=run.pk)
+        untouched = replica.verified_at is not None and not facts.get(REMOVAL_BEGUN)
+        state = ReplicaState.VERIFIED if untouched else ReplicaState.FAILED
+        _change(replica, "replica:change", {"state": state})
 
 
 def _succeeded(run: Run) -> None:
@@ -63,6 +78,8 @@ def _succeeded(run: Run) -> None:
         _change(replica, "replica:change", {"state": ReplicaState.VERIFIED, "verified_at": timezone.now()})
         for bundle in Bundle.objects.filter(run=run, state=BundleState.SEALED):
             _change(bundle, "bundle:use", {"state": BundleState.USED, "used_at": timezone.now()})
+    elif run.plan.action in PLANS_OF_REMOVAL:
+        _change(replica, "replica:change", {"state": ReplicaState.REMOVED, "verified_at": None})
     elif run.plan.action == PlanAction.DNS:
         _change(
             replica,

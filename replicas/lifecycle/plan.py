@@ -11,13 +11,15 @@ from replicas.models import Plan
 def freeze(backend: Backend, job: Job) -> tuple[list[dict[str, JSON]], str]:
     """What the approvers see of the steps, and the digest that they sign."""
     frozen = [_describe(step, job) for step in backend.steps(job)]
-    return frozen, digest(job, frozen)
+    return frozen, digest(job.to_json(), frozen)
 
 
 def thaw(plan: Plan, backend: Backend) -> tuple[Job, tuple[Step, ...]]:
     """The job and the steps to run. Raises Conflict unless they are exactly what was approved."""
     job = plan.frozen_job()
-    if freeze(backend, job)[1] != plan.digest:
+    steps, _ = freeze(backend, job)
+    # The stored job is what was signed: an option that a newer portal knows, with its default, changes nothing.
+    if digest(plan.job, plan.steps) != plan.digest or steps != plan.steps:
         raise Conflict(
             "The steps are no longer the ones that were approved: the portal was changed since.",
             "Submit the request again, so that the new plan can be approved.",

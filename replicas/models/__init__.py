@@ -2,9 +2,9 @@
 
 from replicas.models.audit import AuditEvent
 from replicas.models.bundles import Bundle
-from replicas.models.credentials import Credential, CredentialName
+from replicas.models.credentials import Credential, CredentialName, PlanCredential
 from replicas.models.requests import Approval, Plan, Replica
-from replicas.models.runs import LogLine, Run, StepRun
+from replicas.models.runs import LogChunk, LogLine, Run, StepRun
 from replicas.models.topology import HostKey, Master, Realm
 
 __all__ = [
@@ -14,9 +14,11 @@ __all__ = [
     "Credential",
     "CredentialName",
     "HostKey",
+    "LogChunk",
     "LogLine",
     "Master",
     "Plan",
+    "PlanCredential",
     "Realm",
     "Replica",
     "Run",

@@ -11,10 +11,10 @@ from replicas.models.runs import Run
 
 
 class Bundle(models.Model):
-    """A sealed replica information file, for one host, used once."""
+    """A sealed replica information file, for one host, used once. A run may seal another one when the first expired."""
 
     replica = models.ForeignKey(Replica, on_delete=models.PROTECT, related_name="bundles")
-    run = models.OneToOneField(Run, on_delete=models.PROTECT, related_name="bundle")
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="bundles")
     path = models.CharField(_("path"), max_length=300)
     sha256 = models.CharField("SHA-256", max_length=64)
     size = models.PositiveIntegerField(_("size in bytes"))
@@ -23,9 +23,11 @@ class Bundle(models.Model):
     sealed_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
+    removed_at = models.DateTimeField(_("removed from the hosts"), null=True, blank=True)
 
     class Meta:
         ordering = ("-sealed_at",)
+        constraints = (models.UniqueConstraint("run", "sha256", name="bundle_once_a_run"),)
 
     def __str__(self) -> str:
         return self.path

@@ -1,10 +1,11 @@
-"""Passwords of a realm, encrypted; only the worker opens them."""
+"""Passwords of a realm, or of one plan alone, encrypted; only the worker opens them."""
 
 from __future__ import annotations
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from replicas.models.requests import Plan
 from replicas.models.topology import Realm
 
 
@@ -15,15 +16,27 @@ class CredentialName(models.TextChoices):
     ADMIN = "admin", _("Kerberos password of admin")
 
 
-class Credential(models.Model):
-    """One secret of a realm. `ciphertext` is opened with the key `key_id` of the ring (replicas/keyring.py)."""
+class Sealed(models.Model):
+    """One encrypted secret: `data_key` is wrapped with the key `key_id` of the ring and opens `ciphertext`.
 
-    realm = models.ForeignKey(Realm, on_delete=models.CASCADE, related_name="credentials")
+    Without a data key, the key of the ring opens the ciphertext itself (replicas/keyring.py).
+    """
+
     name = models.CharField(max_length=20, choices=CredentialName)
     key_id = models.CharField(max_length=40)
+    data_key = models.BinaryField(db_default=b"", default=b"")
     ciphertext = models.BinaryField()
     set_by = models.CharField(max_length=150)
     set_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        abstract = True
+
+
+class Credential(Sealed):
+    """A secret of a realm, kept until it is replaced."""
+
+    realm = models.ForeignKey(Realm, on_delete=models.CASCADE, related_name="credentials")
 
     class Meta:
         constraints = (models.UniqueConstraint("realm", "name", name="credential_unique"),)
@@ -35,3 +48,20 @@ class Credential(models.Model):
     def owner(self) -> str:
         """What the ciphertext is bound to."""
         return f"{self.realm.name}/{self.name}"
+
+
+class PlanCredential(Sealed):
+    """A secret for one plan's run only; wiped when the run ends, or when there will be none."""
+
+    plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="credentials")
+
+    class Meta:
+        constraints = (models.UniqueConstraint("plan", "name", name="plan_credential_unique"),)
+
+    def __str__(self) -> str:
+        return f"{self.get_name_display()} for {self.plan}"
+
+    @property
+    def owner(self) -> str:
+        """What the ciphertext is bound to."""
+        return f"plan {self.plan_id}/{self.name}"

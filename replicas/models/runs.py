@@ -19,7 +19,14 @@ class Run(models.Model):
     fence = models.PositiveIntegerField(_("fencing number"), default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
     cancel_requested_by = models.CharField(max_length=150, blank=True)
+    cancel_now = models.BooleanField(default=False, db_default=False, help_text=_("In the middle of a step."))
     facts = models.JSONField(default=dict, blank=True)
+    offsets = models.JSONField(
+        default=dict,
+        db_default={},
+        blank=True,
+        help_text=_("Of each detached command: read up to this byte."),
+    )
     last_seq = models.PositiveBigIntegerField(default=0)
     error = models.TextField(blank=True)
     remedy = models.TextField(blank=True)
@@ -81,3 +88,19 @@ class LogLine(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+
+class LogChunk(models.Model):
+    """Lines of an ended run, compressed (replicas/stream/chunks.py): they take the place of their rows."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="chunks")
+    first_seq = models.PositiveBigIntegerField()
+    last_seq = models.PositiveBigIntegerField()
+    content = models.BinaryField()
+
+    class Meta:
+        ordering = ("run", "first_seq")
+        constraints = (models.UniqueConstraint("run", "first_seq", name="chunk_first_unique"),)
+
+    def __str__(self) -> str:
+        return f"{self.run}: {self.first_seq} to {self.last_seq}"

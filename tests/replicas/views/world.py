@@ -107,7 +107,7 @@ def plan_of(replica: Replica, state: PlanState, action: PlanAction = PlanAction.
     )
     steps = [step | {"touches": [line.format(host=replica.hostname) for line in step["touches"]]} for step in STEPS]
     return Plan.objects.create(
-        replica=replica, action=action, job=frozen.to_json(), steps=steps, digest=job.digest(frozen, steps),
+        replica=replica, action=action, job=frozen.to_json(), steps=steps, digest=job.digest(frozen.to_json(), steps),
         state=state, requested_by=replica.requested_by,
     )  # fmt: skip
 
