@@ -134,6 +134,10 @@ DJANGO_TABLES2_TEMPLATE = "django_tables2/bootstrap5.html"
 
 BUNDLE_HOURS = env.int("PORTAL_BUNDLE_HOURS", default=24)
 LEASE_SECONDS = env.int("PORTAL_LEASE_SECONDS", default=30)
+RECONNECT_SECONDS = env.int("PORTAL_RECONNECT_SECONDS", default=60)
+"""How long a step that lost a connection tries again by itself before its run fails."""
+RUNS_PER_MASTER = env.int("PORTAL_RUNS_PER_MASTER", default=2)
+"""So many runs at most work with one master at a time; others wait in the queue."""
 SWEEP_SECONDS = env.int("PORTAL_SWEEP_SECONDS", default=15)
 
 LOGGING: dict[str, Any] = {

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 from huey.contrib.djhuey import HUEY, db_task
 
-from replicas.lifecycle import runner
+from replicas.lifecycle import runner, sweeper
 
 
 @db_task()  # type: ignore[untyped-decorator]  # Huey has no types
 def execute(run_id: int) -> None:
-    runner.execute(run_id)
+    if runner.execute(run_id):
+        sweeper.enqueue_waiting(sys.modules[__name__])
 
 
 def waiting() -> set[int]:

@@ -11,6 +11,7 @@ from replicas.choices import RUN_ACTIVE, PlanAction, PlanState, ReplicaState
 from replicas.errors import Conflict
 from replicas.models import Plan, Run
 from replicas.permissions import Actor, require
+from replicas.tasks import execute
 
 
 @transaction.atomic
@@ -25,13 +26,18 @@ def cancel_plan(actor: Actor, plan: Plan, reason: str) -> None:
 
 
 @transaction.atomic
-def cancel_run(actor: Actor, run: Run, reason: str) -> None:
-    """Ask the worker to stop before the next step. Raises NotAllowed, Conflict when the run has ended."""
+def cancel_run(actor: Actor, run: Run, reason: str, *, now: bool = False) -> None:
+    """Ask the worker to stop before the next step, or `now`, which ends a long command on a host in the middle.
+
+    One that waits in the queue is over as soon as a worker sees it. Raises NotAllowed, Conflict when the run has ended.
+    """
     require(actor, "cancel", run)
     if run.state not in RUN_ACTIVE:
         raise Conflict(
             _("The run has ended: %(state)s.") % {"state": run.get_state_display()}, _("There is nothing to stop.")
         )
-    claim(run, {"state__in": RUN_ACTIVE, "cancel_requested_by": ""}, cancel_requested_by=actor.name)
-    after = {"state": run.state, "cancel_requested_by": actor.name}
+    asked = {"cancel_now": False} if now else {"cancel_requested_by": ""}
+    claim(run, {"state__in": RUN_ACTIVE, **asked}, cancel_requested_by=actor.name, cancel_now=now)
+    after = {"state": run.state, "cancel_requested_by": actor.name, "cancel_now": now}
+    transaction.on_commit(lambda: execute(run.pk))
     audit.record(actor, "run:cancel", run, before={"state": run.state}, after=after, reason=reason)

@@ -29,6 +29,7 @@ def retry(actor: Actor, run: Run, reason: str = "") -> None:
         state=RunState.QUEUED,
         attempt=F("attempt") + 1,
         cancel_requested_by="",
+        cancel_now=False,
         error="",
         remedy="",
         lease_until=None,

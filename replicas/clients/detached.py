@@ -15,16 +15,19 @@ FOLDER = "/run/replica-portal"
 TIMED_OUT = 124
 
 
+async def loaded(host: Host, unit: str) -> bool:
+    """Whether the unit is there: running, or ended and not cleaned."""
+    shown = await host.run("systemctl", "show", "--property=LoadState", "--value", f"{unit}.service")
+    return shown.text.strip() == "loaded"
+
+
 async def start(host: Host, unit: str, argv: list[str], input: bytes | None) -> None:
-    """Start the command, unless the unit is there already: running, or ended and not cleaned.
+    """Start the command in a unit that is not there yet. Raises CommandFailed, StepError for a full disk.
 
     systemd itself keeps the exit status (RemainAfterExit, and a failed unit stays until reset), so there is no moment
     at which a kill loses it. Input goes through a file of mode 0600 in /run that is unlinked once the command has it.
     """
     await host.run("install", "-d", "-m", "0700", FOLDER)
-    if await _loaded(host, unit):
-        await host.remove(f"{FOLDER}/{unit}.in")
-        return
     output = f"append:{FOLDER}/{unit}.out"
     properties = [f"StandardOutput={output}", f"StandardError={output}", "Type=exec", "Environment=LC_ALL=C"]
     await host.remove(f"{FOLDER}/{unit}.out")
@@ -38,21 +41,20 @@ async def start(host: Host, unit: str, argv: list[str], input: bytes | None) -> 
         "systemd-run", "--quiet", "--remain-after-exit", f"--unit={unit}", *options, "--", *words, check=False
     )
     await host.remove(f"{FOLDER}/{unit}.in")
-    if result.status and not await _loaded(host, unit):
+    if result.status and not await loaded(host, unit):
         raise host.failed(("systemd-run", *argv), result)
 
 
 async def follow(
     host: Host,
     unit: str,
-    on_output: Callable[[str], None],
+    on_output: Callable[[str, int], None],
     offset: int,
     timeout: float,
-    on_offset: Callable[[int], None] | None,
 ) -> int:
     """Hand over the output from byte `offset` on, and return the exit status (a signal is 128 and its number).
 
-    Pieces end at line ends, except the last. `on_offset` gets the offset behind each piece, after `on_output` got it.
+    `on_output` gets pieces that end at line ends, except the last, each with the offset behind it.
     Raises CommandFailed after `timeout` seconds (the unit goes on), and HostUnreachable.
     """
     payload = {"unit": unit, "path": f"{FOLDER}/{unit}.out", "offset": offset}
@@ -61,9 +63,7 @@ async def follow(
             async for line in lines:
                 if "status" in line:
                     return int(line["status"])
-                on_output(line["text"])
-                if on_offset is not None:
-                    on_offset(line["offset"])
+                on_output(line["text"], line["offset"])
     except TimeoutError as error:
         remedy = f"It goes on in the unit {unit}; trying again follows it."
         raise CommandFailed(host.name, unit, TIMED_OUT, f"not finished within {timeout:g} s", remedy) from error
@@ -71,11 +71,7 @@ async def follow(
 
 
 async def clean(host: Host, unit: str) -> None:
+    """Stop the unit if it runs, and remove every trace of it."""
     await host.run("systemctl", "stop", unit, check=False)
     await host.run("systemctl", "reset-failed", unit, check=False)
     await host.remove(f"{FOLDER}/{unit}.in", f"{FOLDER}/{unit}.out")
-
-
-async def _loaded(host: Host, unit: str) -> bool:
-    shown = await host.run("systemctl", "show", "--property=LoadState", "--value", f"{unit}.service")
-    return shown.text.strip() == "loaded"

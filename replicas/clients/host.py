@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shlex
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 import asyncssh
 
-from replicas.clients import detached
 from replicas.clients.programs import launch
 from replicas.clients.stream import Stream, parse, refuse
 from replicas.errors import CommandFailed, HostUnreachable, StepError
@@ -182,24 +181,6 @@ class Host:
     async def remove(self, *paths: str) -> None:
         """Remove files; one that is not there is fine."""
         await self.run("rm", "-f", "--", *paths)
-
-    async def detached(
-        self,
-        unit: str,
-        argv: list[str],
-        on_output: Callable[[str], None],
-        offset: int = 0,
-        input: bytes | None = None,
-        timeout: float = 3600,
-        on_offset: Callable[[int], None] | None = None,
-    ) -> int:
-        """Run a command that goes on when SSH goes; see `detached.follow`."""
-        await detached.start(self, unit, argv, input)
-        return await detached.follow(self, unit, on_output, offset, timeout, on_offset)
-
-    async def detached_clean(self, unit: str) -> None:
-        """Stop the unit if it runs, and remove every trace of it."""
-        await detached.clean(self, unit)
 
 
 __all__ = ["Host", "Result", "Stream"]

@@ -144,6 +144,15 @@ class CancelForm(forms.Form):
     reason = ReasonField()
 
 
+class StopForm(CancelForm):
+    """Why a run is stopped in the middle of a step, confirmed."""
+
+    confirmed = forms.BooleanField(
+        label=_("Stop in the middle of the step, and leave its host as it is then"),
+        error_messages={"required": _("Confirm that the step may be left half done, or use Cancel.")},
+    )
+
+
 class RetryForm(forms.Form):
     """Why a run is tried again."""
 

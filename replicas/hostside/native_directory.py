@@ -26,8 +26,10 @@ def install(bundle: str, facts: dict[str, Any]) -> None:
 
 
 def certificate(folder: str, package: str, pin: str, authority: str) -> None:
+    """Both into the instance's database, where an interrupted attempt may have put them already."""
     word = f"{folder}/pwdfile.txt"
-    run("pk12util", "-i", package, "-d", folder, "-k", word, "-w", pin)
+    if subprocess.run(("certutil", "-L", "-d", folder, "-n", "Server-Cert"), capture_output=True).returncode:
+        run("pk12util", "-i", package, "-d", folder, "-k", word, "-w", pin)
     run("certutil", "-A", "-d", folder, "-f", word, "-n", "CA", "-t", "CT,,", "-a", "-i", authority)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
@@ -79,6 +79,24 @@ class Context(Protocol):
 
     def log(self, text: str, level: Level = "info") -> None:
         """One line for people (several when `text` holds newlines)."""
+        ...
+
+    async def command(
+        self,
+        role: Role,
+        name: str,
+        argv: list[str],
+        *,
+        input: bytes | None = None,
+        timeout: float = 3600,
+        prepare: Callable[[], Awaitable[None]] | None = None,
+    ) -> int:
+        """Run a long command on a host: it goes on when the portal or the network goes, and its output is logged.
+
+        An attempt that finds it running, or ended unheard, follows it from the byte up to which its output is stored;
+        `prepare` is awaited before a new start only. `name` is unique in the plan. Returns the exit status (128 and the
+        number for a signal). Raises CommandFailed after `timeout` seconds, while the command goes on; HostUnreachable.
+        """
         ...
 
     def progress(self, done: int, total: int, unit: str = "") -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from replicas.errors import HostError, StepError
 from replicas.lifecycle.base import Level, SecretName
+from replicas.lifecycle.commands import Commands
 from replicas.lifecycle.job import JSON, Endpoint, Job, Role
 from replicas.lifecycle.lease import Lease
 from replicas.lifecycle.store import Progress, Store
@@ -40,7 +41,9 @@ class RunContext:
         self._secrets = secrets
         self._lease, self._writer, self._connect = lease, writer, connect
         self._store = Store(writer)
+        self.commands = Commands(self, writer)
         self._hosts: dict[Role, Host] = {}
+        """Each host that was reached at least once, by its latest connection."""
         self._opening: dict[Role, asyncio.Lock] = {"master": asyncio.Lock(), "replica": asyncio.Lock()}
         self._progress: Progress | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -76,13 +79,34 @@ class RunContext:
     async def fact(self, key: str, value: JSON) -> None:
         self._lease.check()
         self._facts[key] = value
+        await self.store()
+
+    async def store(self) -> None:
+        """Everything logged and all facts so far; when this returns, they survive a kill. Raises LeaseLost."""
         await self._store.facts(dict(self._facts))
+
+    async def command(
+        self,
+        role: Role,
+        name: str,
+        argv: list[str],
+        *,
+        input: bytes | None = None,
+        timeout: float = 3600,
+        prepare: Callable[[], Awaitable[None]] | None = None,
+    ) -> int:
+        return await self.commands.run(role, name, argv, input, timeout, prepare)
 
     def progress(self, done: int, total: int, unit: str = "") -> None:
         self._progress = Progress(done, total, unit)
         if self._timer is None:
             wait = self._shown + PROGRESS_SECONDS - time.monotonic()
             self._timer = asyncio.get_running_loop().call_later(max(0, wait), self._show_progress)
+
+    @property
+    def met(self) -> bool:
+        """Whether both hosts were reached: then an error of the network is likely to pass."""
+        return len(self._hosts) == len(self._opening)
 
     async def settle(self) -> Progress | None:
         """End a step: what it said last about its progress, and nothing older is written after this."""

@@ -19,21 +19,31 @@ from django.utils import timezone
 from replicas.choices import RunState
 from replicas.lifecycle import lockfile
 from replicas.lifecycle.fencing import LeaseLost, fenced
-from replicas.models import Run
+from replicas.models import Master, Run
 
 logger = logging.getLogger(__name__)
+LOOK_SECONDS = 1.0
 
 
 class Interrupted(Exception):
     """The worker is being stopped; the run goes back to the queue."""
 
 
+class Cancelled(Exception):
+    """Somebody asked for the run to stop."""
+
+
 def claim(run_id: int) -> Lease | None:
-    """Take a run that is queued, or whose lease ran out. None when somebody else has it, or it has ended."""
+    """Take a run that is queued, or whose lease ran out.
+
+    None when somebody else has it, it has ended, or its master has RUNS_PER_MASTER others to serve already.
+    """
     now = timezone.now()
     until = now + timedelta(seconds=settings.LEASE_SECONDS)
     free = Q(state=RunState.QUEUED) | Q(state=RunState.RUNNING, lease_until__lt=now)
     with transaction.atomic():
+        if _busy(run_id):
+            return None
         changed = Run.objects.filter(free, pk=run_id).update(
             state=RunState.RUNNING,
             fence=F("fence") + 1,
@@ -48,6 +58,17 @@ def claim(run_id: int) -> Lease | None:
         return Lease(run_id, Run.objects.values_list("fence", flat=True).get(pk=run_id))
 
 
+def _busy(run_id: int) -> bool:
+    """Whether as many other runs as allowed work with the run's master; until the transaction ends none can begin.
+
+    A run that is only to be cancelled disturbs nobody.
+    """
+    master = Master.objects.select_for_update(of=("self",)).filter(replicas__plans__runs=run_id).first()
+    others = Run.objects.filter(plan__replica__master=master, state=RunState.RUNNING).exclude(pk=run_id).count()
+    cancelled = Run.objects.filter(pk=run_id).exclude(cancel_requested_by="").exists()
+    return bool(others >= settings.RUNS_PER_MASTER and not cancelled)
+
+
 class Lease:
     """A held lease. Inside `with` it renews itself; `check` raises as soon as the run may no longer be worked on."""
 
@@ -55,7 +76,7 @@ class Lease:
         self.run_id, self.fence = run_id, fence
         self.on_stop: Callable[[], None] | None = None
         self._deadline = time.monotonic() + settings.LEASE_SECONDS
-        self._lost = self._interrupted = False
+        self._lost = self._interrupted = self._cancelled = False
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._keep, name=f"lease-{run_id}", daemon=True)
 
@@ -80,6 +101,14 @@ class Lease:
         if self._interrupted:
             raise Interrupted
 
+    def check_cancel(self) -> None:
+        """Whether the run was to be stopped in the middle of what it does. Raises Cancelled.
+
+        Not a part of `check`: what a step cleans up on its way out still needs its hosts.
+        """
+        if self._cancelled:
+            raise Cancelled
+
     def interrupt(self) -> None:
         """Stop working on the run, soon: the worker is shutting down."""
         self._interrupted = True
@@ -91,11 +120,28 @@ class Lease:
             pass
 
     def _keep(self) -> None:
+        renewed = time.monotonic()
         try:
-            while not self._closed.wait(settings.LEASE_SECONDS / 3) and not self._lost:
-                self._renew()
+            while not self._closed.wait(min(LOOK_SECONDS, settings.LEASE_SECONDS / 3)) and not self._lost:
+                self._look()
+                if time.monotonic() - renewed >= settings.LEASE_SECONDS / 3:
+                    renewed = time.monotonic()
+                    self._renew()
         finally:
             connection.close()
+
+    def _look(self) -> None:
+        """Whether somebody wants the run to stop now, or has taken it."""
+        try:
+            fence, cancel = Run.objects.values_list("fence", "cancel_now").get(pk=self.run_id)
+        except DatabaseError:
+            connection.close()  # what follows from an absent database, the renewal decides
+            return
+        if fence != self.fence:
+            self._lose()
+        elif cancel and not self._cancelled:
+            self._cancelled = True
+            self._stop()
 
     def _renew(self) -> None:
         started = time.monotonic()

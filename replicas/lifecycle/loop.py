@@ -24,11 +24,12 @@ class StepLoop:
         lease.on_stop = self._stop
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Raises what the work raises; LeaseLost or Interrupted instead when that is why it ended."""
+        """Raises what the work raises; LeaseLost, Interrupted or Cancelled instead when that is why it ended."""
         try:
             return self._runner.run(self._tracked(work))
         except (asyncio.CancelledError, PortalError):
             self._lease.check()
+            self._lease.check_cancel()
             raise
 
     async def _tracked(self, work: Coroutine[Any, Any, T]) -> T:

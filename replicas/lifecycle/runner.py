@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 import traceback
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from replicas.backends import registry
 from replicas.choices import RunState, StepState
 from replicas.errors import PortalError, StepError
 from replicas.lifecycle import lease as leases
-from replicas.lifecycle import outcome, plan
+from replicas.lifecycle import outcome, plan, summary
 from replicas.lifecycle.base import Step
 from replicas.lifecycle.connect import connect
 from replicas.lifecycle.context import RunContext
 from replicas.lifecycle.credentials import unlock
 from replicas.lifecycle.fencing import LeaseLost
-from replicas.lifecycle.lease import Interrupted, Lease
+from replicas.lifecycle.lease import Cancelled, Interrupted, Lease
 from replicas.lifecycle.loop import StepLoop
 from replicas.lifecycle.outcome import Outcome
 from replicas.lifecycle.records import StepRows
@@ -29,17 +33,16 @@ from replicas.stream.writer import LogWriter
 
 logger = logging.getLogger(__name__)
 DATABASE_GONE = (InterfaceError, OperationalError)
+PAUSES = (0.5, 1, 2, 4)
+"""Seconds between tries of something that a lost connection broke off; the last one again and again."""
+T = TypeVar("T")
 
 
-class Cancelled(Exception):
-    """Somebody asked for the run to stop."""
-
-
-def execute(run_id: int) -> None:
-    """Work on a run until it ends, or until it is no longer ours. Does nothing when another worker has it."""
+def execute(run_id: int) -> bool:
+    """Work on a run until it ends, or until it is no longer ours; tells whether it was ours to work on."""
     lease = leases.claim(run_id)
     if lease is None:
-        return
+        return False
     try:
         with lease, LogWriter(run_id, lease.fence, Redactor()) as writer:
             Execution(lease, writer).run()
@@ -47,6 +50,7 @@ def execute(run_id: int) -> None:
         logger.warning("%s Nothing more is written.", error)
     except DATABASE_GONE as error:
         logger.warning("Run %s: the database is away; the run goes on when its lease has run out. %s", run_id, error)
+    return True
 
 
 class Execution:
@@ -77,8 +81,8 @@ class Execution:
             self._steps()
         except (LeaseLost, Interrupted, *DATABASE_GONE):
             raise
-        except Cancelled as error:
-            return self._stopped(StepState.CANCELLED, Outcome(RunState.CANCELLED, str(error)))
+        except Cancelled:
+            return self._stopped(StepState.CANCELLED, self._cancelled())
         except PortalError as error:
             failed = Outcome(RunState.FAILED, self.clean(error.message), self.clean(error.remedy))
             return self._stopped(StepState.FAILED, failed)
@@ -106,6 +110,13 @@ class Execution:
                 for index, step in enumerate(steps, 1):
                     self._check_cancel()
                     self._step(stage, rows, index, len(steps), step)
+                loop.run(ctx.commands.tidy(stop=True))
+            except Cancelled:
+                loop.run(ctx.commands.tidy(stop=True))
+                raise
+            except PortalError:
+                loop.run(ctx.commands.tidy())
+                raise
             finally:
                 self.lease.on_stop = None
                 loop.run(ctx.close())
@@ -116,7 +127,7 @@ class Execution:
         if before != StepState.DONE:
             rows.start(index)
         self.writer.write(f"[{index}/{count}]: {step.title}")
-        if stage.run(step.done(stage.ctx)):
+        if self._insist(stage, lambda: step.done(stage.ctx)):
             self.writer.write("already done")
             if before == StepState.DONE:
                 return
@@ -129,20 +140,45 @@ class Execution:
         sealed = (stage.ctx.job, stage.ctx.facts) if "bundle_sha256" in stage.ctx.facts else None
         self.writer.flush()
         rows.finish(index, progress, sealed)
+        stage.run(stage.ctx.commands.tidy())
 
     def _do(self, stage: StepLoop, step: Step) -> None:
-        stage.run(step.run(stage.ctx))
-        if not stage.run(step.done(stage.ctx)):
+        self._insist(stage, lambda: step.run(stage.ctx), repeatable=step.repeatable)
+        if not self._insist(stage, lambda: step.done(stage.ctx)):
             raise StepError(
                 f"«{step.title}» ran without an error, but what it should bring about is not there.",
                 "The log shows what it did. Look at the host, and try again.",
             )
 
+    def _insist(self, stage: StepLoop, work: Callable[[], Coroutine[Any, Any, T]], repeatable: bool = True) -> T:
+        """Do it again, for RECONNECT_SECONDS, after an error that passes by itself; at first contact it counts."""
+        end, pauses = (
+            time.monotonic() + settings.RECONNECT_SECONDS,
+            itertools.chain(PAUSES, itertools.repeat(PAUSES[-1])),
+        )
+        while True:
+            try:
+                return stage.run(work())
+            except PortalError as error:
+                pause = next(pauses)
+                passing = error.retryable and repeatable and stage.ctx.met
+                if not passing or time.monotonic() + pause > end:
+                    raise
+                self.writer.write(f"{error.message} Trying again in {pause:g} s.", "warning")
+                self._check_cancel()
+                stage.run(asyncio.sleep(pause))
+
     def _check_cancel(self) -> None:
         self.lease.check()
+        if Run.objects.values_list("cancel_requested_by", flat=True).get(pk=self.row.pk):
+            raise Cancelled
+
+    def _cancelled(self) -> Outcome:
+        """Say what was done until now, so that nobody has to guess what is on the hosts."""
         who = Run.objects.values_list("cancel_requested_by", flat=True).get(pk=self.row.pk)
-        if who:
-            raise Cancelled(f"Cancelled by {who}.")
+        for line in summary.done_so_far(self.row):
+            self.writer.write(line)
+        return Outcome(RunState.CANCELLED, f"Cancelled by {who}.", "Retry goes on from here; Undo takes it back.")
 
     def _stopped(self, state: StepState, result: Outcome) -> Outcome:
         self.lease.check()

@@ -31,7 +31,12 @@ def sweep(queue: Queue) -> None:
     for run in Run.objects.filter(state=RunState.RUNNING):
         if (run.lease_until is not None and run.lease_until < now) or lockfile.abandoned(run.pk, run.fence):
             _requeue(run)
-    queued = Run.objects.filter(state=RunState.QUEUED).exclude(pk__in=queue.waiting())
+    enqueue_waiting(queue)
+
+
+def enqueue_waiting(queue: Queue) -> None:
+    """A task for every queued run that has none, the oldest first: one that was lost, or that found its master busy."""
+    queued = Run.objects.filter(state=RunState.QUEUED).exclude(pk__in=queue.waiting()).order_by("pk")
     for run_id in queued.values_list("pk", flat=True):
         queue.execute(run_id)
 

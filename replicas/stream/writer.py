@@ -29,13 +29,17 @@ EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 class Line(NamedTuple):
-    """A line that is not stored yet; `at` is when it was written, on both clocks."""
+    """A line that is not stored yet; `at` is when it was written, on both clocks.
+
+    `source`: with this line the output of a detached command is read up to that byte.
+    """
 
     text: str
     level: Level
     step: int | None
     at: datetime
     tick: float
+    source: tuple[str, int] | None = None
 
 
 class LogWriter:
@@ -44,7 +48,7 @@ class LogWriter:
     def __init__(self, run_id: int, fence: int, redactor: Redactor) -> None:
         self.run_id, self.fence, self.redactor = run_id, fence, redactor
         self.step: int | None = None
-        self._seq = Run.objects.values_list("last_seq", flat=True).get(pk=run_id)
+        self._seq, self._offsets = Run.objects.values_list("last_seq", "offsets").get(pk=run_id)
         self._lines: list[Line] = []
         self._changed = threading.Condition()
         self._storing = threading.Lock()
@@ -61,10 +65,21 @@ class LogWriter:
             self._changed.notify_all()
         self._thread.join()
 
-    def write(self, text: str, level: Level = "info") -> None:
-        """Waits only while the buffer is full. Raises LeaseLost."""
+    @property
+    def offsets(self) -> Mapping[str, int]:
+        """Of each detached command: up to which byte its output is stored."""
+        return MappingProxyType(self._offsets)
+
+    def forget(self, unit: str) -> None:
+        """The command is cleaned up; stored with the next lines."""
+        with self._storing:
+            self._offsets.pop(unit, None)
+
+    def write(self, text: str, level: Level = "info", *, source: tuple[str, int] | None = None) -> None:
+        """Waits while the buffer is full. `source` (unit, offset) is stored with the last line. Raises LeaseLost."""
         now, tick = timezone.now(), time.monotonic()
         lines = [Line(line, level, self.step, now, tick) for line in text.replace("\0", "\ufffd").splitlines() or [""]]
+        lines[-1] = lines[-1]._replace(source=source)
         with self._changed:
             self._changed.wait_for(lambda: len(self._lines) < BUFFER_LINES or self._lost)
             self._refuse_when_lost()
@@ -114,7 +129,8 @@ class LogWriter:
         if not batch and not changes:
             return
         texts = self.redactor.clean("\n".join(line.text for line in batch)).split("\n")
-        with fenced(self.run_id, self.fence, last_seq=self._seq + len(batch), **changes):
+        offsets = self._offsets | dict(line.source for line in batch if line.source)
+        with fenced(self.run_id, self.fence, last_seq=self._seq + len(batch), offsets=offsets, **changes):
             LogLine.objects.bulk_create(
                 (
                     LogLine(run_id=self.run_id, seq=seq, step=line.step, level=line.level, text=text, at=line.at)
@@ -122,7 +138,7 @@ class LogWriter:
                 ),
                 batch_size=BATCH_LINES,
             )
-        self._seq += len(batch)
+        self._seq, self._offsets = self._seq + len(batch), offsets
         with self._changed:
             del self._lines[: len(batch)]
             self._changed.notify_all()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
+
 from replicas.choices import RunState, StepState
 from replicas.models import LogLine, Run, StepRun
 from replicas.templatetags.portal_tags import seconds
@@ -23,11 +25,21 @@ def live(run: Run, after: int = 0) -> dict[str, Any]:
         "lines": lines,
         "cursor": cursor,
         "more": cursor < run.last_seq,
+        "before": waits_for(run),
         "states": [
             *StepState.choices,
             *((state.value, state.label) for state in (RunState.QUEUED, RunState.SUCCEEDED)),
         ],
     }
+
+
+def waits_for(run: Run) -> list[Run]:
+    """The runs that a queued one lets pass because its master serves no more at a time."""
+    if run.state != RunState.QUEUED:
+        return []
+    others = Run.objects.filter(plan__replica__master=run.plan.replica.master, state=RunState.RUNNING)
+    busy = list(others.select_related("plan__replica").order_by("pk"))
+    return busy if len(busy) >= settings.RUNS_PER_MASTER else []
 
 
 def as_text(line: LogLine) -> str:

@@ -18,7 +18,7 @@ from replicas.actions.cancel import cancel_plan, cancel_run
 from replicas.actions.retry import retry
 from replicas.actions.setup_dns import setup_dns
 from replicas.choices import RUN_ACTIVE, PlanState, ReplicaState, RunState
-from replicas.forms.requests import CancelForm, DnsForm, RetryForm
+from replicas.forms.requests import CancelForm, DnsForm, RetryForm, StopForm
 from replicas.models import Plan, Replica, Run
 from replicas.permissions import Actor
 from replicas.views.acting import Act
@@ -75,6 +75,15 @@ class Kind:
     style: str = "btn-quiet"
 
 
+def can_cancel(subject: Subject) -> bool:
+    return subject.waits or (subject.runs and subject.run is not None and not subject.run.cancel_requested_by)
+
+
+def can_stop(subject: Subject) -> bool:
+    run = subject.run
+    return run is not None and run.state == RunState.RUNNING and not run.cancel_now
+
+
 def can_retry(subject: Subject) -> bool:
     stopped = (RunState.FAILED, RunState.CANCELLED)
     return subject.idle and subject.run is not None and subject.run.state in stopped
@@ -98,6 +107,11 @@ def cancel(actor: Actor, subject: Subject, data: dict[str, Any]) -> None:
         cancel_plan(actor, subject.plan, data["reason"])
     elif subject.run is not None:
         cancel_run(actor, subject.run, data["reason"])
+
+
+def stop(actor: Actor, subject: Subject, data: dict[str, Any]) -> None:
+    if subject.run is not None:
+        cancel_run(actor, subject.run, data["reason"], now=True)
 
 
 def try_again(actor: Actor, subject: Subject, data: dict[str, Any]) -> None:
@@ -141,13 +155,27 @@ ACTS = {
     "cancel": Kind(
         verb="cancel",
         form=CancelForm,
-        offered=lambda subject: not subject.idle,
+        offered=can_cancel,
         do=cancel,
         label=_("Cancel"),
         help=_(
             "Takes back a plan that waits. A run stops before its next step; what is done stays, and can be retried."
         ),
         thanks=_("Cancelled. A run that is under way stops before its next step."),
+        symbol="stop",
+        style="btn-outline-danger",
+    ),
+    "stop": Kind(
+        verb="cancel",
+        form=StopForm,
+        offered=can_stop,
+        do=stop,
+        label=_("Stop now"),
+        help=_(
+            "Does not wait for the step to end: a command that runs on a host is ended in the middle. The log lists "
+            "what was done. Retry goes on from there; undo takes it back."
+        ),
+        thanks=_("The run is being stopped in the middle of its step."),
         symbol="stop",
         style="btn-outline-danger",
     ),

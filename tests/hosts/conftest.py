@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from lab import Lab
 from replicas.actions import approve as approving
+from replicas.actions import cancel as cancelling
 from replicas.actions import register_master, submit
 from replicas.actions import retry as retrying
 from replicas.actions.set_credentials import set_credentials
@@ -87,7 +88,7 @@ def portal(
     settings.DATA_DIR = tmp_path
     settings.SSH_KEY_FILE = hosts.ssh_key
     settings.SECRET_KEYS_FILE = tmp_path / "keys"
-    for module in (approving, retrying):
+    for module in (approving, cancelling, retrying):
         monkeypatch.setattr(module, "execute", lambda run_id: None)
     yield Portal(hosts)
     with connection.cursor() as cursor:  # the history refuses to be emptied, which the next test's database has to be

@@ -66,6 +66,11 @@ def test_a_run_is_cancelled_once(cast: Cast, plan: Plan) -> None:
     cancel_run(cast.operator, run, "wrong day")
     with pytest.raises(Conflict):
         cancel_run(cast.administrator, run, "wrong day")
+    cancel_run(cast.administrator, run, "not even this step", now=True)
+    run.refresh_from_db()
+    assert (run.cancel_requested_by, run.cancel_now) == ("administrator", True)
+    with pytest.raises(Conflict):
+        cancel_run(cast.administrator, run, "now", now=True)
 
 
 def test_states_before_and_after_are_in_the_history(cast: Cast, plan: Plan) -> None:

@@ -13,8 +13,9 @@ import asyncssh
 import pytest
 
 from lab import Lab
-from replicas.clients import ssh
+from replicas.clients import detached, ssh
 from replicas.errors import CommandFailed, HostError, HostKeyChanged, HostUnreachable, StepError
+from tests.detaching import command
 from tests.replicas.steps.kept import endpoint
 
 pytestmark = pytest.mark.hosts
@@ -159,36 +160,36 @@ async def test_leaving_a_stream_ends_the_program(replica: ssh.Host) -> None:
 @pytest.fixture
 async def unit(replica: ssh.Host) -> Any:
     yield "portal-test"
-    await replica.detached_clean("portal-test")
+    await detached.clean(replica, "portal-test")
 
 
 async def test_detached_goes_on_without_ssh(lab: Lab, replica: ssh.Host, unit: str) -> None:
     script = "read secret; for i in 1 2 3 4 5; do echo line $i; sleep 0.2; done; echo end $secret; exit 7"
-    seen: list[str] = []
-    offsets = [0]
+    seen: list[tuple[str, int]] = []
     first = await ssh.connect(endpoint(lab.hosts[1]), lab.ssh_key)
     following = asyncio.create_task(
-        first.detached(unit, ["sh", "-c", script], seen.append, input=b"key\n", on_offset=offsets.append)
+        command(first, unit, ["sh", "-c", script], lambda *piece: seen.append(piece), input=b"key\n")
     )
     while not seen:
         await asyncio.sleep(0.02)
     first._connection.abort()
     with pytest.raises(HostUnreachable):
         await following
-    status = await replica.detached(unit, ["sh", "-c", script], seen.append, offset=offsets[-1], input=b"key\n")
+    offset = seen[-1][1]
+    status = await command(replica, unit, ["sh", "-c", script], lambda *piece: seen.append(piece), offset=offset)
     assert status == 7
-    assert "".join(seen) == "".join(f"line {number}\n" for number in range(1, 6)) + "end key\n"
+    assert "".join(text for text, _ in seen) == "".join(f"line {number}\n" for number in range(1, 6)) + "end key\n"
     assert not await replica.exists(f"/run/replica-portal/{unit}.in")
 
 
 async def test_detached_is_started_once(replica: ssh.Host, unit: str) -> None:
     seen: list[str] = []
-    run: Callable[[], Any] = lambda: replica.detached(unit, ["sh", "-c", "date +%N"], seen.append)  # noqa: E731
+    run: Callable[[], Any] = lambda: command(replica, unit, ["date", "+%N"], lambda text, _: seen.append(text))  # noqa: E731
     assert await run() == 0
     assert await run() == 0
     assert len(seen) == 2
     assert seen[0] == seen[1]
-    await replica.detached_clean(unit)
+    await detached.clean(replica, unit)
     assert await run() == 0
     assert seen[2] != seen[0]
 
@@ -196,11 +197,11 @@ async def test_detached_is_started_once(replica: ssh.Host, unit: str) -> None:
 async def test_detached_killed_and_slow(replica: ssh.Host, unit: str) -> None:
     seen: list[str] = []
     words = ["$HOME", "${PATH}", "$$", "%n", "a b", '"']
-    assert await replica.detached(unit, ["printf", "%s\\n", *words], seen.append) == 0
+    assert await command(replica, unit, ["printf", "%s\\n", *words], lambda text, _: seen.append(text)) == 0
     assert "".join(seen).splitlines() == words
-    await replica.detached_clean(unit)
-    assert await replica.detached(unit, ["sh", "-c", "kill -9 $$"], print) == 137
-    await replica.detached_clean(unit)
+    await detached.clean(replica, unit)
+    assert await command(replica, unit, ["sh", "-c", "kill -9 $$"], print) == 137
+    await detached.clean(replica, unit)
     with pytest.raises(CommandFailed, match="not finished within") as caught:
-        await replica.detached(unit, ["sleep", "60"], print, timeout=0.5)
+        await command(replica, unit, ["sleep", "60"], print, timeout=0.5)
     assert "goes on" in caught.value.remedy

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from replicas.choices import BundleState, PlanAction, ReplicaState, RunState, StepState
 from replicas.lifecycle.runner import execute
@@ -17,6 +20,13 @@ from tests.replicas.lifecycle.twin import World
 
 pytestmark = pytest.mark.usefixtures("twin_realm")
 HOST = "replica1.example.com"
+
+
+def wait(condition: Callable[[], object], seconds: float = 5) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)
 
 
 def texts(run: Run) -> list[str]:
@@ -107,6 +117,70 @@ def test_cancel_stops_between_steps() -> None:
     run.refresh_from_db()
     assert (run.state, run.error) == (RunState.CANCELLED, "Cancelled by olga.")
     assert world.effects() == ["prepare"]
+    assert texts(run)[-4:-2] == ["Done: Preparing", "  file prepare"]
+
+
+def test_cancel_in_the_middle_of_a_step() -> None:
+    run = make_run()
+    world = World(HOST)
+    world.tell("seal-bundle", "inside")
+    thread = threading.Thread(target=execute, args=(run.pk,))
+    thread.start()
+    wait(world.reached("seal-bundle", "inside").exists)
+    Run.objects.filter(pk=run.pk).update(cancel_requested_by="olga", cancel_now=True)
+    thread.join(5)
+    run.refresh_from_db()
+    assert (run.state, run.error) == (RunState.CANCELLED, "Cancelled by olga.")
+    assert world.effects() == ["prepare"]
+    assert "Perhaps done in part: Sealing the bundle" in texts(run)
+    assert [step.state for step in run.steps.all()] == [StepState.DONE, StepState.CANCELLED, StepState.PENDING]
+
+
+def test_cancelled_before_anything_was_done() -> None:
+    run = make_run()
+    Run.objects.filter(pk=run.pk).update(cancel_requested_by="olga")
+    execute(run.pk)
+    assert "Nothing was done." in texts(run)
+
+
+def test_a_lost_connection_is_opened_again_by_itself() -> None:
+    run = make_run()
+    world = World(HOST)
+    world.tell("install", "cut")
+    thread = threading.Thread(target=execute, args=(run.pk,))
+    thread.start()
+    wait(LogLine.objects.filter(text__endswith="was lost. Trying again in 0.5 s.").exists)
+    world.go_on("install", "cut")
+    thread.join(5)
+    assert texts(run)[-1].startswith("Done in")
+    assert run.state == RunState.SUCCEEDED
+
+
+def test_a_connection_that_stays_lost_fails_the_run(settings: Settings) -> None:
+    settings.RECONNECT_SECONDS = 0.6
+    run = make_run()
+    World(HOST).tell("install", "cut")
+    execute(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.error) == (RunState.FAILED, "The connection to the replica was lost.")
+
+
+def test_runs_of_one_master_wait_for_each_other(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.RUNS_PER_MASTER = 1
+    first, second = make_run(), make_run("replica2.example.com")
+    World(HOST).tell("install", "inside")
+    thread = threading.Thread(target=execute, args=(first.pk,))
+    thread.start()
+    wait(World(HOST).reached("install", "inside").exists)
+    assert not execute(second.pk)
+    second.refresh_from_db()
+    assert (second.state, second.fence) == (RunState.QUEUED, 0)
+    Run.objects.filter(pk=second.pk).update(cancel_requested_by="olga")
+    assert execute(second.pk), "to be cancelled it waits for nobody"
+    World(HOST).go_on("install", "inside")
+    thread.join(5)
+    third = make_run("replica3.example.com")
+    assert execute(third.pk)
 
 
 def test_records_leave_the_replica_verified_even_when_they_fail() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from replicas.clients.ssh import Host
-from replicas.errors import StepError
+from replicas.errors import HostUnreachable, StepError
 from replicas.lifecycle.base import Capabilities, Context, Finding, Record, ReplicaState, Step
 from replicas.lifecycle.job import Endpoint, Job
 
@@ -76,6 +76,10 @@ class TwinStep(Step):
         await pause(world, self.key, "inside")
         if world.told(self.key, "fail"):
             raise StepError(f"{self.key} failed with {ctx.secret('admin')}", "Try again.")
+        if world.told(self.key, "cut"):
+            await ctx.host("master")
+            await ctx.host("replica")
+            raise HostUnreachable("The connection to the replica was lost.")
         if world.told(self.key, "crash"):
             raise RuntimeError(ctx.secret("admin"))
         await ctx.host("replica")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 from lab import Host as LabHost
 from lab import Lab
-from replicas.clients import ssh
+from replicas.clients import detached, ssh
 from replicas.lifecycle.base import Level, SecretName
 from replicas.lifecycle.job import JSON, Endpoint, Job, Role
+from tests.detaching import command
 
 
 def endpoint(host: LabHost) -> Endpoint:
@@ -48,6 +50,24 @@ class KeptContext:
 
     def log(self, text: str, level: Level = "info") -> None:
         self.lines.append((level, text))
+
+    async def command(
+        self,
+        role: Role,
+        name: str,
+        argv: list[str],
+        *,
+        input: bytes | None = None,
+        timeout: float = 3600,
+        prepare: Callable[[], Awaitable[None]] | None = None,
+    ) -> int:
+        host, unit = await self.host(role), f"test-{name}"
+        try:
+            return await command(
+                host, unit, argv, lambda text, _: self.log(text), input=input, timeout=timeout, prepare=prepare
+            )
+        finally:
+            await detached.clean(host, unit)
 
     def progress(self, done: int, total: int, unit: str = "") -> None:
         self.steps.append((done, total, unit))

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from django.urls import reverse
+from pytest_django import Settings
 
 from replicas.choices import PlanAction, ReplicaState, RunState
-from replicas.models import Replica
+from replicas.models import Replica, Run
 from tests.replicas.views.conftest import World
 
 ASKED = {
@@ -49,7 +50,8 @@ def test_a_wrong_name_is_told_at_its_field(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "acts"), [("waiting", {"cancel"}), ("failed", {"retry"}), ("running", {"cancel"}), ("verified", None)]
+    ("name", "acts"),
+    [("waiting", {"cancel"}), ("failed", {"retry"}), ("running", {"cancel", "stop"}), ("verified", None)],
 )
 def test_what_is_offered_fits_the_state(name: str, acts: set[str] | None, world: World) -> None:
     replica = Replica.objects.get(hostname=f"{name}.example.com")
@@ -67,6 +69,25 @@ def test_cancelling_takes_the_request_back(world: World) -> None:
     assert act(world, "operator", replica, "cancel", reason="Wrong site") == 302
     replica.refresh_from_db()
     assert replica.state == ReplicaState.CANCELLED
+
+
+def test_stopping_in_the_middle_has_to_be_confirmed(world: World) -> None:
+    replica, run = world.running.plan.replica, world.running
+    act(world, "operator", replica, "stop", reason="Wrong site")
+    run.refresh_from_db()
+    assert (run.cancel_requested_by, run.cancel_now) == ("", False)
+    assert act(world, "operator", replica, "stop", reason="Wrong site", confirmed="on") == 302
+    run.refresh_from_db()
+    assert (run.cancel_requested_by, run.cancel_now) == ("operator", True)
+    assert offered(world, "operator", replica) == set()
+
+
+def test_a_queued_run_says_what_it_waits_for(world: World, settings: Settings) -> None:
+    settings.RUNS_PER_MASTER = 1
+    Run.objects.filter(pk=world.failed.pk).update(state=RunState.QUEUED)
+    page = world.client("viewer").get(reverse("run", args=[world.failed.pk])).content.decode()
+    assert "Waits in the queue" in page
+    assert world.running.plan.replica.hostname in page
 
 
 def test_retrying_queues_the_run(world: World) -> None:

@@ -11,11 +11,10 @@ from replicas.backends.native.names import CA_CERTIFICATE, DIRECTORY_KEYTAB, Nam
 from replicas.backends.native.opening import open_bundle
 from replicas.backends.native.places import Placed, put
 from replicas.backends.native.units import active, start
-from replicas.errors import CommandFailed, DirectoryError, StepError, WrongPassword
+from replicas.errors import DirectoryError, StepError, WrongPassword
 from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
 
-ANSWERS = "/run/replica-portal-instance.inf"
 REPLICA_ID = "replica_id"
 SECONDS = 120.0
 
@@ -51,7 +50,6 @@ class ConfigureDirectory(Step):
 
     async def run(self, ctx: Context) -> None:
         await self._take_id(ctx)
-        await self._remove(ctx)
         ctx.log("  creating directory server instance")
         await self._create(ctx)
         await self._environment(ctx)
@@ -72,18 +70,24 @@ class ConfigureDirectory(Step):
         await put(await ctx.host("replica"), variables)
 
     async def _create(self, ctx: Context) -> None:
-        replica = await ctx.host("replica")
-        await replica.write(ANSWERS, self._answers(ctx))
-        try:
-            await replica.run("dscreate", "from-file", ANSWERS, timeout=SECONDS)
-        except CommandFailed as error:
+        """Only what nobody has begun: an attempt that takes over finds it made, or waits until it is."""
+        replica, unit = await ctx.host("replica"), Names(ctx.job).unit
+        status = await ctx.command(
+            "replica",
+            "dscreate",
+            ["dscreate", "from-file", "/dev/stdin"],
+            input=self._answers(ctx).encode(),
+            timeout=SECONDS,
+            prepare=lambda: self._remove(ctx),
+        )
+        if status:
             raise StepError(
-                f"The Directory Server instance cannot be made: {error.message}",
-                f"See that /etc/dirsrv, /var/lib/dirsrv and /var/log on {replica.name} have free space, then try "
-                "again: what is left of this attempt is removed first.",
-            ) from error
-        finally:
-            await replica.remove(ANSWERS)
+                f"The Directory Server instance cannot be made: dscreate on {replica.name} ended with status {status}.",
+                f"The log has its words. See that /etc/dirsrv, /var/lib/dirsrv and /var/log on {replica.name} have "
+                "free space, then try again: what is left of this attempt is removed first.",
+            )
+        # Its configuration is a file to be edited only while it is down, where an earlier attempt came as far as this.
+        await replica.run("systemctl", "stop", unit, timeout=SECONDS)
 
     async def _take_id(self, ctx: Context) -> None:
         if isinstance(ctx.facts.get(REPLICA_ID), int):

@@ -15,6 +15,7 @@ from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps.wording import duration
 
 MARK = "initialized"
+BASE = "operations_before"
 POLL_SECONDS = 0.1
 STALLED_SECONDS = 120.0
 CLEANING_SECONDS = 30.0
@@ -25,7 +26,9 @@ STATUS = ("nsds5replicaLastInitStatus", "nsds5BeginReplicaRefresh")
 class Initialize(Step):
     """The master's agreement sends the whole directory over StartTLS; then the replica gets one of its own.
 
-    Each direction has a random password that exists only in the two servers. Fact `initialized`: seconds it took.
+    Each direction has a random password that exists only in the two servers. Fact `initialized`: seconds it took;
+    `operations_before`: what the replica had done before it received anything. The servers go on by themselves when the
+    portal does not: an attempt that takes over follows what is under way.
     Undo removes both agreements, the replica's manager on the master, the entry among the masters, and the replica id
     from the realm's update vector. Raises StepError with the server's own words when the initialization fails.
     """
@@ -60,8 +63,11 @@ class Initialize(Step):
         async with directory(ctx, "master") as master, directory(ctx, "replica") as replica:
             await self._register(ctx, master)
             total = await entries(master, ctx.job.realm.suffix)
-            ctx.log(f"Starting replication of {total} entries, please wait until this has completed.")
-            await self._start(ctx, master, replica)
+            if await self._under_way(names, master, replica):
+                ctx.log(f"Replication of {total} entries goes on, please wait until this has completed.")
+            else:
+                ctx.log(f"Starting replication of {total} entries, please wait until this has completed.")
+                await self._start(ctx, master, replica)
             await self._follow(ctx, master, replica, total)
             password = secrets.token_urlsafe(32)
             ctx.mask(password)
@@ -92,18 +98,29 @@ class Initialize(Step):
             entry = {"objectClass": kinds, "cn": service, "description": "configuredService"}
             await ensure(master, f"cn={service},{names.master_entry}", entry)
 
+    async def _under_way(self, names: Names, master: Directory, replica: Directory) -> bool:
+        """Whether the servers do what an interrupted attempt began, or have done it meanwhile."""
+        entry = await master.get(names.to_replica, STATUS)
+        if entry is None:
+            return False
+        status = "".join(entry.get(STATUS[0], []))
+        if "Total update succeeded" in status and not entry.get(STATUS[1]):
+            return await replica.get(names.master_entry, ["cn"]) is not None
+        return bool(entry.get(STATUS[1])) or "in progress" in status
+
     async def _start(self, ctx: Context, master: Directory, replica: Directory) -> None:
         """The agreement is made anew with each attempt: an old one may have a password that nobody knows."""
         names, password = Names(ctx.job), secrets.token_urlsafe(32)
         ctx.mask(password)
         await set_value(replica, REPLICATION_MANAGER, "userPassword", password)
         await master.delete(names.to_replica)
+        await ctx.fact(BASE, await received(replica))
         entry = agreement(ctx.job, ctx.job.replica.hostname, REPLICATION_MANAGER, password)
         await master.add(names.to_replica, {**entry, "nsds5BeginReplicaRefresh": "start"})
 
     async def _follow(self, ctx: Context, master: Directory, replica: Directory, total: int) -> None:
         """Log and count until it is done. Raises StepError when it failed, or when nothing moves any more."""
-        names, before = Names(ctx.job), await received(replica)
+        names, before = Names(ctx.job), int(str(ctx.facts.get(BASE, 0)))
         moved, last, asked = time.monotonic(), -1, 0
         while True:
             asked += 1
@@ -116,6 +133,7 @@ class Initialize(Step):
                 return
             failed = status and not entry.get(STATUS[1]) and "in progress" not in status and "Error (0)" not in status
             if failed or time.monotonic() - moved > STALLED_SECONDS:
+                await master.delete(names.to_replica)
                 raise StepError(
                     f"[{ctx.job.master.hostname}] reports: Update failed! Status: [{status or 'no progress'}]",
                     f"Look at /var/log/dirsrv/slapd-{ctx.job.instance}/errors on both hosts, then try again.",
