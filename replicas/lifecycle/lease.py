@@ -94,9 +94,14 @@ class Lease:
         _held.discard(self)
         lockfile.release(self.run_id, self.fence, self._descriptor)
 
+    @property
+    def over(self) -> bool:
+        """Whether somebody else may have it by now."""
+        return self._lost or time.monotonic() > self._deadline
+
     def check(self) -> None:
         """Cheap enough for every use of a host. Raises LeaseLost, Interrupted."""
-        if self._lost or time.monotonic() > self._deadline:
+        if self.over:
             raise LeaseLost(f"Run {self.run_id}: the lease of fence {self.fence} ran out.")
         if self._interrupted:
             raise Interrupted

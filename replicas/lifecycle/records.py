@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import F
 from django.utils import timezone
 
 from replicas import audit
@@ -31,15 +30,27 @@ class StepRows:
                 for index, step in enumerate(run.plan.steps, 1)
                 if step["key"] not in known
             )
-        self._states = {row.index: row.state for row in StepRun.objects.filter(run=run)}
+        rows = StepRun.objects.filter(run=run)
+        self._states = {row.index: row.state for row in rows}
+        self._attempts = {row.index: row.attempt for row in rows}
 
     def was(self, index: int) -> str:
         """The state that an earlier attempt left behind."""
         return self._states[index]
 
+    def attempts(self, index: int) -> int:
+        """How often the step was begun, this time included, since it last ended one way or the other."""
+        return self._attempts[index]
+
     def start(self, index: int) -> None:
+        interrupted = self._states[index] == StepState.RUNNING
+        self._attempts[index] = self._attempts[index] + 1 if interrupted else 1
         self._write(
-            index, state=StepState.RUNNING, attempt=F("attempt") + 1, started_at=timezone.now(), finished_at=None
+            index,
+            state=StepState.RUNNING,
+            attempt=self._attempts[index],
+            started_at=timezone.now(),
+            finished_at=None,
         )
 
     def finish(self, index: int, progress: Progress | None, sealed: tuple[Job, Mapping[str, Any]] | None) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 
 from replicas.backends import registry
 from replicas.choices import RunState, StepState
@@ -33,6 +33,7 @@ from replicas.stream.writer import LogWriter
 
 logger = logging.getLogger(__name__)
 DATABASE_GONE = (InterfaceError, OperationalError)
+MOST_TAKEOVERS = 100
 PAUSES = (0.5, 1, 2, 4)
 """Seconds between tries of something that a lost connection broke off; the last one again and again."""
 T = TypeVar("T")
@@ -49,8 +50,23 @@ def execute(run_id: int) -> bool:
     except LeaseLost as error:
         logger.warning("%s Nothing more is written.", error)
     except DATABASE_GONE as error:
-        logger.warning("Run %s: the database is away; the run goes on when its lease has run out. %s", run_id, error)
+        logger.warning("Run %s: the database is away; the run goes on when it is back. %s", run_id, error)
+        _give_back_later(lease)
     return True
+
+
+def _give_back_later(lease: Lease) -> None:
+    """Back into the queue as soon as the database answers, instead of letting everybody wait for the lease."""
+    while not lease.over:
+        connection.close()
+        try:
+            lease.give_back()
+        except DATABASE_GONE:
+            time.sleep(PAUSES[0])
+        except LeaseLost:
+            return
+        else:
+            return
 
 
 class Execution:
@@ -126,6 +142,7 @@ class Execution:
         before = rows.was(index)
         if before != StepState.DONE:
             rows.start(index)
+            self._refuse_to_die_again(step, rows.attempts(index))
         self.writer.write(f"[{index}/{count}]: {step.title}")
         if self._insist(stage, lambda: step.done(stage.ctx)):
             self.writer.write("already done")
@@ -148,6 +165,14 @@ class Execution:
             raise StepError(
                 f"«{step.title}» ran without an error, but what it should bring about is not there.",
                 "The log shows what it did. Look at the host, and try again.",
+            )
+
+    def _refuse_to_die_again(self, step: Step, attempts: int) -> None:
+        """A step that kills its workers, by their memory say, must not take other runs down with it for ever."""
+        if attempts > MOST_TAKEOVERS:
+            raise StepError(
+                f"«{step.title}» was begun {attempts} times: its workers died again and again.",
+                "Look at the worker's log and at the memory of its machine, then try again.",
             )
 
     def _insist(self, stage: StepLoop, work: Callable[[], Coroutine[Any, Any, T]], repeatable: bool = True) -> T:

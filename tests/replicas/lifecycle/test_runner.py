@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from replicas.choices import BundleState, PlanAction, ReplicaState, RunState, StepState
 from replicas.lifecycle.runner import execute
-from replicas.models import AuditEvent, Bundle, LogLine, Run
+from replicas.models import AuditEvent, Bundle, LogLine, Run, StepRun
 from tests.replicas.lifecycle.rows import SECRET, make_run
 from tests.replicas.lifecycle.twin import World
 
@@ -141,6 +141,19 @@ def test_cancelled_before_anything_was_done() -> None:
     Run.objects.filter(pk=run.pk).update(cancel_requested_by="olga")
     execute(run.pk)
     assert "Nothing was done." in texts(run)
+
+
+def test_a_step_that_kills_its_workers_ends_the_run() -> None:
+    run = make_run()
+    step = {"index": 1, "key": "prepare", "title": "Preparing", "stage": "prepare"}
+    StepRun.objects.create(run=run, state=StepState.RUNNING, attempt=100, **step)
+    execute(run.pk)
+    run.refresh_from_db()
+    assert run.error == "«Preparing» was begun 101 times: its workers died again and again."
+    Run.objects.filter(pk=run.pk).update(state=RunState.QUEUED, attempt=2)
+    execute(run.pk)
+    run.refresh_from_db()
+    assert run.state == RunState.SUCCEEDED
 
 
 def test_a_lost_connection_is_opened_again_by_itself() -> None:
