@@ -21,7 +21,7 @@ PORTS = (53, 80, 88, 123, 389, 443, 464, 636, 749)
 CA = "/var/lib/ipa/ca"
 CRL = "/var/www/ipa/ipa/crl/MasterCRL.pem"
 PLACES = ("/etc", "/var/lib/ipa", "/var/lib/dirsrv", "/var/www", "/var/cache/bind", "/usr/local/share")
-ROOT_ONLY = ("/run", "/root", "/tmp", "/var/log/dirsrv")
+TRACES = ("/run", "/root", "/var/log/dirsrv")
 # Written by daemons and the system itself, all the time.
 RESTLESS = (
     "/etc/.pwd.lock",
@@ -169,7 +169,7 @@ def listeners(host: Host) -> list[str]:
 
 def files(host: Host) -> dict[str, Any]:
     """Kind, owner and digest of every file where something is configured; names only where things come and go."""
-    argv = ["python3", "-I", "-c", FILES, json.dumps(PLACES), json.dumps(ROOT_ONLY)]
+    argv = ["python3", "-I", "-c", FILES, json.dumps(PLACES), json.dumps(TRACES)]
     found: dict[str, Any] = json.loads(host.run(argv).stdout)
     return {
         path: facts
