@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shlex
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -44,6 +44,8 @@ class Host:
         self.endpoint = endpoint
         self._connection = connection
         self._sessions = asyncio.Semaphore(SESSIONS)
+        self.guard: Callable[[], None] = lambda: None
+        """Asked before anything is sent, and raises when nothing may be: a lease that ran out, for one."""
 
     @property
     def name(self) -> str:
@@ -129,6 +131,7 @@ class Host:
         as_root = () if self.endpoint.user == "root" else ("sudo", "-n", "--")
         command = shlex.join((*as_root, "env", "LC_ALL=C", *argv))
         async with self._sessions:
+            self.guard()
             try:
                 process = await self._connection.create_process(
                     command, encoding=None, stdin=asyncssh.PIPE if stdin else asyncssh.DEVNULL

@@ -55,6 +55,7 @@ class RunContext:
             host = self._hosts.get(role)
             if host is None or not host.connected:
                 host = self._hosts[role] = await self._connect(getattr(self.job, role))
+                host.guard = self._lease.check
             return host
 
     def secret(self, name: SecretName) -> str:

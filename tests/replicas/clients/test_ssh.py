@@ -205,3 +205,14 @@ async def test_detached_killed_and_slow(replica: ssh.Host, unit: str) -> None:
     with pytest.raises(CommandFailed, match="not finished within") as caught:
         await command(replica, unit, ["sleep", "60"], print, timeout=0.5)
     assert "goes on" in caught.value.remedy
+
+
+async def test_nothing_is_sent_when_the_guard_refuses(replica: ssh.Host) -> None:
+    def refuse() -> None:
+        raise StepError("the lease is over")
+
+    replica.guard = refuse
+    with pytest.raises(StepError, match="the lease is over"):
+        await replica.run("touch", "/run/sent")
+    replica.guard = lambda: None
+    assert not await replica.exists("/run/sent")

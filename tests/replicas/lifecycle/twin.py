@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -44,6 +45,7 @@ class TwinHost:
     """Nothing to talk to."""
 
     connected = True
+    guard: Callable[[], None]
     name = "twin"
 
     async def close(self) -> None:
