@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import Error, Tags, register
+from django.db import DatabaseError
 
 
 @register(Tags.security)
@@ -42,4 +43,19 @@ def debug_is_local(app_configs: Any, **kwargs: Any) -> list[Error]:
                 id="portal.E003",
             )
         ]
+    return []
+
+
+@register(Tags.security)
+def keys_of_credentials(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """Every stored credential opens with a key of the ring; nothing is said before there are tables."""
+    from replicas.actions.rotate_keys import require_keys  # models are there only once the applications are loaded
+    from replicas.errors import PortalError
+
+    try:
+        require_keys()
+    except DatabaseError:
+        return []
+    except PortalError as error:
+        return [Error(error.message, hint=error.remedy, id="portal.E020")]
     return []

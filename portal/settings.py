@@ -8,6 +8,8 @@ from typing import Any
 import django_stubs_ext
 import environ
 
+from portal.environment import take
+
 django_stubs_ext.monkeypatch()  # lets generic forms and admins name their model
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -16,9 +18,11 @@ DATA_DIR = Path(env.str("PORTAL_DATA_DIR", default=str(BASE_DIR / "var" / "porta
 DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 DEBUG = env.bool("PORTAL_DEBUG", default=False)
-SECRET_KEY = env.str("PORTAL_SECRET_KEY", default="")
+SECRET_KEY = take("PORTAL_SECRET_KEY")
+SECRET_KEYS = take("PORTAL_KEYS")
+"""Key ring of the credential store: `id:base64`, separated by commas or lines, the first one encrypts."""
 SECRET_KEYS_FILE = Path(env.str("PORTAL_KEYS_FILE", default=str(DATA_DIR / "keys")))
-"""Key ring of the credential store: lines `id:base64`, the first one encrypts (replicas/keyring.py)."""
+"""The file of the key ring, when PORTAL_KEYS has none (replicas/keyring.py)."""
 SSH_KEY_FILE = Path(env.str("PORTAL_SSH_KEY_FILE", default=str(DATA_DIR / "ssh" / "id_ed25519")))
 """The portal's own SSH key; its public half is shown where hosts are registered."""
 

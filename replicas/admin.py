@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from replicas import audit, models, permissions
 from replicas.choices import Role
+from replicas.models.credentials import Sealed
 
 
 class ReadOnly(admin.ModelAdmin[Any]):
@@ -31,7 +32,7 @@ class ReadOnly(admin.ModelAdmin[Any]):
 class CredentialAdmin(ReadOnly):
     """Who set which password when; never the ciphertext."""
 
-    exclude = ("ciphertext",)
+    exclude = ("data_key", "ciphertext")
 
 
 class PeopleAdmin(UserAdmin):  # type: ignore[type-arg]  # django-stubs makes it generic, Django does not
@@ -114,7 +115,5 @@ admin.site.unregister(Group)  # the roles are made by a migration
 admin.site.register(User, PeopleAdmin)
 for name in models.__all__:
     model = getattr(models, name)
-    if name == "Credential":
-        admin.site.register(model, CredentialAdmin)
-    elif name != "CredentialName":
-        admin.site.register(model, ReadOnly)
+    if name != "CredentialName":
+        admin.site.register(model, CredentialAdmin if issubclass(model, Sealed) else ReadOnly)

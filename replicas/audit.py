@@ -19,7 +19,7 @@ VERBS = frozenset(
     for subject, actions in {
         "master": ("register",),
         "hostkey": ("accept",),
-        "credential": ("set", "use"),
+        "credential": ("set", "use", "rotate", "wipe"),
         "user": ("add", "change"),
         "replica": ("request", "change"),
         "plan": ("submit", "approve", "reject", "cancel"),

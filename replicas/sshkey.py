@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncssh
 from django.conf import settings
 
-from replicas.keyring import create_private
+from replicas import privatefile
 
 
 def private_key_path() -> Path:
@@ -15,7 +15,7 @@ def private_key_path() -> Path:
     path: Path = settings.SSH_KEY_FILE
     if not path.exists():
         key = asyncssh.generate_private_key("ssh-ed25519", comment="replica-portal")
-        create_private(path, key.export_private_key())
+        privatefile.create(path, key.export_private_key())
     return path
 
 

@@ -9,6 +9,7 @@ from replicas import audit
 from replicas.actions.claim import claim
 from replicas.choices import RUN_ACTIVE, PlanAction, PlanState, ReplicaState
 from replicas.errors import Conflict
+from replicas.lifecycle.credentials import wipe
 from replicas.models import Plan, Run
 from replicas.permissions import Actor, require
 from replicas.tasks import execute
@@ -18,6 +19,7 @@ from replicas.tasks import execute
 def cancel_plan(actor: Actor, plan: Plan, reason: str) -> None:
     """Take a request back before anybody decided. Raises NotAllowed, Conflict."""
     require(actor, "cancel", plan)
+    wipe(actor, plan)
     claim(plan, {"state": PlanState.WAITING}, state=PlanState.CANCELLED)
     if plan.action == PlanAction.INSTALL:
         claim(plan.replica, {"state": ReplicaState.REQUESTED}, state=ReplicaState.CANCELLED)

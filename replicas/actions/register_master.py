@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -24,7 +24,10 @@ from replicas.permissions import Actor, require
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What an administrator says about a master; the fingerprint is the one that was shown and compared."""
+    """What an administrator says about a master; the fingerprint is the one that was shown and compared.
+
+    Without `store`, the Directory Manager password is proved and then forgotten: requests bring their own.
+    """
 
     hostname: str
     ssh_address: str
@@ -32,8 +35,9 @@ class Registration:
     ssh_user: str
     backend: str
     fingerprint: str
-    directory_manager: str
-    admin: str
+    directory_manager: str = field(repr=False)
+    admin: str = field(repr=False)
+    store: bool = True
 
 
 def inspect(actor: Actor, ssh_address: str, ssh_port: int) -> str:
@@ -95,7 +99,8 @@ def _store(actor: Actor, given: Registration, key: str, found: Capabilities) -> 
         master,
         after={"realm": realm.name, "address": master.ssh_address, "fingerprint": given.fingerprint, "ca": found.ca},
     )
-    set_credentials(actor, realm, {"directory_manager": given.directory_manager, "admin": given.admin})
+    if given.store:
+        set_credentials(actor, realm, {"directory_manager": given.directory_manager, "admin": given.admin})
     return master
 
 

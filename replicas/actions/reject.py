@@ -7,6 +7,7 @@ from django.db import transaction
 from replicas.actions.approve import decide
 from replicas.actions.claim import claim
 from replicas.choices import Decision, PlanAction, ReplicaState
+from replicas.lifecycle.credentials import wipe
 from replicas.models import Plan
 from replicas.permissions import Actor
 
@@ -14,6 +15,7 @@ from replicas.permissions import Actor
 @transaction.atomic
 def reject(actor: Actor, plan: Plan, digest: str, reason: str) -> None:
     """Raises NotAllowed (own requests too), Conflict, ValidationError without a reason."""
+    wipe(actor, plan)
     decide(actor, plan, digest, reason, Decision.REJECT)
     if plan.action == PlanAction.INSTALL:
         claim(plan.replica, {"state": ReplicaState.REQUESTED}, state=ReplicaState.REJECTED)

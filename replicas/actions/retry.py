@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.db import transaction
 from django.db.models import F
 
 from replicas import audit
 from replicas.actions.alone import require_alone
 from replicas.actions.claim import claim
+from replicas.actions.give_passwords import NONE, give_passwords
 from replicas.choices import PlanAction, ReplicaState, RunState
 from replicas.models import Run
 from replicas.permissions import Actor, require
@@ -17,8 +20,11 @@ STOPPED = (RunState.FAILED, RunState.CANCELLED)
 
 
 @transaction.atomic
-def retry(actor: Actor, run: Run, reason: str = "") -> None:
-    """Queue the run again. Raises NotAllowed, Conflict when it has not stopped or another run works on the replica."""
+def retry(actor: Actor, run: Run, reason: str = "", passwords: Mapping[str, str] = NONE) -> None:
+    """Queue the run again, with passwords for it alone (by name).
+
+    Raises NotAllowed, Conflict when it has not stopped or another run works on the replica.
+    """
     require(actor, "retry", run)
     if run.state in STOPPED:
         require_alone(run.plan.replica)
@@ -36,6 +42,7 @@ def retry(actor: Actor, run: Run, reason: str = "") -> None:
         finished_at=None,
     )
     run.refresh_from_db()
+    give_passwords(actor, run.plan, passwords)
     replica = run.plan.replica
     if run.plan.action == PlanAction.INSTALL:
         stopped = {"state__in": (ReplicaState.FAILED, ReplicaState.CANCELLED)}

@@ -17,10 +17,8 @@ def set_credentials(actor: Actor, realm: Realm, passwords: Mapping[str, str]) ->
     require(actor, "set_credentials")
     for name in CredentialName.values:
         if password := passwords.get(name, ""):
-            key_id, ciphertext = keyring.encrypt(password, f"{realm.name}/{name}")
+            envelope = keyring.seal(password, Credential(realm=realm, name=name).owner)
             credential, _created = Credential.objects.update_or_create(
-                realm=realm,
-                name=name,
-                defaults={"key_id": key_id, "ciphertext": ciphertext, "set_by": actor.name},
+                realm=realm, name=name, defaults={**envelope._asdict(), "set_by": actor.name}
             )
-            audit.record(actor, "credential:set", credential, after={"key_id": key_id})
+            audit.record(actor, "credential:set", credential, after={"key_id": envelope.key_id})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from replicas import validators
 from replicas.actions import plans
+from replicas.actions.give_passwords import NONE, give_passwords
 from replicas.choices import ForwardPolicy, ReplicaState
 from replicas.errors import Conflict
 from replicas.models import Plan, Replica
@@ -24,6 +25,7 @@ def setup_dns(
     no_forwarders: bool = False,
     forward_policy: str = ForwardPolicy.FIRST,
     no_dnssec_validation: bool = False,
+    passwords: Mapping[str, str] = NONE,
 ) -> Plan:
     """Freeze the plan. Raises NotAllowed, Conflict, ValidationError for forwarders (the form's rules)."""
     require(actor, "request")
@@ -35,7 +37,7 @@ def setup_dns(
     wanted.setup_dns, wanted.forwarders, wanted.no_forwarders = True, list(forwarders), no_forwarders
     wanted.forward_policy, wanted.no_dnssec_validation = forward_policy, no_dnssec_validation
     validators.check_options(wanted)
-    return plans.freeze(
+    plan = plans.freeze(
         actor,
         replica,
         "dns",
@@ -45,3 +47,5 @@ def setup_dns(
         forward_policy=forward_policy,
         no_dnssec_validation=no_dnssec_validation,
     )
+    give_passwords(actor, plan, passwords)
+    return plan

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from replicas import audit
 from replicas.actions import host_keys, plans
+from replicas.actions.give_passwords import NONE, give_passwords
 from replicas.choices import REPLICA_ENDED
 from replicas.errors import Conflict
 from replicas.models import Master, Plan, Replica
 from replicas.permissions import Actor, require
 
 
-def submit(actor: Actor, replica: Replica) -> Plan:
-    """Store a request that the form filled in, with the key that its host presents now.
+def submit(actor: Actor, replica: Replica, passwords: Mapping[str, str] = NONE) -> Plan:
+    """Store a request that the form filled in, with the key that its host presents now, and its own passwords by name.
 
     Raises NotAllowed, ValidationError (by field), Conflict (the hostname is in use), HostUnreachable, HostKeyChanged.
     """
     _check(replica, require(actor, "request"))
-    return store(actor, replica, host_keys.fetch(replica.ssh_address, replica.ssh_port))
+    return store(actor, replica, host_keys.fetch(replica.ssh_address, replica.ssh_port), passwords)
 
 
 @transaction.atomic
-def store(actor: Actor, replica: Replica, key: str) -> Plan:
+def store(actor: Actor, replica: Replica, key: str, passwords: Mapping[str, str] = NONE) -> Plan:
     """What `submit` does once it knows the host's key."""
     _check(replica, require(actor, "request"))
     replica.host_key = host_keys.pin(actor, replica.hostname, key)
@@ -34,7 +37,9 @@ def store(actor: Actor, replica: Replica, key: str) -> Plan:
     except IntegrityError as error:
         raise _in_use(replica) from error
     audit.record(actor, "replica:request", replica, after=_facts(replica))
-    return plans.freeze(actor, replica, "install")
+    plan = plans.freeze(actor, replica, "install")
+    give_passwords(actor, plan, passwords)
+    return plan
 
 
 def _check(replica: Replica, user: User) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from replicas import validators
+from replicas.models import CredentialName
 
 
 class AddressesField(forms.CharField):
@@ -48,3 +50,31 @@ class PasswordField(forms.CharField):
     def __init__(self, **kwargs: Any) -> None:
         widget = forms.PasswordInput(attrs={"autocomplete": "off"})
         super().__init__(widget=widget, strip=False, min_length=8, max_length=200, **kwargs)
+
+
+class OneRunPasswords(forms.Form):
+    """Passwords for one run only, in the place of the stored ones; `passwords` in the cleaned data, by name."""
+
+    directory_manager = PasswordField(label=_("Directory Manager password, for this run only"), required=False)
+    admin = PasswordField(label=_("Kerberos password of admin, for this run only"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in CredentialName.values:
+            self.fields[name].help_text = _(
+                "Empty: the stored one is used. This one is wiped when the run ends, however it ends."
+            )
+        self.order_fields([name for name in self.fields if name not in CredentialName.values])  # these come last
+
+    def ask_for(self, names: Collection[str]) -> None:
+        """Say of these (CredentialName) that they are stored nowhere."""
+        for name in names:
+            self.fields[name].help_text = _(
+                "Needed now: it is not stored, and what was given for an earlier run is wiped. "
+                "It is wiped again when the run ends."
+            )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        data["passwords"] = {name: data.pop(name) for name in CredentialName.values if name in data}
+        return data

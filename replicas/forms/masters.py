@@ -42,7 +42,14 @@ class MasterRegisterForm(MasterInspectForm):
         label=_("Directory Manager password"), help_text=_("Proved by binding now, and stored encrypted.")
     )
     admin = PasswordField(
-        label=_("Kerberos password of admin"), help_text=_("Proved with a ticket during the connection check.")
+        label=_("Kerberos password of admin"),
+        help_text=_("Proved with a ticket during the connection check."),
+        required=False,
+    )
+    forget = forms.BooleanField(
+        label=_("Do not store them"),
+        help_text=_("The Directory Manager password is proved and forgotten; each request brings its own passwords."),
+        required=False,
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -53,6 +60,9 @@ class MasterRegisterForm(MasterInspectForm):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         data.pop("compared", None)  # it was ticked, or the form is not valid
+        data["store"] = not data.pop("forget", False)
+        if data["store"] and not data.get("admin") and "admin" not in self.errors:
+            self.add_error("admin", _("Enter it, or choose not to store the passwords."))
         return data
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from replicas import validators
 from replicas.choices import ForwardPolicy
-from replicas.forms.fields import AddressesField, ReasonField
+from replicas.forms.fields import AddressesField, OneRunPasswords, ReasonField
 from replicas.models import Replica
 
 FOLLOWING = {"forwarders": ("no_forwarders", "forward_policy"), "ip_addresses": ("reverse_zone", "no_reverse")}
@@ -19,7 +19,7 @@ FOLLOWING = {"forwarders": ("no_forwarders", "forward_policy"), "ip_addresses": 
 FORWARDERS_HELP = _("DNS servers that unknown names are forwarded to, one a line (--forwarder). Needs «set up DNS».")
 
 
-class ReplicaRequestForm(forms.ModelForm[Replica]):
+class ReplicaRequestForm(OneRunPasswords, forms.ModelForm[Replica]):
     """Every option of the guide. The rules are the model's (replicas/validators.py)."""
 
     ip_addresses = AddressesField(
@@ -95,6 +95,7 @@ class ReplicaRequestForm(forms.ModelForm[Replica]):
                 Row(Column("forwarders"), Column("no_forwarders", "no_dnssec_validation")),
                 "forward_policy",
             ),
+            Fieldset(_("Passwords for this run only"), Row(Column("directory_manager"), Column("admin"))),
             Fieldset(
                 _("Exceptions"),
                 HTML(f"<p class='text-body-secondary'>{_('Leave empty unless you must. Approvers see them.')}</p>"),
@@ -114,7 +115,7 @@ class ReplicaRequestForm(forms.ModelForm[Replica]):
         super().add_error(field, error)
 
 
-class DnsForm(forms.Form):
+class DnsForm(OneRunPasswords):
     """DNS service later, with the forwarder rules of the request."""
 
     forwarders = AddressesField(label=_("Forwarders"), help_text=FORWARDERS_HELP)
@@ -138,6 +139,10 @@ class DnsForm(forms.Form):
         return data
 
 
+class RecordsForm(OneRunPasswords):
+    """Missing DNS records, which the plan lists."""
+
+
 class CancelForm(forms.Form):
     """Why a plan or a run is cancelled."""
 
@@ -153,7 +158,7 @@ class StopForm(CancelForm):
     )
 
 
-class RetryForm(forms.Form):
+class RetryForm(OneRunPasswords):
     """Why a run is tried again."""
 
     reason = ReasonField(required=False)

@@ -62,8 +62,10 @@ class RunContext:
         self._lease.check()
         if name not in self._secrets:
             raise StepError(
-                f"The {name.replace('_', ' ')} password of {self.job.realm.name} is not known.",
-                "An administrator enters it on the page of the realm's credentials.",
+                f"The {name.replace('_', ' ')} password of {self.job.realm.name} is not stored, "
+                "and was not given for this run.",
+                "Enter it with «Retry from this step», for that run only; "
+                "or have an administrator store it («Set passwords» on the page of the master), and retry.",
             )
         return self._secrets[name]
 

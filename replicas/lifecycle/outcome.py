@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from replicas import audit
 from replicas.choices import PLANS_OF_REMOVAL, BundleState, PlanAction, ReplicaState, RunState
+from replicas.lifecycle.credentials import wiping
 from replicas.lifecycle.fencing import fenced
 from replicas.lifecycle.lease import Lease
 from replicas.models import Bundle, Replica, Run
@@ -43,14 +44,17 @@ def begin(run: Run, lease: Lease) -> None:
 def end(run: Run, lease: Lease, outcome: Outcome) -> None:
     """The last write of a run, all in one transaction. Raises LeaseLost."""
     now = timezone.now()
-    with fenced(
-        lease.run_id,
-        lease.fence,
-        state=outcome.state,
-        error=outcome.error,
-        remedy=outcome.remedy,
-        finished_at=now,
-        lease_until=None,
+    with (
+        wiping(run, lease),
+        fenced(
+            lease.run_id,
+            lease.fence,
+            state=outcome.state,
+            error=outcome.error,
+            remedy=outcome.remedy,
+            finished_at=now,
+            lease_until=None,
+        ),
     ):
         after = {"state": outcome.state, "error": outcome.error}
         audit.record(Actor.system(), VERBS[outcome.state], run, before={"state": RunState.RUNNING}, after=after)

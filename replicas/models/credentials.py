@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, Self
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from replicas import keyring
 from replicas.models.requests import Plan
 from replicas.models.topology import Realm
 
@@ -22,6 +25,9 @@ class Sealed(models.Model):
     Without a data key, the key of the ring opens the ciphertext itself (replicas/keyring.py).
     """
 
+    SUBJECT: ClassVar[str]
+    """The field that says whose secret it is."""
+
     name = models.CharField(max_length=20, choices=CredentialName)
     key_id = models.CharField(max_length=40)
     data_key = models.BinaryField(db_default=b"", default=b"")
@@ -32,10 +38,21 @@ class Sealed(models.Model):
     class Meta:
         abstract = True
 
+    @property
+    def owner(self) -> str:
+        """What the ciphertext is bound to."""
+        raise NotImplementedError
+
+    def enclose(self, secret: str) -> Self:
+        """Take the secret in, encrypted; the row is not saved. Raises PortalError when the ring cannot be read."""
+        self.key_id, self.data_key, self.ciphertext = keyring.seal(secret, self.owner)
+        return self
+
 
 class Credential(Sealed):
     """A secret of a realm, kept until it is replaced."""
 
+    SUBJECT = "realm"
     realm = models.ForeignKey(Realm, on_delete=models.CASCADE, related_name="credentials")
 
     class Meta:
@@ -46,13 +63,13 @@ class Credential(Sealed):
 
     @property
     def owner(self) -> str:
-        """What the ciphertext is bound to."""
         return f"{self.realm.name}/{self.name}"
 
 
 class PlanCredential(Sealed):
     """A secret for one plan's run only; wiped when the run ends, or when there will be none."""
 
+    SUBJECT = "plan__replica"
     plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="credentials")
 
     class Meta:
@@ -63,5 +80,4 @@ class PlanCredential(Sealed):
 
     @property
     def owner(self) -> str:
-        """What the ciphertext is bound to."""
         return f"plan {self.plan_id}/{self.name}"

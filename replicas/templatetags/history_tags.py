@@ -17,8 +17,10 @@ register = template.Library()
 VERBS = {
     "bundle:seal": gettext_lazy("Bundle sealed"),
     "bundle:use": gettext_lazy("Bundle used"),
+    "credential:rotate": gettext_lazy("Password encrypted again"),
     "credential:set": gettext_lazy("Password stored"),
     "credential:use": gettext_lazy("Password used"),
+    "credential:wipe": gettext_lazy("Password wiped"),
     "hostkey:accept": gettext_lazy("Host key accepted"),
     "master:register": gettext_lazy("Master registered"),
     "plan:approve": gettext_lazy("Plan approved"),

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
 from django.db.models import Prefetch
-from django.forms import BaseForm, Form
+from django.forms import BaseForm
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from replicas import permissions
 from replicas.actions.add_records import add_records
 from replicas.actions.cancel import cancel_plan, cancel_run
+from replicas.actions.give_passwords import missing_passwords
 from replicas.actions.retry import retry
 from replicas.actions.setup_dns import setup_dns
 from replicas.choices import RUN_ACTIVE, PlanState, ReplicaState, RunState
-from replicas.forms.requests import CancelForm, DnsForm, RetryForm, StopForm
+from replicas.forms.fields import OneRunPasswords
+from replicas.forms.requests import CancelForm, DnsForm, RecordsForm, RetryForm, StopForm
 from replicas.models import Plan, Replica, Run
 from replicas.permissions import Actor
 from replicas.views.acting import Act
@@ -47,6 +50,11 @@ class Subject:
     @property
     def runs(self) -> bool:
         return self.run is not None and self.run.state in RUN_ACTIVE
+
+    @cached_property
+    def missing(self) -> list[str]:
+        """Passwords (CredentialName) that a run would lack."""
+        return missing_passwords(self.plan) if self.plan else []
 
     @property
     def idle(self) -> bool:
@@ -116,15 +124,15 @@ def stop(actor: Actor, subject: Subject, data: dict[str, Any]) -> None:
 
 def try_again(actor: Actor, subject: Subject, data: dict[str, Any]) -> None:
     if subject.run is not None:
-        retry(actor, subject.run, data["reason"])
+        retry(actor, subject.run, data["reason"], data["passwords"])
 
 
 ACTS = {
     "records": Kind(
         verb="request",
-        form=Form,
+        form=RecordsForm,
         offered=can_add_records,
-        do=lambda actor, subject, data: add_records(actor, subject.replica),
+        do=lambda actor, subject, data: add_records(actor, subject.replica, **data),
         label=_("Add the missing records"),
         help=_("Asks for a plan that adds exactly the records listed as missing. Someone else approves it."),
         thanks=_("Submitted. Someone else has to approve the records now."),
@@ -187,7 +195,7 @@ def offered(user: User, subject: Subject, bound: Bound | None = None) -> list[Ac
     return [
         Act(
             url=reverse("replica_act", args=[subject.replica.pk, name]),
-            form=bound.form if bound and bound.name == name else kind.form(),
+            form=_asking(bound.form if bound and bound.name == name else kind.form(), subject),
             label=kind.label,
             help=kind.help,
             symbol=kind.symbol,
@@ -196,3 +204,10 @@ def offered(user: User, subject: Subject, bound: Bound | None = None) -> list[Ac
         for name, kind in ACTS.items()
         if kind.offered(subject) and permissions.may(user, kind.verb, subject.plan)
     ]
+
+
+def _asking(form: BaseForm, subject: Subject) -> BaseForm:
+    """The form, which says of passwords that it takes whether one is stored."""
+    if isinstance(form, OneRunPasswords):
+        form.ask_for(subject.missing)
+    return form

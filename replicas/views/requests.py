@@ -20,7 +20,7 @@ from replicas.views.acting import actor, attempt
 def replica_request(request: SignedInRequest) -> HttpResponse:
     require(request, "request")
     form = ReplicaRequestForm(request.POST or None, initial={"master": request.GET.get("master")})
-    sent = attempt(form, lambda data: submit(actor(request), form.instance))
+    sent = attempt(form, lambda data: submit(actor(request), form.instance, data["passwords"]))
     if sent.done:
         messages.success(request, _("Submitted. Someone else has to approve the plan now."))
         return redirect("replica", sent.value.replica_id)

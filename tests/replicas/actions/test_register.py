@@ -50,6 +50,26 @@ def test_everything_is_stored_at_once(cast: Cast, given: Registration, says: Any
     assert SECRET not in str(list(AuditEvent.objects.values()))
 
 
+def test_passwords_that_are_not_stored_are_proved_all_the_same(
+    cast: Cast, given: Registration, says: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = register_master._look
+    proved: list[str] = []
+
+    async def look(endpoint: Any, registration: Registration) -> Capabilities:
+        proved.append(registration.directory_manager)
+        return await looked(endpoint, registration)
+
+    monkeypatch.setattr(register_master, "_look", look)
+    register(cast.administrator, replace(given, store=False))
+    assert proved == [SECRET]
+    assert not Credential.objects.exists()
+
+
+def test_a_registration_does_not_show_its_passwords(given: Registration) -> None:
+    assert SECRET not in repr(given)
+
+
 def test_twice_is_refused(cast: Cast, given: Registration, says: Any) -> None:
     register(cast.administrator, given)
     with pytest.raises(Conflict, match="registered already"):

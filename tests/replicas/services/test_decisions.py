@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 
+from replicas import keyring
 from replicas.actions import submit
 from replicas.actions.add_records import add_records
 from replicas.actions.approve import approve
@@ -167,9 +168,7 @@ def test_passwords_are_stored_encrypted(cast: Cast, master: Master, settings: An
     set_credentials(cast.administrator, master.realm, {"admin": "correct-horse", "directory_manager": ""})
     stored = Credential.objects.get()
     assert b"correct-horse" not in bytes(stored.ciphertext)
-    from replicas import keyring
-
-    assert keyring.decrypt(stored.key_id, bytes(stored.ciphertext), stored.owner) == "correct-horse"
+    assert keyring.unseal(stored) == "correct-horse"
     assert (tmp_path / "keys").stat().st_mode & 0o077 == 0
 
 

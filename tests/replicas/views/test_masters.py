@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from replicas.actions import host_keys
 from replicas.clients import ssh
+from replicas.forms.masters import MasterRegisterForm
 from tests.replicas.views.conftest import World
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIXZ3rFAEyDZBhTfFhY1tDYyTEM0B6sWSTm3tNRs4VBh"
@@ -47,6 +48,15 @@ def test_the_second_step_needs_the_comparison(world: World, presented: str) -> N
     assert presented in page
     assert set(answer.context["form"].errors) == {"compared", "directory_manager"}
     assert "x" * 12 not in page
+
+
+@pytest.mark.parametrize(("typed", "refused"), [({}, True), ({"admin": "x" * 12}, False), ({"forget": "on"}, False)])
+def test_the_admin_password_is_wanted_to_be_stored(presented: str, typed: dict[str, str], refused: bool) -> None:
+    given = GIVEN | {"fingerprint": presented, "compared": "on", "directory_manager": "y" * 12}
+    form = MasterRegisterForm(given | typed)
+    assert form.is_valid() is not refused
+    assert set(form.errors) == ({"admin"} if refused else set())
+    assert form.cleaned_data["store"] is ("forget" not in typed)
 
 
 def test_a_new_host_key_is_compared_and_accepted(world: World, presented: str) -> None:

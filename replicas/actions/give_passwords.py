@@ -1,0 +1,36 @@
+"""Keep passwords for one plan's run alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from replicas import audit, keyring
+from replicas.models import Credential, CredentialName, Plan, PlanCredential
+from replicas.permissions import Actor
+
+NONE: Mapping[str, str] = MappingProxyType({})
+
+
+def give_passwords(actor: Actor, plan: Plan, passwords: Mapping[str, str]) -> None:
+    """Store those that are given, by name (CredentialName), until the run ends (lifecycle/credentials.py wipes them).
+
+    Belongs into the transaction of the action that makes or retries the plan, which has authorised the actor. Raises
+    PortalError when the key ring cannot be read.
+    """
+    for name in CredentialName.values:
+        if password := passwords.get(name, ""):
+            envelope = keyring.seal(password, PlanCredential(plan=plan, name=name).owner)
+            credential, _created = PlanCredential.objects.update_or_create(
+                plan=plan, name=name, defaults={**envelope._asdict(), "set_by": actor.name}
+            )
+            audit.record(actor, "credential:set", credential, after={"key_id": envelope.key_id})
+
+
+def missing_passwords(plan: Plan) -> list[str]:
+    """The names (CredentialName) of what neither the realm stores nor the plan was given."""
+    known = {
+        *Credential.objects.filter(realm__masters__replicas__plans=plan).values_list("name", flat=True),
+        *PlanCredential.objects.filter(plan=plan).values_list("name", flat=True),
+    }
+    return [name for name in CredentialName.values if name not in known]
