@@ -1,12 +1,18 @@
-"""Unsafe settings refuse to start."""
+"""Unsafe settings refuse to start, and so do those with which several machines would not be one portal."""
 
 from __future__ import annotations
 
+import ipaddress
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import Error, Tags, register
 from django.db import DatabaseError
+
+NETWORK_FILE_SYSTEMS = frozenset(
+    ("nfs", "nfs4", "cifs", "smb3", "9p", "afs", "ceph", "lustre", "glusterfs", "fuse.glusterfs", "fuse.sshfs")
+)
 
 
 @register(Tags.security)
@@ -59,3 +65,87 @@ def keys_of_credentials(app_configs: Any, **kwargs: Any) -> list[Error]:
     except PortalError as error:
         return [Error(error.message, hint=error.remedy, id="portal.E020")]
     return []
+
+
+@register(Tags.security)
+def sqlite_is_local(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """SQLite's locks do not hold between machines (sqlite.org/useovernet.html)."""
+    kind = file_system(settings.DATA_DIR)
+    if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3") and kind in NETWORK_FILE_SYSTEMS:
+        return [
+            Error(
+                f"SQLite's database in {settings.DATA_DIR} lies on a network file system ({kind}).",
+                hint="Set DATABASE_URL to a PostgreSQL server, or PORTAL_DATA_DIR to a local folder.",
+                id="portal.E004",
+            )
+        ]
+    return []
+
+
+@register(Tags.security)
+def shared_secrets(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """Machines that share a database elsewhere share what each would otherwise make for itself."""
+    if not remote(settings.DATABASES["default"].get("HOST", "")):
+        return []
+    missing = [
+        (settings.OWN_SECRET_KEY, "PORTAL_SECRET_KEY is not set: other machines end sessions that begin here.", "E005"),
+        (_no_ring(), f"PORTAL_KEYS is not set, and {settings.SECRET_KEYS_FILE} is not there.", "E006"),
+        (not settings.SSH_KEY_FILE.exists(), f"There is no SSH key in {settings.SSH_KEY_FILE}.", "E007"),
+    ]
+    hint = "The database is on another machine: give every machine of the portal the same (docs/many-machines.md)."
+    return [Error(text, hint=hint, id=f"portal.{name}") for wrong, text, name in missing if wrong]
+
+
+def _no_ring() -> bool:
+    return not settings.SECRET_KEYS and not settings.SECRET_KEYS_FILE.exists()
+
+
+@register(Tags.security)
+def redis_is_closed(app_configs: Any, **kwargs: Any) -> list[Error]:
+    connection = settings.HUEY.get("connection", {})
+    if remote(connection.get("host", "")) and not connection.get("password"):
+        return [
+            Error(
+                "REDIS_URL has no password, and Redis is on another machine: anybody on the way could empty the queue.",
+                hint="Set requirepass on the Redis server, and write redis://:PASSWORD@HOST/0.",
+                id="portal.E008",
+            )
+        ]
+    return []
+
+
+@register(Tags.security)
+def sqlite_with_redis_elsewhere(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """Redis and SQLite on one machine are fine; with Redis elsewhere other machines would have other databases."""
+    local = settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
+    if local and remote(settings.HUEY.get("connection", {}).get("host", "")):
+        return [
+            Error(
+                "REDIS_URL names another machine, but the database is SQLite on this one.",
+                hint="Several machines need PostgreSQL as well: set DATABASE_URL.",
+                id="portal.E009",
+            )
+        ]
+    return []
+
+
+def remote(host: str) -> bool:
+    """Whether that is another machine, as far as the name tells; an empty one or a path is a socket of this one."""
+    if not host or host.startswith("/") or host == "localhost":
+        return False
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return True
+
+
+def file_system(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str:
+    """The type of the file system that holds the path, by the longest mount point (proc(5)); empty where unknown."""
+    if not mounts.exists():
+        return ""
+    found: dict[str, str] = {}
+    for line in mounts.read_text().splitlines():
+        before, _, after = line.partition(" - ")
+        found[before.split()[4].replace("\\040", " ")] = after.split()[0]  # the last one mounted is on top
+    whole = path.resolve()
+    return next((found[str(folder)] for folder in (whole, *whole.parents) if str(folder) in found), "")

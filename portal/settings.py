@@ -8,6 +8,7 @@ from typing import Any
 import django_stubs_ext
 import environ
 
+from portal import services
 from portal.environment import take
 
 django_stubs_ext.monkeypatch()  # lets generic forms and admins name their model
@@ -26,7 +27,9 @@ SECRET_KEYS_FILE = Path(env.str("PORTAL_KEYS_FILE", default=str(DATA_DIR / "keys
 SSH_KEY_FILE = Path(env.str("PORTAL_SSH_KEY_FILE", default=str(DATA_DIR / "ssh" / "id_ed25519")))
 """The portal's own SSH key; its public half is shown where hosts are registered."""
 
-if not SECRET_KEY:
+OWN_SECRET_KEY = not SECRET_KEY
+"""Made by this machine for itself: others do not know it (portal.E005)."""
+if OWN_SECRET_KEY:
     from portal.firstrun import secret_key
 
     SECRET_KEY = secret_key(DATA_DIR)
@@ -90,28 +93,33 @@ TEMPLATES: list[dict[str, Any]] = [
     }
 ]
 
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": DATA_DIR / "portal.sqlite3",
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-        },
-        "TEST": {"NAME": DATA_DIR / "test.sqlite3"},
-    }
+# Lower-case: error pages show every setting, and hide a password only where it is not part of a URL.
+database_url = take("DATABASE_URL")  # postgresql://USER:PASSWORD@HOST/NAME; empty: SQLite in DATA_DIR
+redis_url = take("REDIS_URL")  # rediss://:PASSWORD@HOST/0; empty: a queue in DATA_DIR, no channel layer
+WORKERS = env.int("PORTAL_WORKERS", default=4)
+"""Runs that one worker process works on at a time."""
+SQLITE = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": DATA_DIR / "portal.sqlite3",
+    "OPTIONS": {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    },
+    "TEST": {"NAME": DATA_DIR / "test.sqlite3"},
 }
+DATABASES = {"default": services.postgresql(database_url, WORKERS) if database_url else SQLITE}
+SQLITE_QUEUE = {"huey_class": "huey.SqliteHuey", "filename": str(DATA_DIR / "queue.sqlite3")}
 HUEY: dict[str, Any] = {
-    "huey_class": "huey.SqliteHuey",
+    **(services.redis_queue(redis_url, SECRET_KEY) if redis_url else SQLITE_QUEUE),
     "name": "portal",
-    "filename": str(DATA_DIR / "queue.sqlite3"),
     "immediate": False,
     "results": False,
     # SQLite has no blocking pop: look often, or an idle worker takes seconds to notice a run.
-    "consumer": {"workers": 4, "worker_type": "thread", "initial_delay": 0.02, "backoff": 1.1, "max_delay": 0.1},
+    "consumer": {"workers": WORKERS, "worker_type": "thread", "initial_delay": 0.02, "backoff": 1.1, "max_delay": 0.1},
 }
-CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+IN_MEMORY_LAYER = {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+CHANNEL_LAYERS = {"default": services.redis_layer(redis_url) if redis_url else IN_MEMORY_LAYER}
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},

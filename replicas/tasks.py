@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
+from contextlib import suppress
 
 from huey.contrib.djhuey import HUEY, db_task
+from redis.exceptions import RedisError
 
 from replicas.lifecycle import runner, sweeper
+from replicas.lifecycle.sweeper import QueueAway
 
 
 @db_task()  # type: ignore[untyped-decorator]  # Huey has no types
 def execute(run_id: int) -> None:
     if runner.execute(run_id):
-        sweeper.enqueue_waiting(sys.modules[__name__])
+        with suppress(QueueAway):  # the next sweep does it
+            sweeper.enqueue_waiting(sys.modules[__name__])
 
 
 def waiting() -> set[int]:
-    """Runs that have a task in the queue."""
-    return {task.args[0] for task in HUEY.pending() if isinstance(task, execute.task_class)}
+    """Runs that have a task in the queue. Raises QueueAway."""
+    try:
+        pending = HUEY.pending()
+    except (RedisError, sqlite3.Error, ValueError) as error:  # ValueError: signed with another PORTAL_SECRET_KEY
+        raise QueueAway(str(error)) from error
+    return {task.args[0] for task in pending if isinstance(task, execute.task_class)}

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
@@ -31,9 +31,13 @@ def free_port(wanted: int = 0) -> int:
         return int(probe.getsockname()[1])
 
 
-def _die_with_parent() -> None:
-    """Linux ends the child when its parent is gone, kill -9 included (prctl(2), PR_SET_PDEATHSIG)."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def die_with_parent(number: signal.Signals = signal.SIGTERM) -> Callable[[], None]:
+    """For a child to call first: Linux ends it when its parent is gone, kill -9 included (PR_SET_PDEATHSIG)."""
+
+    def set_signal() -> None:
+        _libc.prctl(_PR_SET_PDEATHSIG, number)
+
+    return set_signal
 
 
 @contextmanager
@@ -48,7 +52,7 @@ def process(arguments: list[str], log: Path, environment: dict[str, str]) -> Ite
             stdout=output,
             stderr=output,
             start_new_session=True,  # Ctrl-C reaches the demo alone, which then ends them in order
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent(),
         )
     try:
         yield child

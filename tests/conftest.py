@@ -1,4 +1,4 @@
-"""The test hosts that all tests share, made once for a session."""
+"""What all tests share: the test hosts, made once for a session, and databases that can be emptied."""
 
 from __future__ import annotations
 
@@ -6,8 +6,24 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from django.test import TransactionTestCase
 
 from lab import Lab, check
+from tests import history
+
+
+@pytest.fixture(scope="session", autouse=True)
+def history_gives_way() -> Iterator[None]:
+    """After a test with committed rows Django empties every table, which the history's guards refuse."""
+    empty = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
+
+    def unguarded(case: TransactionTestCase) -> None:
+        with history.unguarded():
+            empty(case)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", unguarded)
+        yield
 
 
 @pytest.fixture(scope="session")

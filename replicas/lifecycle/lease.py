@@ -13,8 +13,8 @@ from typing import Self
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Coalesce
-from django.utils import timezone
+from django.db.models.expressions import CombinedExpression
+from django.db.models.functions import Coalesce, Now
 
 from replicas.choices import RunState
 from replicas.lifecycle import lockfile
@@ -38,24 +38,28 @@ def claim(run_id: int) -> Lease | None:
 
     None when somebody else has it, it has ended, or its master has RUNS_PER_MASTER others to serve already.
     """
-    now = timezone.now()
-    until = now + timedelta(seconds=settings.LEASE_SECONDS)
-    free = Q(state=RunState.QUEUED) | Q(state=RunState.RUNNING, lease_until__lt=now)
+    started = time.monotonic()
+    free = Q(state=RunState.QUEUED) | Q(state=RunState.RUNNING, lease_until__lt=Now())
     with transaction.atomic():
         if _busy(run_id):
             return None
         changed = Run.objects.filter(free, pk=run_id).update(
             state=RunState.RUNNING,
             fence=F("fence") + 1,
-            lease_until=until,
+            lease_until=_until(),
             finished_at=None,
             error="",
             remedy="",
-            started_at=Coalesce("started_at", now),
+            started_at=Coalesce("started_at", Now()),
         )
         if changed != 1:
             return None
-        return Lease(run_id, Run.objects.values_list("fence", flat=True).get(pk=run_id))
+        return Lease(run_id, Run.objects.values_list("fence", flat=True).get(pk=run_id), started)
+
+
+def _until() -> CombinedExpression:
+    """When a lease that is written now runs out, by the database's clock: workers' clocks may differ."""
+    return Now() + timedelta(seconds=settings.LEASE_SECONDS)
 
 
 def _busy(run_id: int) -> bool:
@@ -72,10 +76,10 @@ def _busy(run_id: int) -> bool:
 class Lease:
     """A held lease. Inside `with` it renews itself; `check` raises as soon as the run may no longer be worked on."""
 
-    def __init__(self, run_id: int, fence: int) -> None:
+    def __init__(self, run_id: int, fence: int, started: float) -> None:
         self.run_id, self.fence = run_id, fence
         self.on_stop: Callable[[], None] | None = None
-        self._deadline = time.monotonic() + settings.LEASE_SECONDS
+        self._deadline = started + settings.LEASE_SECONDS
         self._lost = self._interrupted = self._cancelled = False
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._keep, name=f"lease-{run_id}", daemon=True)
@@ -150,9 +154,8 @@ class Lease:
 
     def _renew(self) -> None:
         started = time.monotonic()
-        until = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)
         try:
-            with fenced(self.run_id, self.fence, lease_until=until):
+            with fenced(self.run_id, self.fence, lease_until=_until()):
                 pass
         except LeaseLost:
             self._lose()

@@ -8,13 +8,18 @@ from typing import Protocol
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.utils import timezone
+from django.db.models import Q
+from django.db.models.functions import Now
 
 from replicas.choices import RunState
 from replicas.lifecycle import lockfile
 from replicas.models import Run
 
 logger = logging.getLogger(__name__)
+
+
+class QueueAway(Exception):
+    """The task queue cannot be asked now."""
 
 
 class Queue(Protocol):
@@ -27,9 +32,8 @@ class Queue(Protocol):
 
 def sweep(queue: Queue) -> None:
     """One look: abandoned runs go back to the queue, and every queued run has a task."""
-    now = timezone.now()
-    for run in Run.objects.filter(state=RunState.RUNNING):
-        if (run.lease_until is not None and run.lease_until < now) or lockfile.abandoned(run.pk, run.fence):
+    for run in Run.objects.filter(state=RunState.RUNNING).annotate(overdue=Q(lease_until__lt=Now())):
+        if run.overdue or lockfile.abandoned(run.pk, run.fence):
             _requeue(run)
     enqueue_waiting(queue)
 
@@ -66,7 +70,7 @@ class Sweeper:
         while True:
             try:
                 sweep(self._queue)
-            except DatabaseError as error:
+            except (DatabaseError, QueueAway) as error:
                 logger.warning("Runs could not be looked over: %s", error)
             finally:
                 connection.close()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+for name in ("DATABASE_URL", "REDIS_URL"):  # the process of the tests has taken them out of its environment
+    if url := os.environ.get(f"TEST_{name}"):
+        os.environ[name] = url
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 import django
