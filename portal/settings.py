@@ -98,7 +98,7 @@ database_url = take("DATABASE_URL")  # postgresql://USER:PASSWORD@HOST/NAME; emp
 redis_url = take("REDIS_URL")  # rediss://:PASSWORD@HOST/0; empty: a queue in DATA_DIR, no channel layer
 WORKERS = env.int("PORTAL_WORKERS", default=4)
 """Runs that one worker process works on at a time."""
-SQLITE = {
+SQLITE: dict[str, Any] = {
     "ENGINE": "django.db.backends.sqlite3",
     "NAME": DATA_DIR / "portal.sqlite3",
     "OPTIONS": {
@@ -108,7 +108,9 @@ SQLITE = {
     },
     "TEST": {"NAME": DATA_DIR / "test.sqlite3"},
 }
-DATABASES = {"default": services.postgresql(database_url, WORKERS) if database_url else SQLITE}
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": services.postgresql(database_url, WORKERS) if database_url else SQLITE,
+}
 SQLITE_QUEUE = {"huey_class": "huey.SqliteHuey", "filename": str(DATA_DIR / "queue.sqlite3")}
 HUEY: dict[str, Any] = {
     **(services.redis_queue(redis_url, SECRET_KEY) if redis_url else SQLITE_QUEUE),

@@ -6,11 +6,21 @@ mkdir -p var
 VENV=.venv
 LAB_PACKAGES=(mmdebstrap systemd-container iproute2 nftables)
 PORTAL_PACKAGES=(gnupg)
-TEST_PACKAGES=(chromium)
+TEST_PACKAGES=(chromium postgresql redis-server)
 BOOTSTRAP=5.3.8
 HTMX=2.0.8
 
 say() { printf '%s\n' "$*" >&2; }
+
+# quietly COMMAND…: meanwhile Debian starts no service whose package it installs; tests start servers of their own.
+quietly() (
+    policy=/usr/sbin/policy-rc.d
+    if [[ ! -e $policy ]]; then
+        trap 'rm -f "$policy"' EXIT
+        printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"
+    fi
+    "$@"
+)
 
 # debian PACKAGE…: install those that are missing. Fails, naming them, where that cannot be done.
 debian() {
@@ -26,10 +36,10 @@ debian() {
     fi
     say "Installing Debian packages: ${missing[*]}"
     export DEBIAN_FRONTEND=noninteractive
-    apt-get -qq -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "${missing[@]}" >>var/setup.log 2>&1 && return 0
+    quietly apt-get -qq -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "${missing[@]}" >>var/setup.log 2>&1 && return 0
     # The package lists may be absent or old on a fresh machine.
     apt-get -qq -o DPkg::Lock::Timeout=120 update >>var/setup.log 2>&1
-    apt-get -qq -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "${missing[@]}" >>var/setup.log 2>&1 || {
+    quietly apt-get -qq -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "${missing[@]}" >>var/setup.log 2>&1 || {
         say "apt-get could not install ${missing[*]}; var/setup.log has its words."
         return 1
     }

@@ -9,7 +9,7 @@ import pytest
 from django.test import TransactionTestCase
 
 from lab import Lab, check
-from tests import history
+from tests import database
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -18,7 +18,7 @@ def history_gives_way() -> Iterator[None]:
     empty = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
     def unguarded(case: TransactionTestCase) -> None:
-        with history.unguarded():
+        with database.unguarded():
             empty(case)
 
     with pytest.MonkeyPatch.context() as patch:

@@ -51,7 +51,7 @@ class Store:
         await asyncio.get_running_loop().run_in_executor(self._pool, int)
 
     def close(self) -> None:
-        self._pool.submit(connection.close)
+        self._pool.submit(_disconnect)
         self._pool.shutdown()
 
     def _write_facts(self, facts: dict[str, JSON]) -> None:
@@ -60,6 +60,11 @@ class Store:
     def _write_progress(self, index: int, progress: Progress) -> None:
         with fenced(self._run_id, self._fence):
             StepRun.objects.filter(run_id=self._run_id, index=index).update(**progress.fields())
+
+
+def _disconnect() -> None:
+    """To be called in the thread whose connection it is: which one is meant, `connection` tells when it is used."""
+    connection.close()
 
 
 def _report(future: Future[None]) -> None:

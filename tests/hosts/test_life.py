@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import pytest
-from django.db import connection
 
 from lab import Host, Lab
 from replicas import audit
@@ -13,6 +10,7 @@ from replicas.actions.add_records import add_records
 from replicas.actions.setup_dns import setup_dns
 from replicas.choices import BundleState, ReplicaState, RunState
 from replicas.models import AuditEvent, Bundle, Replica, Run
+from tests import database
 from tests.hosts.conftest import Portal
 
 pytestmark = pytest.mark.hosts
@@ -71,13 +69,11 @@ def the_bundle_is_on_record(master: Host, run: Run) -> None:
 
 def no_password_is_stored(hosts: Lab) -> None:
     """Neither password is anywhere in the database, its journal included."""
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    # By another process: closing the file in this one would drop the locks that SQLite holds on it.
-    stored = subprocess.run(["cat", str(connection.settings_dict["NAME"])], check=True, capture_output=True).stdout
+    stored = database.content()
     assert b"plan:approve" in stored
     for password in (hosts.secrets.directory_manager, hosts.secrets.admin):
         assert password.encode() not in stored
+        assert password.encode().hex().encode() not in stored
 
 
 def test_a_machine_with_several_names(portal: Portal, hosts: Lab) -> None:

@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection, transaction
 from replicas import audit
 from replicas.models import AuditEvent, Master
 from replicas.permissions import Actor
-from tests import history
+from tests import database
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def events(master: Master) -> list[AuditEvent]:
 
 def forge(statement: str, *values: str | int) -> None:
     """What the owner of the database can do."""
-    with history.unguarded(), connection.cursor() as cursor:
+    with database.unguarded(), connection.cursor() as cursor:
         cursor.execute(statement, values)
 
 

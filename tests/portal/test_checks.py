@@ -1,0 +1,100 @@
+"""Settings with which the portal refuses to start, and what it says of them."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from pytest_django import Settings
+
+from portal import checks, services
+
+pytestmark = pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
+ELSEWHERE = {"ENGINE": "django.db.backends.postgresql", "HOST": "db.example.com"}
+SQLITE = {"ENGINE": "django.db.backends.sqlite3"}
+
+
+@pytest.fixture(autouse=True)
+def one_machine(settings: Settings, tmp_path: Path) -> None:
+    """Nothing is set, whatever the tests themselves run on."""
+    settings.DATA_DIR = tmp_path
+    settings.SECRET_KEYS_FILE, settings.SSH_KEY_FILE = tmp_path / "keys", tmp_path / "id"
+    settings.DATABASES, settings.HUEY = {"default": SQLITE}, {}
+    settings.OWN_SECRET_KEY = True
+
+
+def found() -> set[str]:
+    try:
+        call_command("check")
+    except SystemCheckError as error:
+        return {word.strip("()") for word in str(error).split() if word.startswith("(portal.E")}
+    return set()
+
+
+def test_one_machine_needs_nothing() -> None:
+    assert found() == set()
+
+
+def test_machines_that_share_a_database_share_their_keys(settings: Settings) -> None:
+    settings.DATABASES = {"default": ELSEWHERE}
+    assert found() == {"portal.E005", "portal.E006", "portal.E007"}
+    settings.OWN_SECRET_KEY = False
+    for path in (settings.SECRET_KEYS_FILE, settings.SSH_KEY_FILE):
+        path.touch(mode=0o600)
+    assert found() == set()
+
+
+@pytest.mark.parametrize("host", ["", "localhost", "127.0.0.1", "::1", "/run/postgresql"])
+def test_a_server_on_this_machine_is_no_other_machine(settings: Settings, host: str) -> None:
+    settings.DATABASES = {"default": ELSEWHERE | {"HOST": host}}
+    settings.HUEY = {"connection": {"host": host}}
+    assert found() == set()
+
+
+@pytest.mark.parametrize(
+    ("database", "connection", "expected"),
+    [
+        (SQLITE, {"host": "192.0.2.7", "password": "x"}, {"portal.E009"}),
+        (SQLITE, {"host": "192.0.2.7"}, {"portal.E008", "portal.E009"}),
+        (ELSEWHERE | {"HOST": ""}, {"host": "queue.example.com"}, {"portal.E008"}),
+    ],
+)
+def test_half_of_several_machines(
+    settings: Settings, database: dict[str, Any], connection: dict[str, Any], expected: set[str]
+) -> None:
+    settings.DATABASES, settings.HUEY = {"default": database}, {"connection": connection}
+    assert found() == expected
+
+
+def test_sqlite_on_a_network_file_system(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(
+        "21 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+        f"36 21 0:31 / {tmp_path} rw,relatime shared:1 - nfs4 files:/export rw\n"
+        f"37 36 0:32 / {tmp_path}/local rw - tmpfs tmpfs rw\n"
+    )
+    assert checks.file_system(tmp_path / "portal", mounts) == "nfs4"
+    assert checks.file_system(tmp_path / "local" / "deep", mounts) == "tmpfs"
+    assert checks.file_system(Path("/usr"), mounts) == "ext4"
+    monkeypatch.setattr(checks, "file_system", partial(checks.file_system, mounts=mounts))
+    assert found() == {"portal.E004"}
+
+
+@pytest.mark.parametrize("url", ["mysql://u:sekret@db/portal", "postgresql://u:se/kret@db/portal", "sekret"])
+def test_a_url_that_cannot_be_read_is_not_repeated(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="^DATABASE_URL") as caught:
+        services.postgresql(url, 4)
+    assert "kret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://u:sekret@queue", "redis://:se/kret@queue/0"])
+def test_nor_is_that_of_redis(url: str) -> None:
+    for read in (services.redis_layer, lambda given: services.redis_queue(given, "key")):
+        with pytest.raises(ImproperlyConfigured, match="^REDIS_URL") as caught:
+            read(url)
+        assert "kret" not in str(caught.value)
