@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -27,6 +28,18 @@ def wait(condition: Callable[[], object], seconds: float = 5) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.005)
+
+
+def in_background(run: Run) -> threading.Thread:
+    """As a worker's thread does it, which gives its connection back."""
+
+    def work() -> None:
+        try:
+            execute(run.pk)
+        finally:
+            connection.close()
+
+    return threading.Thread(target=work)
 
 
 def texts(run: Run) -> list[str]:
@@ -107,7 +120,7 @@ def test_cancel_stops_between_steps() -> None:
     run = make_run()
     world = World(HOST)
     world.tell("prepare", "inside")
-    thread = threading.Thread(target=execute, args=(run.pk,))
+    thread = in_background(run)
     thread.start()
     while not world.reached("prepare", "inside").exists():
         pass
@@ -124,7 +137,7 @@ def test_cancel_in_the_middle_of_a_step() -> None:
     run = make_run()
     world = World(HOST)
     world.tell("seal-bundle", "inside")
-    thread = threading.Thread(target=execute, args=(run.pk,))
+    thread = in_background(run)
     thread.start()
     wait(world.reached("seal-bundle", "inside").exists)
     Run.objects.filter(pk=run.pk).update(cancel_requested_by="olga", cancel_now=True)
@@ -160,7 +173,7 @@ def test_a_lost_connection_is_opened_again_by_itself() -> None:
     run = make_run()
     world = World(HOST)
     world.tell("install", "cut")
-    thread = threading.Thread(target=execute, args=(run.pk,))
+    thread = in_background(run)
     thread.start()
     wait(LogLine.objects.filter(text__endswith="was lost. Trying again in 0.5 s.").exists)
     world.go_on("install", "cut")
@@ -182,7 +195,7 @@ def test_runs_of_one_master_wait_for_each_other(settings: Settings, monkeypatch:
     settings.RUNS_PER_MASTER = 1
     first, second = make_run(), make_run("replica2.example.com")
     World(HOST).tell("install", "inside")
-    thread = threading.Thread(target=execute, args=(first.pk,))
+    thread = in_background(first)
     thread.start()
     wait(World(HOST).reached("install", "inside").exists)
     assert not execute(second.pk)
