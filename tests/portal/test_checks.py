@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from portal import checks, services
 
-pytestmark = pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
+pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")]
 ELSEWHERE = {"ENGINE": "django.db.backends.postgresql", "HOST": "db.example.com"}
 SQLITE = {"ENGINE": "django.db.backends.sqlite3"}
 
@@ -25,7 +25,7 @@ def one_machine(settings: Settings, tmp_path: Path) -> None:
     settings.DATA_DIR = tmp_path
     settings.SECRET_KEYS_FILE, settings.SSH_KEY_FILE = tmp_path / "keys", tmp_path / "id"
     settings.DATABASES, settings.HUEY = {"default": SQLITE}, {}
-    settings.OWN_SECRET_KEY = True
+    settings.OWN_SECRET_KEY, settings.SECRET_KEYS = True, ""
 
 
 def found() -> set[str]:

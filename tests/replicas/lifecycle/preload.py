@@ -9,7 +9,7 @@ for name in ("DATABASE_URL", "REDIS_URL"):  # the process of the tests has taken
         os.environ[name] = url
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
-import django
+import django  # noqa: E402 - reads the environment
 
 django.setup()
 
