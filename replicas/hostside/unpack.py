@@ -19,6 +19,7 @@ from typing import NoReturn
 from replicas.hostside import archive
 
 GPG_SECONDS = 60
+MEMORY = "/run"
 MAKE_ANOTHER = "Prepare the replica again for a new bundle."
 
 
@@ -45,7 +46,7 @@ def in_memory(folder: str) -> bool:
 @contextlib.contextmanager
 def home() -> Iterator[str]:
     """A GNUPGHOME of its own, so that neither root's keys nor its configuration matter."""
-    folder = tempfile.mkdtemp(prefix="portal-gpg-", dir="/run")
+    folder = tempfile.mkdtemp(prefix="portal-gpg-", dir=MEMORY)
     try:
         yield folder
     finally:
@@ -89,7 +90,11 @@ def decrypt(path: str, passphrase: str, most: int) -> bytes:
             if len(plain) > most:
                 gpg.kill()
                 bad(path, f"it unpacks to more than {most} bytes")
-            gpg.wait(GPG_SECONDS)
+            try:
+                gpg.wait(GPG_SECONDS)
+            except subprocess.TimeoutExpired:
+                gpg.kill()
+                bad(path, f"gpg does not come to an end within {GPG_SECONDS} s")
         status.seek(0)
         judge(path, status.read().decode("utf-8", "replace"), gpg.returncode)
     return plain
@@ -137,8 +142,8 @@ def check_host(path: str, realm: dict[str, str], host: str) -> None:
 
 def unpack(path: str, passphrase: str, target: str, host: str, limits: archive.Limits) -> dict[str, object]:
     target = os.path.normpath(target)
-    if not target.startswith("/run/") or not in_memory(os.path.realpath(os.path.dirname(target))):
-        raise Refused("StepError", f"{target} is not in memory.", "Mount a tmpfs on /run.")
+    if not target.startswith(f"{MEMORY}/") or not in_memory(os.path.realpath(os.path.dirname(target))):
+        raise Refused("StepError", f"{target} is not in memory.", f"Mount a tmpfs on {MEMORY}.")
     if not os.path.isfile(path):
         raise Refused("BundleError", f"There is no bundle {path} on {os.uname().nodename}.", "Transfer it again.")
     # Each member comes with a header and padding, each at most two blocks with its extended header's.
