@@ -154,14 +154,16 @@ RUNS_PER_MASTER = env.int("PORTAL_RUNS_PER_MASTER", default=2)
 """So many runs at most work with one master at a time; others wait in the queue."""
 SWEEP_SECONDS = env.int("PORTAL_SWEEP_SECONDS", default=15)
 
+LOG_LEVEL = env.str("PORTAL_LOG_LEVEL", default="INFO")
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": env.str("PORTAL_LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
-        "asyncssh": {"level": "WARNING"},
+        "asyncssh": {"level": "DEBUG" if LOG_LEVEL == "DEBUG" else "WARNING"},
+        "gnupg": {"level": "INFO"},  # its debug lines quote what it encrypts
         "django.request": {"level": "ERROR"},  # a wrong address or role is no event of the log
     },
 }

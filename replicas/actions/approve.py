@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from replicas import audit
 from replicas.actions.alone import require_alone
 from replicas.actions.claim import claim
+from replicas.actions.host_keys import require_pinned
 from replicas.choices import Decision, PlanAction, PlanState, ReplicaState, RunState
 from replicas.errors import Conflict
 from replicas.lifecycle import job
@@ -27,6 +28,7 @@ def approve(actor: Actor, plan: Plan, digest: str, reason: str) -> Run:
     """
     require_alone(plan.replica)
     decide(actor, plan, digest, reason, Decision.APPROVE)
+    require_pinned(plan)
     if plan.action == PlanAction.INSTALL:
         claim(plan.replica, {"state": ReplicaState.REQUESTED}, state=ReplicaState.APPROVED)
     run = Run.objects.create(plan=plan, facts=inherited(plan))

@@ -12,7 +12,7 @@ from replicas import audit
 from replicas.actions.claim import claim
 from replicas.clients import ssh
 from replicas.errors import Conflict, HostKeyChanged
-from replicas.models import HostKey
+from replicas.models import HostKey, Plan
 from replicas.permissions import Actor, require
 
 
@@ -36,6 +36,18 @@ def pin(actor: Actor, hostname: str, key: str) -> HostKey:
             _("Find out why. If the host was reinstalled, an administrator accepts the new key, with a reason."),
         )
     return known
+
+
+def require_pinned(plan: Plan) -> None:
+    """Raise Conflict when the plan's hosts are pinned to other keys than those that are frozen in it."""
+    job, replica = plan.frozen_job(), plan.replica
+    for frozen, target in ((job.master, replica.master), (job.replica, replica)):
+        if frozen.host_key != target.host_key.key:
+            raise Conflict(
+                _("The plan is approved for another host key of %(host)s than the one that is pinned now.")
+                % {"host": target.hostname},
+                _("Cancel a plan that waits, undo one that has failed, and ask again: the new plan has the new key."),
+            )
 
 
 @transaction.atomic

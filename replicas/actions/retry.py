@@ -11,6 +11,7 @@ from replicas import audit
 from replicas.actions.alone import require_alone
 from replicas.actions.claim import claim
 from replicas.actions.give_passwords import NONE, give_passwords
+from replicas.actions.host_keys import require_pinned
 from replicas.choices import PlanAction, ReplicaState, RunState
 from replicas.models import Run
 from replicas.permissions import Actor, require
@@ -28,6 +29,7 @@ def retry(actor: Actor, run: Run, reason: str = "", passwords: Mapping[str, str]
     require(actor, "retry", run)
     if run.state in STOPPED:
         require_alone(run.plan.replica)
+        require_pinned(run.plan)
     before = {"state": run.state, "attempt": run.attempt, "error": run.error}
     claim(
         run,

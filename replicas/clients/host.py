@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import shlex
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from replicas.lifecycle.job import Endpoint
 SESSIONS = 8
 TIMED_OUT = 124  # the status of timeout(1)
 KILL_SECONDS = 5
+# Not its warnings, such as «unable to resolve host», with which it runs the command all the same.
+SUDO_REFUSES = re.compile(r"^sudo: .*(?:password|tty|terminal)|is not (?:in the sudoers file|allowed to)", re.MULTILINE)
 READ_LIMIT = 16 * 1024 * 1024
 
 
@@ -90,7 +93,7 @@ class Host:
             result = Result(self.status(process), stdout or b"", stderr or b"")
         if result.status == TIMED_OUT:
             raise CommandFailed(self.name, argv[0], TIMED_OUT, f"not finished within {timeout:g} s")
-        if check and result.status:
+        if result.status and (check or self._sudo_refused(result)):
             raise self.failed(argv, result)
         return result
 
@@ -157,10 +160,17 @@ class Host:
             "It is opened again on the next try; if that fails as well, look at the host and the network between.",
         )
 
+    def _sudo_refused(self, result: Result) -> bool:
+        """Whether nothing ran: then the status is not the command's, and callers must not take it for an answer."""
+        errors = result.stderr.decode("utf-8", "replace")
+        return self.endpoint.user != "root" and bool(result.status and SUDO_REFUSES.search(errors))
+
     def failed(self, argv: tuple[str, ...], result: Result) -> CommandFailed:
         output = (result.stderr.strip() or result.stdout).decode("utf-8", "replace")
         remedy = ""
-        if output.startswith("sudo:"):
+        if "tty" in output and self._sudo_refused(result):
+            remedy = f"Let sudo work without a terminal on {self.name}: «Defaults:{self.endpoint.user} !requiretty»."
+        elif self._sudo_refused(result):
             remedy = f"Let {self.endpoint.user} use sudo without a password on {self.name}."
         return CommandFailed(self.name, argv[0], result.status, output, remedy)
 

@@ -72,3 +72,22 @@ def test_a_new_host_key_is_compared_and_accepted(world: World, presented: str) -
 def test_an_empty_form_of_passwords_is_refused(world: World) -> None:
     answer = world.client("administrator").post(reverse("master_credentials", args=[world.master.pk]))
     assert answer.context["acts"][0].form.errors
+
+
+@pytest.mark.parametrize("who", ["viewer", "operator", "approver", "both"])
+@pytest.mark.parametrize("where", ["master_host_key", "replica_host_key"])
+def test_nobody_else_accepts_a_host_key(world: World, presented: str, who: str, where: str) -> None:
+    row = world.master if where == "master_host_key" else world.verified
+    before = row.host_key.fingerprint
+    sent = {"fingerprint": presented, "reason": "Reinstalled"}
+    assert world.client(who).post(reverse(where, args=[row.pk]), sent).status_code == 403
+    row.host_key.refresh_from_db()
+    assert row.host_key.fingerprint == before != presented
+
+
+def test_a_host_key_is_not_accepted_without_a_reason(world: World, presented: str) -> None:
+    where = reverse("master_host_key", args=[world.master.pk])
+    answer = world.client("administrator").post(where, {"fingerprint": presented, "reason": "  "})
+    assert answer.context["form"].errors
+    world.master.host_key.refresh_from_db()
+    assert world.master.host_key.fingerprint != presented
