@@ -45,7 +45,7 @@ def execute(run_id: int) -> bool:
     if lease is None:
         return False
     try:
-        with lease, LogWriter(run_id, lease.fence, Redactor()) as writer:
+        with lease, LogWriter(run_id, lease.fence, Redactor(), lambda: lease.over) as writer:
             Execution(lease, writer).run()
     except LeaseLost as error:
         logger.warning("%s Nothing more is written.", error)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple, Self
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.utils import timezone
 
 from replicas.lifecycle.base import Level
 from replicas.lifecycle.fencing import LeaseLost, fenced
-from replicas.models import LogLine, Run
-from replicas.stream import notify
+from replicas.models import Run
+from replicas.stream import notify, rows
 from replicas.stream.redaction import Redactor
 
 logger = logging.getLogger(__name__)
@@ -24,13 +24,16 @@ BATCH_SECONDS = 0.05
 BATCH_LINES = 500
 BUFFER_LINES = 10_000
 HOLD_SECONDS = 0.25
-RETRY_SECONDS = 1.0
+RETRY_SECONDS = 0.5
+LINE_CHARS = 10_000
+"""A longer line goes on in the next row, so that a page of lines has a size that can be known."""
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 class Line(NamedTuple):
     """A line that is not stored yet; `at` is when it was written, on both clocks.
 
+    `more`: the next line was written together with this one, and is stored together with it.
     `source`: with this line the output of a detached command is read up to that byte.
     """
 
@@ -39,16 +42,21 @@ class Line(NamedTuple):
     step: int | None
     at: datetime
     tick: float
+    more: bool = True
     source: tuple[str, int] | None = None
 
 
 class LogWriter:
-    """Takes lines from any thread and stores them from its own. A lone line is stored at once, a burst in batches."""
+    """Takes lines from any thread and stores them from its own. A lone line is stored at once, a burst in batches.
 
-    def __init__(self, run_id: int, fence: int, redactor: Redactor) -> None:
-        self.run_id, self.fence, self.redactor = run_id, fence, redactor
+    While the database is away lines wait for it, until `over` says that the lease may be somebody else's by now.
+    """
+
+    def __init__(self, run_id: int, fence: int, redactor: Redactor, over: Callable[[], bool] = lambda: False) -> None:
+        self.run_id, self.fence, self.redactor, self._over = run_id, fence, redactor, over
         self.step: int | None = None
         self._seq, self._offsets = Run.objects.values_list("last_seq", "offsets").get(pk=run_id)
+        self._doubtful = False
         self._lines: list[Line] = []
         self._changed = threading.Condition()
         self._storing = threading.Lock()
@@ -71,15 +79,21 @@ class LogWriter:
         return MappingProxyType(self._offsets)
 
     def forget(self, unit: str) -> None:
-        """The command is cleaned up; stored with the next lines."""
-        with self._storing:
-            self._offsets.pop(unit, None)
+        """The command is cleaned up; its offset goes with the next store. Lines that still wait count for nothing."""
+        with self._storing, self._changed:
+            self._offsets = {name: offset for name, offset in self._offsets.items() if name != unit}
+            self._lines = [
+                line._replace(source=None) if line.source and line.source[0] == unit else line for line in self._lines
+            ]
 
     def write(self, text: str, level: Level = "info", *, source: tuple[str, int] | None = None) -> None:
-        """Waits while the buffer is full. `source` (unit, offset) is stored with the last line. Raises LeaseLost."""
+        """Waits while the buffer is full. Raises LeaseLost.
+
+        `source` (unit, offset) is stored in the transaction that stores these lines, all of them.
+        """
         now, tick = timezone.now(), time.monotonic()
-        lines = [Line(line, level, self.step, now, tick) for line in text.replace("\0", "\ufffd").splitlines() or [""]]
-        lines[-1] = lines[-1]._replace(source=source)
+        lines = [Line(line, level, self.step, now, tick) for line in split(text)]
+        lines[-1] = lines[-1]._replace(more=False, source=source)
         with self._changed:
             self._changed.wait_for(lambda: len(self._lines) < BUFFER_LINES or self._lost)
             self._refuse_when_lost()
@@ -87,9 +101,15 @@ class LogWriter:
             self._changed.notify_all()
 
     def flush(self, **changes: Any) -> None:
-        """Store what was written so far, in the calling thread, and `changes` to the run with it. Raises LeaseLost."""
-        self._refuse_when_lost()
+        """Store what was written so far, in the calling thread, and `changes` to the run with it.
+
+        Raises LeaseLost, and database errors: then the lines stay, and nobody knows whether the changes arrived.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._lost or not self._dangling(len(self._lines)), HOLD_SECONDS)
+            self._refuse_when_lost()
         with self._storing:
+            self._settle_doubt()
             self._store(self._lines[:], changes)
 
     def _keep(self) -> None:
@@ -118,9 +138,9 @@ class LogWriter:
     def _store_or_retry(self) -> None:
         try:
             with self._storing:
-                batch = self._lines[:BATCH_LINES]
-                self._store(batch if self._closing else batch[: self._complete(batch)])
-        except DatabaseError as error:
+                self._settle_doubt()
+                self._store(self._batch())
+        except Error as error:
             logger.warning("Run %s: log lines wait for the database: %s", self.run_id, error)
             connection.close()
             time.sleep(RETRY_SECONDS)
@@ -130,28 +150,60 @@ class LogWriter:
             return
         texts = self.redactor.clean("\n".join(line.text for line in batch)).split("\n")
         offsets = self._offsets | dict(line.source for line in batch if line.source)
+        self._doubtful = True
         with fenced(self.run_id, self.fence, last_seq=self._seq + len(batch), offsets=offsets, **changes):
-            LogLine.objects.bulk_create(
-                (
-                    LogLine(run_id=self.run_id, seq=seq, step=line.step, level=line.level, text=text, at=line.at)
-                    for seq, (line, text) in enumerate(zip(batch, texts, strict=False), self._seq + 1)
-                ),
-                batch_size=BATCH_LINES,
-            )
-        self._seq, self._offsets = self._seq + len(batch), offsets
-        with self._changed:
-            del self._lines[: len(batch)]
-            self._changed.notify_all()
+            rows.insert(self.run_id, self._seq + 1, batch, texts)
+        self._stored(len(batch), offsets)
+        self._doubtful = False
         notify.reached(self.run_id, self._seq)
 
-    def _complete(self, batch: list[Line]) -> int:
-        """How many lines can go now: the last two stay for a moment when a secret may go on in the next line."""
-        tail = batch[-2:]
-        young = bool(tail) and time.monotonic() - tail[-1].tick < HOLD_SECONDS
-        if young and self.redactor.dangling("\n".join(line.text for line in tail)):
-            return len(batch) - len(tail)
-        return len(batch)
+    def _settle_doubt(self) -> None:
+        """After an error in the middle of a commit only the row knows whether the last batch arrived."""
+        self._refuse_when_lost()
+        if self._doubtful:
+            with fenced(self.run_id, self.fence):
+                seq, offsets = Run.objects.values_list("last_seq", "offsets").get(pk=self.run_id)
+            self._stored(seq - self._seq, offsets)
+            self._doubtful = False
+
+    def _stored(self, count: int, offsets: dict[str, int]) -> None:
+        with self._changed:
+            self._seq, self._offsets = self._seq + count, offsets
+            del self._lines[:count]
+            self._changed.notify_all()
+
+    def _batch(self) -> list[Line]:
+        """What can go now: whole writes, BATCH_LINES or a few more.
+
+        Where a secret may go on in the next line, it does not end: that line is there already, or comes within a
+        moment, or not at all.
+        """
+        lines = self._lines
+        end = _end_of_write(lines, min(BATCH_LINES, len(lines)))
+        while end < len(lines) and self._dangling(end):
+            end = _end_of_write(lines, end + 1)
+        young = bool(lines) and time.monotonic() - lines[-1].tick < HOLD_SECONDS
+        if young and end == len(lines) and not self._closing and self._dangling(end):
+            end = max(0, end - 2)
+            while end and lines[end - 1].more:
+                end -= 1
+        return lines[:end]
+
+    def _dangling(self, end: int) -> bool:
+        return self.redactor.dangling("\n".join(line.text for line in self._lines[max(0, end - 2) : end]))
 
     def _refuse_when_lost(self) -> None:
-        if self._lost:
+        if self._lost or self._over():
             raise LeaseLost(f"Run {self.run_id}: its log belongs to another worker.")
+
+
+def _end_of_write(lines: list[Line], end: int) -> int:
+    while end < len(lines) and lines[end - 1].more:
+        end += 1
+    return end
+
+
+def split(text: str) -> Iterator[str]:
+    """The lines of a text, as every database can hold them; at least one."""
+    for line in text.replace("\0", "\ufffd").encode("utf-8", "replace").decode().splitlines() or [""]:
+        yield from (line[start : start + LINE_CHARS] for start in range(0, len(line) or 1, LINE_CHARS))

@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
+import multiprocessing
+import random
+import subprocess
+import sys
+import threading
 import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import hypothesis
 import pytest
+from django.db import OperationalError, connection, connections, transaction
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
 
+from replicas.choices import RunState
 from replicas.lifecycle import lease as leases
-from replicas.lifecycle.fencing import LeaseLost
+from replicas.lifecycle.fencing import LeaseLost, fenced
 from replicas.models import LogLine, Run
 from replicas.stream.redaction import Redactor
-from replicas.stream.writer import LogWriter
+from replicas.stream.writer import BATCH_LINES, HOLD_SECONDS, LINE_CHARS, LogWriter
 from tests.replicas.lifecycle.rows import make_run
+from tests.replicas.stream.following import UNIT, follow
 
 pytestmark = pytest.mark.django_db(transaction=True)
+HOLD_LOCK = """
+import sqlite3, sys
+sqlite3.connect(sys.argv[1]).execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+sys.stdin.read()
+"""
 
 
 @pytest.fixture
@@ -23,8 +44,38 @@ def run() -> Run:
     return run
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Connections that wait for SQLite's lock for a moment only."""
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL is restarted for this in tests/stream")
+    with monkeypatch.context() as patch:
+        patch.setitem(connections.settings["default"]["OPTIONS"], "timeout", 0.1)
+        connection.close()
+        yield
+    connection.close()
+
+
+@contextlib.contextmanager
+def locked_database() -> Iterator[None]:
+    """Another process holds SQLite's write lock."""
+    argv = [sys.executable, "-c", HOLD_LOCK, str(connection.settings_dict["NAME"])]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield
+        finally:
+            process.communicate()
+
+
 def stored(run: Run) -> list[tuple[int, str]]:
     return list(LogLine.objects.filter(run=run).order_by("seq").values_list("seq", "text"))
+
+
+def offsets(run: Run) -> dict[str, int]:
+    found: dict[str, int] = Run.objects.values_list("offsets", flat=True).get(pk=run.pk)
+    return found
 
 
 def test_burst_is_stored_in_order(run: Run) -> None:
@@ -65,3 +116,182 @@ def test_nothing_is_written_past_a_newer_fence(run: Run) -> None:
         with pytest.raises(LeaseLost):
             writer.flush()
     assert stored(run) == []
+
+
+def test_an_offset_is_stored_with_its_last_line(run: Run) -> None:
+    redactor = Redactor("correct-horse-battery")
+    with LogWriter(run.pk, 1, redactor) as writer:
+        writer.write("one\ntwo", source=("u", 8))
+        writer.write("beside it")
+        writer.write("three: correct-ho", source=("u", 26))
+        time.sleep(0.1)
+        assert writer.offsets == {"u": 8}  # the last two lines wait for the rest of what may be a secret
+        writer.write("rse-battery", source=("u", 38))
+        writer.flush()
+        assert writer.offsets == {"u": 38}
+        assert offsets(run) == {"u": 38}
+        writer.write("last words", source=("u", 49))
+        writer.forget("u")
+        writer.write("four", source=("v", 5))
+    assert offsets(run) == {"v": 5}
+    with LogWriter(run.pk, 1, redactor) as writer:
+        assert writer.offsets == {"v": 5}
+
+
+def test_a_flush_waits_for_the_rest_of_a_secret(run: Run) -> None:
+    with LogWriter(run.pk, 1, Redactor("correct-horse-battery")) as writer:
+        writer.write("correct-ho")
+        threading.Timer(0.1, writer.write, ["rse-battery"]).start()
+        writer.flush()
+        assert stored(run) == [(1, "********"), (2, "")]
+
+
+def test_a_secret_between_two_batches(run: Run) -> None:
+    """Though the first half is old: the second one is there already."""
+    with LogWriter(run.pk, 1, Redactor("correct-horse-battery")) as writer, writer._storing:  # a slow database
+        writer.write("\n".join([*("x" for _ in range(BATCH_LINES - 1)), "correct-ho", "rse-battery"]))
+        time.sleep(2 * HOLD_SECONDS)
+    assert [text for _, text in stored(run)][-2:] == ["********", ""]
+
+
+def test_what_no_database_can_hold(run: Run) -> None:
+    with LogWriter(run.pk, 1, Redactor()) as writer:
+        writer.write("nul \0, half a pair \ud800")
+        writer.write("y" * (2 * LINE_CHARS + 1))
+    assert stored(run)[0] == (1, "nul \ufffd, half a pair ?")
+    assert [len(text) for _, text in stored(run)[1:]] == [LINE_CHARS, LINE_CHARS, 1]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_database_that_is_away_for_a_while(run: Run) -> None:
+    """Another process holds SQLite's lock for longer than a connection waits for it; no line is lost meanwhile."""
+    with LogWriter(run.pk, 1, Redactor()) as writer:
+        with locked_database():
+            for number in range(1, 3001):
+                writer.write(f"line {number}", source=("u", number))
+            time.sleep(1)
+            with pytest.raises(OperationalError):
+                writer.flush(facts={})
+        writer.flush(facts={"a": 1})
+        assert stored(run) == [(number, f"line {number}") for number in range(1, 3001)]
+        assert offsets(run) == {"u": 3000}
+
+
+@pytest.mark.usefixtures("impatient")
+def test_closing_while_the_database_is_away_takes_no_longer_than_the_lease(run: Run) -> None:
+    end = time.monotonic() + 1.5
+    with locked_database():
+        with LogWriter(run.pk, 1, Redactor(), lambda: time.monotonic() > end) as writer:
+            writer.write("too late")
+        assert end < time.monotonic() < end + 2
+    assert stored(run) == []
+
+
+def test_nothing_is_written_when_the_lease_is_over(run: Run) -> None:
+    over = threading.Event()
+    with LogWriter(run.pk, 1, Redactor(), over.is_set) as writer:
+        writer.write("one")
+        writer.flush()
+        over.set()
+        with pytest.raises(LeaseLost):
+            writer.write("two")
+    assert stored(run) == [(1, "one")]
+
+
+def test_a_commit_whose_answer_got_lost_is_not_repeated(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server may end between a commit and its answer. Two commits arrive here whose answers are thrown away."""
+    lost = [True, True]
+
+    @contextlib.contextmanager
+    def answerless(run_id: int, fence: int, **changes: Any) -> Iterator[None]:
+        with fenced(run_id, fence, **changes):
+            yield
+        if changes and lost:
+            lost.pop()
+            raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr("replicas.stream.writer.fenced", answerless)
+    with LogWriter(run.pk, 1, Redactor()) as writer:
+        writer.write("one\ntwo", source=("u", 8))
+        time.sleep(0.1)
+        writer.write("three", source=("u", 14))
+    assert stored(run) == [(1, "one"), (2, "two"), (3, "three")]
+    assert offsets(run) == {"u": 14}
+
+
+def test_killed_followers_lose_and_double_nothing(run: Run, tmp_path: Path) -> None:
+    lines = [f"{number} {'x' * (number % 60)}" for number in range(1, 30_001)]
+    output = tmp_path / "output"
+    output.write_text("".join(f"{line}\n" for line in lines))
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.replicas.lifecycle.preload"])
+    kills = 0
+    while True:
+        Run.objects.filter(pk=run.pk).update(state=RunState.QUEUED)
+        database = str(connection.settings_dict["NAME"])
+        process = context.Process(target=follow, args=(database, run.pk, str(output)))
+        process.start()
+        process.join(random.uniform(0.02, 0.25))  # noqa: S311 - any moment will do
+        if process.exitcode is not None:
+            break
+        process.kill()
+        process.join()
+        kills += 1
+    assert process.exitcode == 0
+    assert kills >= 3
+    assert [text for _, text in stored(run)] == lines
+    run.refresh_from_db()
+    assert (run.last_seq, run.offsets) == (len(lines), {UNIT: output.stat().st_size})
+
+
+texts = st.lists(st.sampled_from(["a", "", "say correct-ho", "rse-battery goes on", "x" * 30]), min_size=1, max_size=8)
+acts: st.SearchStrategy[tuple[str, list[str], str | None]] = st.one_of(
+    st.tuples(st.just("write"), texts, st.sampled_from([None, "u", "v"])),
+    st.tuples(st.just("flush"), st.just([]), st.none()),
+    st.tuples(st.just("forget"), st.just([]), st.sampled_from(["u", "v"])),
+    st.tuples(st.just("wait"), st.just([]), st.none()),
+    st.tuples(st.just("restart"), st.just([]), st.none()),
+)
+
+
+@hypothesis.settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(script=st.lists(acts, max_size=25))
+def test_however_lines_are_batched(run: Run, script: list[tuple[str, list[str], str | None]]) -> None:
+    """Offsets are those of the last stored lines, whenever one looks; and nothing is lost, doubled or out of order."""
+    LogLine.objects.filter(run=run).delete()
+    Run.objects.filter(pk=run.pk).update(last_seq=0, offsets={})
+    written: list[str] = []
+    sources: list[tuple[int, str, int]] = []  # with so many lines stored, this unit is read up to there
+
+    def check() -> None:
+        with transaction.atomic():
+            count, known = LogLine.objects.filter(run=run).count(), offsets(run)
+            assert Run.objects.get(pk=run.pk).last_seq == count
+        expected = {unit: offset for last, unit, offset in sources if last <= count}
+        assert {unit: offset for unit, offset in known.items() if offset} == expected
+
+    with contextlib.ExitStack() as stack:
+        writer = stack.enter_context(LogWriter(run.pk, 1, Redactor("correct-horse-battery")))
+        for number, (act, words, unit) in enumerate(script, 1):
+            if act == "write":
+                written += words
+                if unit:
+                    sources.append((len(written), unit, number))
+                writer.write("\n".join(words) + "\n", source=(unit, number) if unit else None)
+            elif act == "forget":
+                writer.forget(unit or "")
+                writer.flush(facts={})
+                sources = [source for source in sources if source[1] != unit]
+            elif act == "wait":
+                time.sleep(0.06)
+            elif act == "flush":
+                writer.flush()
+            else:
+                stack.close()
+                writer = stack.enter_context(LogWriter(run.pk, 1, Redactor("correct-horse-battery")))
+            check()
+    check()
+    rows = stored(run)
+    assert [seq for seq, _ in rows] == list(range(1, len(written) + 1))
+    clean = Redactor("correct-horse-battery").clean  # again: a half that a flush had to store is no secret by itself
+    assert clean("\n".join(text for _, text in rows)) == clean("\n".join(written))
