@@ -13,6 +13,8 @@ from redis.connection import parse_url
 CONNECTIONS_BESIDE_RUNS = 4
 CONNECTIONS_A_RUN = 5
 """The engine, its lease, its log, its facts, and one to spare; a lease must never wait for a connection."""
+WAIT_SECONDS = 3.0
+"""For a connection; a page says so soon after when there is none."""
 SESSION = {
     "lock_timeout": "10s",
     "statement_timeout": "60s",
@@ -41,7 +43,7 @@ def postgresql(url: str, workers: int) -> dict[str, Any]:
         raise _unreadable("DATABASE_URL") from None
     given = database.get("OPTIONS", {})
     session = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
-    pool = {"min_size": 1, "max_size": CONNECTIONS_BESIDE_RUNS + CONNECTIONS_A_RUN * workers, "timeout": 10}
+    pool = {"min_size": 1, "max_size": CONNECTIONS_BESIDE_RUNS + CONNECTIONS_A_RUN * workers, "timeout": WAIT_SECONDS}
     options = {"application_name": "portal", **SOCKET, "tcp_user_timeout": 20_000, "options": session, "pool": pool}
     return database | {"CONN_HEALTH_CHECKS": True, "OPTIONS": options | given}
 

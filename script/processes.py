@@ -74,11 +74,11 @@ def portal(data: Path, environment: dict[str, str], port: int = 8000) -> Iterato
     with ExitStack() as stack:
         server = stack.enter_context(process([*web, "--no-access-log"], data / "web.log", environment))
         stack.enter_context(process([sys.executable, "manage.py", "worker"], data / "worker.log", environment))
-        _wait_until_it_answers(address, server, data / "web.log")
+        wait_until_it_answers(address, server, data / "web.log")
         yield address
 
 
-def _wait_until_it_answers(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def wait_until_it_answers(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         if server.poll() is not None:

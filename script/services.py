@@ -25,8 +25,7 @@ from script.processes import die_with_parent, free_port
 
 START_SECONDS = 30.0
 POSTGRESQL = {
-    "fsync": "off",
-    "synchronous_commit": "off",
+    "fsync": "off",  # what a killed server has written, the kernel still has
     "full_page_writes": "off",
     "listen_addresses": "127.0.0.1",
     "max_connections": "200",

@@ -1,0 +1,24 @@
+"""The answer to a request that ended in an exception."""
+
+from __future__ import annotations
+
+import sys
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.template.loader import render_to_string
+from django.views import defaults
+
+AGAIN_SECONDS = 5
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    """503 with a page that asks again while the database is away; everything else is a defect of the portal."""
+    if not isinstance(sys.exc_info()[1], (InterfaceError, OperationalError)):
+        return defaults.server_error(request)
+    again = request.method == "GET"
+    page = render_to_string("503.html", {"again": again})  # without what asks who is signed in
+    response = HttpResponse(page, status=503, headers={"Retry-After": str(AGAIN_SECONDS)})
+    if again:
+        response.headers["Refresh"] = str(AGAIN_SECONDS)
+    return response
