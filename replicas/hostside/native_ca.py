@@ -36,11 +36,22 @@ def next_serial() -> int:
 
 def valid(names: set[str]) -> Iterator[int]:
     """Serial numbers of certificates with these common names that have not been revoked."""
+    return issued(names, "V")
+
+
+def issued(names: set[str], wanted: str) -> Iterator[int]:
+    """Those in a state of the index: V (valid), R (revoked) or E (expired)."""
     with open(f"{FOLDER}/index.txt", encoding="utf-8") as lines:
         for line in lines:
             state, _, _, serial, _, subject = line.rstrip("\n").split("\t")
-            if state == "V" and subject.rpartition("/CN=")[2] in names:
+            if state == wanted and subject.rpartition("/CN=")[2] in names:
                 yield int(serial, 16)
+
+
+def listed() -> set[int]:
+    """Serial numbers on the revocation list that clients get."""
+    shown = run("openssl", "crl", "-in", PUBLISHED, "-noout", "-text").decode()
+    return {int(line.partition(":")[2], 16) for line in shown.splitlines() if line.strip().startswith("Serial Number:")}
 
 
 def publish() -> None:

@@ -17,8 +17,8 @@ def main(payload: dict[str, Any]) -> dict[str, object]:
         revoked = [f"{serial:X}" for serial in found if serial not in keep]
         for serial in revoked:
             native_ca.authority("-revoke", f"newcerts/{serial}.pem", "-crl_reason", "cessationOfOperation")
-        if revoked:
-            native_ca.publish()
+        # Also when there is nothing left to revoke: whoever did it may have been interrupted before the list was out.
+        native_ca.publish()
     except (native_ca.Failed, OSError) as error:
         return {
             "error": f"The authority on {os.uname().nodename} cannot revoke a certificate: {error}.",

@@ -120,15 +120,23 @@ class Step:
     approvers should see come from `touches`. A step may raise any PortalError.
     """
 
-    key: ClassVar[str]
+    key: str
     title: str
-    stage: ClassVar[str]
-    undoable: ClassVar[bool] = True
+    stage: str
+    undoable: bool = True
     repeatable: ClassVar[bool] = True
+    undo_title: str = ""
+    """The line that the log of a removal shows."""
+    undo_destroys: ClassVar[bool] = False
+    """Whether undo ends something that no other step can bring back: a certificate, data."""
 
     def touches(self, job: Job) -> list[str]:
         """What the step will touch, concretely, one line each: records, certificates, files, ports, commands."""
         return []
+
+    def undo_touches(self, job: Job) -> list[str]:
+        """The same of undo."""
+        return self.touches(job)
 
     async def done(self, ctx: Context) -> bool:
         """Whether the goal is reached: asked before `run` (skip on resume) and after it (proof)."""
@@ -139,7 +147,10 @@ class Step:
         raise NotImplementedError
 
     async def undo(self, ctx: Context) -> None:
-        """Revert everything that `run` did, finished or not, reporting what was found; safe to run again."""
+        """Revert everything that `run` did, finished or not, reporting what was found; safe to run again.
+
+        In any later state: services stopped, instance half made, facts from several runs.
+        """
         await self.undo_realm(ctx)
         await self.undo_host(ctx)
 
@@ -150,7 +161,7 @@ class Step:
         """What is on the replica's host."""
 
 
-STAGES = ("prepare", "transfer", "check", "install", "initialize", "verify")
+STAGES = ("prepare", "transfer", "check", "install", "initialize", "verify", "remove")
 
 
 class Backend(Protocol):

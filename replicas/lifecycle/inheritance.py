@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from replicas.choices import PLANS_OF_REMOVAL, PlanAction, RunState
 from replicas.lifecycle.job import JSON
+from replicas.lifecycle.undo import UNDONE
 from replicas.models import Plan, Run
 
 LOOKING_BACK = (*PLANS_OF_REMOVAL, PlanAction.REVOKE)
@@ -19,6 +20,8 @@ def inherited(plan: Plan) -> dict[str, JSON]:
     facts: dict[str, JSON] = {}
     for run in _since_blank(plan):
         for key, value in run.facts.items():
+            if key == UNDONE:  # What one removal has undone, the next one looks at again.
+                continue
             before = facts.get(key)
             if isinstance(before, list) and isinstance(value, list):
                 facts[key] = before + [one for one in value if one not in before]

@@ -54,6 +54,7 @@ class Options:
     bundle_hours: int = 24
     keep_bundle: bool = False
     host_gone_reason: str = ""
+    removal_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

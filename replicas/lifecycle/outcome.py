@@ -13,11 +13,10 @@ from replicas.choices import PLANS_OF_REMOVAL, BundleState, PlanAction, ReplicaS
 from replicas.lifecycle.credentials import wiping
 from replicas.lifecycle.fencing import fenced
 from replicas.lifecycle.lease import Lease
-from replicas.models import Bundle, Replica, Run
+from replicas.lifecycle.undo import REMOVAL_BEGUN
+from replicas.models import Bundle, Master, Replica, Run
 from replicas.permissions import Actor
 
-REMOVAL_BEGUN = "removal_begun"
-"""The fact that a removal writes before its first change; until then the replica serves as before."""
 VERBS = {RunState.SUCCEEDED: "run:succeed", RunState.FAILED: "run:fail", RunState.CANCELLED: "run:cancelled"}
 
 
@@ -83,7 +82,7 @@ def _succeeded(run: Run) -> None:
         for bundle in Bundle.objects.filter(run=run, state=BundleState.SEALED):
             _change(bundle, "bundle:use", {"state": BundleState.USED, "used_at": timezone.now()})
     elif run.plan.action in PLANS_OF_REMOVAL:
-        _change(replica, "replica:change", {"state": ReplicaState.REMOVED, "verified_at": None})
+        _removed(replica)
     elif run.plan.action == PlanAction.DNS:
         _change(
             replica,
@@ -96,6 +95,16 @@ def _succeeded(run: Run) -> None:
                 "no_dnssec_validation": options.no_dnssec_validation,
             },
         )
+
+
+def _removed(replica: Replica) -> None:
+    """Its certificates are revoked with its bundle, and nothing is made from it any more."""
+    _change(replica, "replica:change", {"state": ReplicaState.REMOVED, "verified_at": None})
+    for bundle in Bundle.objects.filter(replica=replica, state=BundleState.SEALED):
+        _change(bundle, "bundle:revoke", {"state": BundleState.REVOKED})
+    for master in Master.objects.filter(hostname=replica.hostname, replicas=None):
+        audit.record(Actor.system(), "master:unregister", master, before={"hostname": master.hostname})
+        master.delete()
 
 
 def _change(row: Replica | Bundle, verb: str, changes: dict[str, Any]) -> None:

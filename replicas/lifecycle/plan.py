@@ -22,7 +22,8 @@ def thaw(plan: Plan, backend: Backend) -> tuple[Job, tuple[Step, ...]]:
     if digest(plan.job, plan.steps) != plan.digest or steps != plan.steps:
         raise Conflict(
             "The steps are no longer the ones that were approved: the portal was changed since.",
-            "Submit the request again, so that the new plan can be approved.",
+            "Nothing more of it runs. Undo what an installation did and request the replica again; anything else is "
+            "just asked for again. The new plan is approved anew.",
         )
     return job, backend.steps(job)
 

@@ -74,7 +74,7 @@ class StepRows:
 
     def _seal(self, job: Job, facts: Mapping[str, Any]) -> None:
         """The row of the bundle that the facts tell of: made once, and renewed when another one is sealed."""
-        if Bundle.objects.filter(run=self._run, sha256=facts["bundle_sha256"]).exists():
+        if Bundle.objects.filter(replica=self._run.plan.replica_id, sha256=facts["bundle_sha256"]).exists():
             return
         bundle, _ = Bundle.objects.update_or_create(
             run=self._run,

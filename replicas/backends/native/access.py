@@ -20,10 +20,15 @@ NO_SUCH_OBJECT = 32
 async def directory(ctx: Context, role: Role) -> AsyncIterator[Directory]:
     """The directory of a host, as Directory Manager over LDAPS. Raises WrongPassword, DirectoryError."""
     endpoint = ctx.job.master if role == "master" else ctx.job.replica
+    async with directory_at(ctx, endpoint.hostname, endpoint.address) as bound:
+        yield bound
+
+
+@contextlib.asynccontextmanager
+async def directory_at(ctx: Context, hostname: str, address: str) -> AsyncIterator[Directory]:
+    """The same of any server of the realm."""
     password = ctx.secret("directory_manager")
-    async with Directory.bind(
-        endpoint.hostname, endpoint.address, ctx.job.realm.ca_certificate, DIRECTORY_MANAGER, password
-    ) as bound:
+    async with Directory.bind(hostname, address, ctx.job.realm.ca_certificate, DIRECTORY_MANAGER, password) as bound:
         yield bound
 
 
@@ -34,6 +39,14 @@ async def ensure(directory: Directory, dn: str, attributes: Mapping[str, Values 
     except LdapRefused as error:
         if error.code != ALREADY_THERE:
             raise
+
+
+async def delete_tree(directory: Directory, dn: str) -> list[str]:
+    """Remove an entry with everything below it; the names of what was there."""
+    names = [name for name, _ in await directory.search(dn, "(objectClass=*)", ["cn"])]
+    for name in sorted(names, key=len, reverse=True):
+        await directory.delete(name)
+    return names
 
 
 async def set_value(directory: Directory, dn: str, attribute: str, *values: str) -> None:

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from replicas.backends.native.access import directory
-from replicas.backends.native.names import CA_FOLDER, Names
+from replicas.backends.native.names import CA_FOLDER, TSIG_KEY, Names
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import Role
@@ -211,6 +211,19 @@ async def authority(ctx: Context) -> str:
     return f"{master.name} issues the realm's certificates"
 
 
+async def updates(ctx: Context) -> str:
+    """The master can change the realm's DNS. Raises StepError."""
+    if not ctx.job.realm.dns:
+        return f"{ctx.job.realm.name} has no DNS of its own to be changed"
+    master = await ctx.host("master")
+    if not await master.exists(TSIG_KEY):
+        raise StepError(
+            f"{master.name} is no name server: it has no key {TSIG_KEY} to change DNS records with.",
+            "Prepare the replica from a master with name service, or set up DNS service on this one first.",
+        )
+    return f"{master.name} may change the DNS of {ctx.job.realm.name}"
+
+
 async def _facts(ctx: Context, role: Role) -> dict[str, Any]:
     return await (await ctx.host(role)).python("addresses", {"folders": list(FOLDERS)})
 
@@ -225,4 +238,5 @@ CHECKS: dict[str, Callable[[Context], Awaitable[str]]] = {
     "blank": blank,
     "resources": resources,
     "authority": authority,
+    "updates": updates,
 }

@@ -22,6 +22,8 @@ TSIG_KEY = "/etc/bind/ipa.key"
 ZONES = "/etc/bind/named.conf.local"
 BASE_SERVICES = ("LDAP", "KDC", "KPASSWD", "HTTP", "NTP")
 KERBEROS_UNITS = ("krb5-kdc", "krb5-admin-server")
+# What the description of a service among the masters says.
+CONFIGURED, ENABLED = "configuredService", "enabledService"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,18 @@ class Names:
         return f"/etc/dirsrv/slapd-{self.job.instance}"
 
     @property
+    def instance_paths(self) -> tuple[str, ...]:
+        """Everything of the directory server's instance, also of one that was only half made."""
+        name = f"slapd-{self.job.instance}"
+        return (
+            self.folder,
+            *(f"{place}/{name}" for place in ("/var/lib/dirsrv", "/var/log/dirsrv", "/run/lock/dirsrv")),
+            f"/dev/shm/{name}",  # noqa: S108 - the server's own choice
+            f"/run/{name}.socket",
+            f"/etc/tmpfiles.d/dirsrv-{self.job.instance}.conf",
+        )
+
+    @property
     def environment(self) -> str:
         """The variables that systemd gives the directory server."""
         return f"/etc/default/dirsrv-{self.job.instance}"
@@ -61,9 +75,18 @@ class Names:
         return f"cn=replica,cn={self.escaped_suffix},cn=mapping tree,cn=config"
 
     @property
+    def mapping_tree(self) -> str:
+        """Below it are the replica entry and its agreements."""
+        return "cn=mapping tree,cn=config"
+
+    @property
+    def masters(self) -> str:
+        return f"cn=masters,cn=ipa,cn=etc,{self.suffix}"
+
+    @property
     def master_entry(self) -> str:
         """The replica among the realm's masters."""
-        return f"cn={self.job.replica.hostname},cn=masters,cn=ipa,cn=etc,{self.suffix}"
+        return f"cn={self.job.replica.hostname},{self.masters}"
 
     @property
     def to_replica(self) -> str:
@@ -83,6 +106,10 @@ class Names:
     @property
     def principals(self) -> tuple[str, ...]:
         return tuple(f"{service}/{self.job.replica.hostname}" for service in ("host", "ldap", "HTTP"))
+
+    def keep_alive(self, replica_id: int) -> str:
+        """The entry that a supplier writes to now and then, so that its changes never seem to stop."""
+        return f"cn=repl keep alive {replica_id},{self.suffix}"
 
     @property
     def services(self) -> tuple[str, ...]:

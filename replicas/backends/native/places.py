@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from replicas.lifecycle.base import Context
+from replicas.lifecycle.steps.leftovers import discard
 
 if TYPE_CHECKING:
     from replicas.clients.ssh import Host
 
-KEPT = "kept_files"
+KEPT, NEW = "kept_files", "new_files"
 ASIDE = ".before-replica"
 
 
@@ -40,24 +41,46 @@ async def put(host: Host, *files: Placed) -> None:
 
 
 async def keep(ctx: Context, *paths: str) -> None:
-    """Set aside what the replica's host had there before this run (fact `kept_files`), for `restore`."""
-    replica, before = await ctx.host("replica"), ctx.facts.get(KEPT)
-    kept = list(before) if isinstance(before, list) else []
-    for path in paths:
-        if path not in kept:
-            await replica.run("cp", "--archive", "--", path, path + ASIDE, check=False)
-            kept.append(path)
-    await ctx.fact(KEPT, kept)
+    """Set aside what the replica's host had there before this run, for `restore`.
+
+    Facts: `kept_files`, of which there is a copy beside them, and `new_files`, which the host did not have.
+    """
+    replica, kept, new = await ctx.host("replica"), noted(ctx, KEPT), noted(ctx, NEW)
+    unknown = [path for path in paths if path not in (*kept, *new)]
+    if not unknown:
+        return
+    found = (await replica.run("ls", "-d", "--", *unknown, *(path + ASIDE for path in unknown), check=False)).text
+    there = [path for path in unknown if path in found.split()]
+    for path in there:
+        # A copy that an earlier run made is of the original; what lies there now is that run's own.
+        if path + ASIDE not in found.split():
+            await _copy(replica, path)
+    await ctx.fact(KEPT, [*kept, *there])
+    await ctx.fact(NEW, [*new, *(path for path in unknown if path not in there)])
+
+
+async def _copy(replica: Host, path: str) -> None:
+    """Whole or not at all: a full disk must not leave half a copy that passes for the original."""
+    folder, _, name = path.rpartition("/")
+    draft = f"{folder}/.portal-{name}"
+    await replica.run("cp", "--archive", "--no-target-directory", "--", path, draft)
+    await replica.run("mv", "--no-target-directory", "--", draft, path + ASIDE)
 
 
 async def restore(ctx: Context, *paths: str) -> None:
-    """Put back what was there, and remove what was not."""
-    replica, kept = await ctx.host("replica"), ctx.facts.get(KEPT)
-    if not isinstance(kept, list):
-        return
-    for path in [path for path in paths if path in kept]:
-        if await replica.exists(path + ASIDE):
-            await replica.run("mv", "--", path + ASIDE, path)
-        else:
-            await replica.remove(path)
-    await ctx.fact(KEPT, [path for path in kept if path not in paths])
+    """Put back what was there, and remove what was not; what is as it was already stays so."""
+    replica, new = await ctx.host("replica"), noted(ctx, NEW)
+    mine = [path for path in paths if path in new]
+    aside = [path + ASIDE for path in paths if path in noted(ctx, KEPT) and path not in new]
+    if mine:
+        await discard(ctx, replica, *mine, *(path + ASIDE for path in mine))
+    if aside:
+        for copy in (await replica.run("ls", "-d", "--", *aside, check=False)).text.split():
+            path = copy.removesuffix(ASIDE)
+            await replica.run("mv", "--no-target-directory", "--", copy, path)
+            ctx.log(f"Put back on {replica.name}: {path}")
+
+
+def noted(ctx: Context, fact: str) -> list[str]:
+    found = ctx.facts.get(fact)
+    return [str(path) for path in found] if isinstance(found, list) else []

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from replicas.backends.native.checks import CLAIM
 from replicas.backends.native.records import host_records, service_records
 from replicas.backends.native.steps.authority import ConfigureAuthority
 from replicas.backends.native.steps.check import CheckHosts
 from replicas.backends.native.steps.directory import ConfigureDirectory
 from replicas.backends.native.steps.enable import EnableServices
+from replicas.backends.native.steps.gone import ProveGone
 from replicas.backends.native.steps.initialize import Initialize
 from replicas.backends.native.steps.nameserver import ConfigureNameServer
 from replicas.backends.native.steps.place import OpenBundle
 from replicas.backends.native.steps.prepare import PrepareBundle
 from replicas.backends.native.steps.prove import ProveService
+from replicas.backends.native.steps.removable import CheckRemovable
 from replicas.backends.native.steps.services import ConfigureKerberos, ConfigureTime, ConfigureWeb
 from replicas.lifecycle.base import Step
 from replicas.lifecycle.job import Job
@@ -19,6 +24,7 @@ from replicas.lifecycle.steps.connection_check import ConnectionCheck
 from replicas.lifecycle.steps.dns_records import AddMissingRecords, AddRecords, InstallRecords
 from replicas.lifecycle.steps.transfer import TransferBundle
 from replicas.lifecycle.steps.verify_dns import VerifyRecords
+from replicas.lifecycle.undo import undo as undoing
 
 
 def install(job: Job) -> tuple[Step, ...]:
@@ -54,4 +60,14 @@ def records(job: Job) -> tuple[Step, ...]:
     return (AddMissingRecords(service_records(job)), VerifyRecords(service_records(job), strict=True))
 
 
-ACTIONS = {"install": install, "dns": dns, "records": records}
+def undo(job: Job) -> tuple[Step, ...]:
+    """Everything that a run for this replica can have done, name service that was added later included."""
+    everything = replace(job, options=replace(job.options, setup_dns=job.realm.dns))
+    return (*undoing(install(everything), CLAIM), ProveGone(job.realm.dns))
+
+
+def remove(job: Job) -> tuple[Step, ...]:
+    return (CheckRemovable(), *undo(job))
+
+
+ACTIONS = {"install": install, "dns": dns, "records": records, "undo": undo, "remove": remove}

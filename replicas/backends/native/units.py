@@ -6,6 +6,7 @@ from replicas.errors import CommandFailed, StepError
 from replicas.lifecycle.base import Context
 
 SECONDS = 120.0
+BEFORE = "units_before"
 
 
 async def active(ctx: Context, *units: str) -> bool:
@@ -17,6 +18,7 @@ async def active(ctx: Context, *units: str) -> bool:
 async def start(ctx: Context, *units: str) -> None:
     """Enable and (re)start them. Raises StepError with the last line of the journal when one does not come up."""
     replica = await ctx.host("replica")
+    await _remember(ctx, *units)
     await replica.run("systemctl", "enable", "--quiet", *units)
     try:
         await replica.run("systemctl", "restart", *units, timeout=SECONDS)
@@ -30,5 +32,43 @@ async def start(ctx: Context, *units: str) -> None:
 
 
 async def stop(ctx: Context, *units: str) -> None:
+    """Stop and disable them, and say which of them ran."""
     replica = await ctx.host("replica")
-    await replica.run("systemctl", "disable", "--now", "--quiet", *units, check=False)
+    states = (await replica.run("systemctl", "is-active", *units, check=False)).text.split()
+    await replica.run("systemctl", "disable", "--now", "--quiet", *units, check=False, timeout=SECONDS)
+    await replica.run("systemctl", "reset-failed", *units, check=False)
+    ran = [unit for unit, state in zip(units, states, strict=False) if state != "inactive"]
+    ctx.log(f"Stopped on {replica.name}: {', '.join(ran)}" if ran else f"Nothing runs of {', '.join(units)}")
+
+
+async def bring_back(ctx: Context, *units: str) -> None:
+    """What ran before the replica came runs again."""
+    replica, before = await ctx.host("replica"), _before(ctx)
+    for unit in units:
+        enabled, state = before.get(unit, ("disabled", "inactive"))
+        if enabled == "enabled":
+            await replica.run("systemctl", "enable", "--quiet", unit, check=False)
+        if state == "active":
+            await replica.run("systemctl", "start", unit, timeout=SECONDS)
+            ctx.log(f"{unit} runs on {replica.name} as before")
+
+
+async def _remember(ctx: Context, *units: str) -> None:
+    """How they were before the first start of the run (fact `units_before`: «unit enabled active»)."""
+    known, replica, noted = _before(ctx), await ctx.host("replica"), ctx.facts.get(BEFORE)
+    new = [unit for unit in units if unit not in known]
+    if not new:
+        return
+    enabled = (await replica.run("systemctl", "is-enabled", *new, check=False)).text.split()
+    states = (await replica.run("systemctl", "is-active", *new, check=False)).text.split()
+    lines = [" ".join(found) for found in zip(new, enabled, states, strict=False)]
+    await ctx.fact(BEFORE, [*(noted if isinstance(noted, list) else []), *lines])
+
+
+def _before(ctx: Context) -> dict[str, tuple[str, str]]:
+    """Of several notes on a unit, the first is from when the host was blank."""
+    noted, found = ctx.facts.get(BEFORE), dict[str, tuple[str, str]]()
+    for line in noted if isinstance(noted, list) else []:
+        unit, enabled, state = str(line).split()
+        found.setdefault(unit, (enabled, state))
+    return found

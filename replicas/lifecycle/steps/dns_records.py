@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
 
 from replicas.clients import dns, dns_update
 from replicas.clients.dns_update import Key
@@ -20,18 +20,22 @@ class AddRecords(Step):
     that `undo` takes away exactly that, wherever the step was interrupted.
     """
 
-    key: ClassVar[str] = "host-records"
-    stage: ClassVar[str] = "prepare"
+    key = "host-records"
+    stage = "prepare"
 
     def __init__(self, records: tuple[Record, ...], title: str = "") -> None:
         self.records = records
         self.title = title or f"Adding DNS records for {records[0].name.rstrip('.') if records else 'the replica'}"
+        self.undo_title = "Removing the DNS records of the host that were added"
 
     def wanted(self, job: Job) -> tuple[Record, ...]:
         return tuple(one for one in self.records if one.type != "PTR" or not job.options.no_reverse)
 
     def touches(self, job: Job) -> list[str]:
         return [f"DNS: {record}" for record in self.wanted(job)]
+
+    def undo_touches(self, job: Job) -> list[str]:
+        return [f"DNS, if the portal added it: {record}" for record in self.wanted(job)]
 
     async def done(self, ctx: Context) -> bool:
         placed = await self._place(ctx)
@@ -55,16 +59,27 @@ class AddRecords(Step):
         names = sorted({server.name for one in placed for server in one.zone.servers})
         ctx.log(f"Served by every name server: {', '.join(names)}")
 
-    async def undo(self, ctx: Context) -> None:
-        added = ctx.facts.get(f"{self.key}-added")
-        if not isinstance(added, list) or not added:
-            return
-        key = await read_key(ctx, await ctx.host("master"))
-        for fact in added:
-            if isinstance(fact, dict):
-                record = Record(str(fact["name"]), str(fact["type"]), str(fact["value"]), int(str(fact["ttl"])))
-                if await dns_update.remove(str(fact["primary"]), str(fact["zone"]), record, key):
-                    ctx.log(f"Removed {record}")
+    async def undo_realm(self, ctx: Context) -> None:
+        """Exactly what was added; another record of the same name stays."""
+        added = self._added(ctx)
+        removed = 0
+        if added:
+            key = await read_key(ctx, await ctx.host("master"))
+            for fact in added:
+                removed += await self._remove(ctx, str(fact["primary"]), str(fact["zone"]), recorded(fact), key)
+        if not removed:
+            ctx.log("None of the records that were added is there" if added else "No record was added")
+
+    async def _remove(self, ctx: Context, primary: str, zone: str, record: Record, key: Key) -> bool:
+        removed = await dns_update.remove(primary, zone, record, key)
+        if removed:
+            ctx.log(f"Removed {record}")
+        return removed
+
+    def _added(self, ctx: Context) -> list[dict[str, JSON]]:
+        """What this replica's runs have added, as `_remember` wrote it down."""
+        facts = ctx.facts.get(f"{self.key}-added")
+        return [fact for fact in facts if isinstance(fact, dict)] if isinstance(facts, list) else []
 
     async def _place(self, ctx: Context) -> tuple[Placed, ...]:
         return await place(ctx.job.master.address, self.wanted(ctx.job), ctx.job.options.reverse_zone)
@@ -76,8 +91,7 @@ class AddRecords(Step):
         return any(dns.same(record, one.record) for record in there)
 
     async def _remember(self, ctx: Context, new: list[Placed]) -> None:
-        before = ctx.facts.get(f"{self.key}-added")
-        facts: list[JSON] = list(before) if isinstance(before, list) else []
+        facts: list[JSON] = list(self._added(ctx))
         for one in new:
             record = one.record
             fact: JSON = {
@@ -100,14 +114,37 @@ class AddRecords(Step):
 class AddMissingRecords(AddRecords):
     """The records of the replica's services that the zone lacks."""
 
-    key: ClassVar[str] = "service-records"
-    stage: ClassVar[str] = "verify"
+    key = "service-records"
+    stage = "verify"
 
     def __init__(self, records: tuple[Record, ...], title: str = "") -> None:
         super().__init__(records, title or "Adding DNS records of the services")
+        self.undo_title = "Removing the DNS records of the services"
+
+    def undo_touches(self, job: Job) -> list[str]:
+        return [f"DNS: {record}" for record in self.records]
+
+    async def undo_realm(self, ctx: Context) -> None:
+        """What was added, and what others added for the same services: clients would be sent to a host that is gone."""
+        await super().undo_realm(ctx)
+        key = await read_key(ctx, await ctx.host("master"))
+        for one in await self._place(ctx):
+            for record in await dns.lookup(one.zone.primary, one.record.name, one.record.type):
+                if names(record, ctx.job.replica.hostname):
+                    await self._remove(ctx, one.zone.primary, one.zone.name, record, key)
+
+
+def names(record: Record, hostname: str) -> bool:
+    """Whether a service record leads to the host."""
+    return record.value.split()[-1].rstrip(".").lower() == hostname
+
+
+def recorded(fact: Mapping[str, JSON]) -> Record:
+    """A record as facts have it."""
+    return Record(str(fact["name"]), str(fact["type"]), str(fact["value"]), int(str(fact["ttl"])))
 
 
 class InstallRecords(AddMissingRecords):
     """The same as a part of an installation, between others of that stage."""
 
-    stage: ClassVar[str] = "install"
+    stage = "install"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from replicas.errors import BundleError, CommandFailed
 from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.leftovers import discard, drop_empty, stop_commands, sweep_replica
 
 if TYPE_CHECKING:
     from replicas.clients.ssh import Host
@@ -23,6 +24,7 @@ class TransferBundle(Step):
 
     key = "transfer-bundle"
     stage = "transfer"
+    undo_title = "Removing the bundle, and what interrupted attempts left, on the replica"
 
     def __init__(self) -> None:
         self.title = "Copying the replica information file to the replica"
@@ -51,9 +53,12 @@ class TransferBundle(Step):
                     ctx.progress(answer["received"], size, "bytes")
         ctx.log(f"Copied {size} bytes to {replica.name}:{path}, SHA-256 {digest}")
 
-    async def undo(self, ctx: Context) -> None:
+    async def undo_host(self, ctx: Context) -> None:
         replica = await ctx.host("replica")
-        await replica.remove(ctx.job.bundle_path)
+        await discard(ctx, replica, ctx.job.bundle_path)
+        await stop_commands(ctx)
+        await sweep_replica(ctx)
+        await drop_empty(replica, ctx.job.bundle_path.rpartition("/")[0])
 
     async def _sealed(self, ctx: Context, master: Host) -> str:
         """The digest of the master's bundle, which must be what was sealed. Raises BundleError."""

@@ -43,7 +43,7 @@ async def place(server: str, records: tuple[Record, ...], reverse_zone: str = ""
     for record in records:
         name = await _zone_name(server, record, reverse_zone if record.type == "PTR" else "")
         if name not in known:
-            known[name] = Zone(name, await _primary(server, name), await dns.name_servers(server, name))
+            known[name] = Zone(name, await primary(server, name), await dns.name_servers(server, name))
         placed.append(Placed(record, known[name]))
     return tuple(placed)
 
@@ -87,7 +87,7 @@ def _no_zone(server: str, record: Record, zone: str = "") -> DnsError:
     return DnsError(f"The name server {server} has no zone for {record.name}.", "Add the zone on the master.")
 
 
-async def _primary(server: str, zone: str) -> str:
+async def primary(server: str, zone: str) -> str:
     """An address of the name server that the SOA record names: a master that was a replica serves a copy only."""
     soa = await dns.lookup(server, zone, "SOA")
     name = soa[0].value.split()[0]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import cast
+
 from django.contrib.auth.models import User
 
 from replicas.choices import PlanAction, PlanState, ReplicaState
 from replicas.lifecycle import plan, runner
+from replicas.lifecycle.inheritance import inherited
 from replicas.lifecycle.job import Action, Job
 from replicas.models import HostKey, Master, Plan, Realm, Replica, Run
 from tests.replicas.lifecycle import twin
@@ -43,8 +47,14 @@ def make_run(hostname: str = "replica1.example.com", action: PlanAction = PlanAc
         requested_by=user,
         state=ReplicaState.APPROVED if action == PlanAction.INSTALL else ReplicaState.VERIFIED,
     )
-    kind: Action = "records" if action == PlanAction.RECORDS else "install"
-    job = Job(kind, realm.facts(), master.endpoint(), replica.endpoint(), replica.options())
+    return run_for(replica, action)
+
+
+def run_for(replica: Replica, action: PlanAction, **options: str) -> Run:
+    """A queued run of an approved plan, with the facts that approving gives it."""
+    kind = cast(Action, action.value)
+    chosen = replace(replica.options(), **options)  # type: ignore[arg-type]
+    job = Job(kind, replica.master.realm.facts(), replica.master.endpoint(), replica.endpoint(), chosen)
     steps, digest = plan.freeze(twin.TwinBackend(), job)
     frozen = Plan.objects.create(
         replica=replica,
@@ -53,6 +63,6 @@ def make_run(hostname: str = "replica1.example.com", action: PlanAction = PlanAc
         steps=steps,
         digest=digest,
         state=PlanState.APPROVED,
-        requested_by=user,
+        requested_by=replica.requested_by,
     )
-    return Run.objects.create(plan=frozen)
+    return Run.objects.create(plan=frozen, facts=inherited(frozen))

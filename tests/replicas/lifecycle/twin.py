@@ -6,14 +6,16 @@ import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 from replicas.clients.ssh import Host
 from replicas.errors import HostUnreachable, StepError
 from replicas.lifecycle.base import Capabilities, Context, Finding, Record, ReplicaState, Step
 from replicas.lifecycle.job import Endpoint, Job
+from replicas.lifecycle.undo import undo
 
 LINES = 20
+CLAIM = "prepare-at"
 
 
 class World:
@@ -59,7 +61,7 @@ async def connect(endpoint: Endpoint) -> Host:
 class TwinStep(Step):
     """Leaves a file, which must not be there yet: doing it twice fails."""
 
-    stage: ClassVar[str] = "install"
+    stage = "install"
 
     def touches(self, job: Job) -> list[str]:
         return [f"file {self.key}"]
@@ -89,6 +91,14 @@ class TwinStep(Step):
             log.write(f"{self.key}\n")
         await ctx.fact(f"{self.key}-at", os.getpid())
         await pause(world, self.key, "after")
+
+    async def undo_host(self, ctx: Context) -> None:
+        world = World(ctx.job.replica.hostname)
+        await pause(world, self.key, "undoing")
+        if world.told(self.key, "stay"):
+            raise StepError(f"{self.key} cannot be undone now", "Try again.")
+        (world.path / self.key).unlink(missing_ok=True)
+        ctx.log(f"{self.key} is undone")
 
 
 async def pause(world: World, key: str, point: str) -> None:
@@ -134,6 +144,8 @@ class TwinBackend:
 
     def steps(self, job: Job) -> tuple[Step, ...]:
         steps: tuple[Any, ...] = (Prepare(), Seal(), Install())
+        if job.action in ("undo", "remove"):
+            return undo(steps, CLAIM)
         return (*steps, Fragile()) if job.action == "records" else steps
 
     def records(self, job: Job) -> tuple[Record, ...]:

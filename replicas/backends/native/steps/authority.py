@@ -9,10 +9,12 @@ from replicas.backends.native.steps.directory import REPLICA_ID
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.leftovers import discard, drop_empty
 
 SERIAL_BITS = 28
 PRIVATE = f"{CA_FOLDER}/private/ca.key"
 AGENT = ("/var/lib/ipa/ra-agent.pem", "/var/lib/ipa/private/ra-agent.key")
+FOLDERS = ("/var/lib/ipa/certs", "/var/lib/ipa/private")
 DOGTAG = ("/var/lib/ipa/certs/dogtag.crt", "/var/lib/ipa/private/dogtag.key")
 
 
@@ -30,6 +32,8 @@ class ConfigureAuthority(Step):
     key = "configure-authority"
     title = "Configuring certificate server (openssl ca)"
     stage = "install"
+    undo_title = "Removing the certificate server"
+    undo_destroys = True
 
     def touches(self, job: Job) -> list[str]:
         return [f"{job.replica.hostname}: {CA_FOLDER}, the realm's authority with its key"]
@@ -69,9 +73,10 @@ class ConfigureAuthority(Step):
         await replica.python("native_crl", {})
         ctx.log(f"  serial numbers {first:X} to {first_serial(replica_id + 1) - 1:X}")
 
-    async def undo(self, ctx: Context) -> None:
+    async def undo_host(self, ctx: Context) -> None:
         replica = await ctx.host("replica")
-        await replica.run("rm", "-rf", "--", CA_FOLDER, *AGENT, *DOGTAG)
+        await discard(ctx, replica, CA_FOLDER, *AGENT, *DOGTAG)
+        await drop_empty(replica, *FOLDERS)
 
     def _files(self) -> list[dict[str, object]]:
         members = {"ca_openssl.cnf": "openssl.cnf", "ca_index.txt": "index.txt"}

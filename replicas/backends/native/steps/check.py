@@ -33,6 +33,3 @@ class CheckHosts(Step):
                 raise one
             ctx.log(one)
         await ctx.fact(CLAIM, True)
-
-    async def undo(self, ctx: Context) -> None:
-        await ctx.fact(CLAIM, False)

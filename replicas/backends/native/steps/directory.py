@@ -10,10 +10,11 @@ from replicas.backends.native.access import directory, render
 from replicas.backends.native.names import CA_CERTIFICATE, DIRECTORY_KEYTAB, Names
 from replicas.backends.native.opening import open_bundle
 from replicas.backends.native.places import Placed, put
-from replicas.backends.native.units import active, start
+from replicas.backends.native.units import active, start, stop
 from replicas.errors import DirectoryError, StepError, WrongPassword
 from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.leftovers import discard, drop_empty, stop_commands
 
 REPLICA_ID = "replica_id"
 SECONDS = 120.0
@@ -29,6 +30,8 @@ class ConfigureDirectory(Step):
     key = "configure-directory"
     title = "Configuring directory server (dirsrv)"
     stage = "install"
+    undo_title = "Removing the directory server (dirsrv)"
+    undo_destroys = True
 
     def touches(self, job: Job) -> list[str]:
         names = Names(job)
@@ -36,6 +39,10 @@ class ConfigureDirectory(Step):
             f"{job.replica.hostname}: instance {names.folder}, service {names.unit}, ports 389 and 636",
             f"{job.master.hostname}: the next replica id, {names.counter}",
         ]
+
+    def undo_touches(self, job: Job) -> list[str]:
+        names = Names(job)
+        return [f"{job.replica.hostname}: instance {names.folder} with its data, service {names.unit}"]
 
     async def done(self, ctx: Context) -> bool:
         names = Names(ctx.job)
@@ -58,11 +65,16 @@ class ConfigureDirectory(Step):
         ctx.log("  starting directory server")
         await start(ctx, Names(ctx.job).unit)
 
-    async def undo(self, ctx: Context) -> None:
-        await self._remove(ctx)
-        replica = await ctx.host("replica")
-        await replica.run("systemctl", "disable", "--quiet", Names(ctx.job).unit, check=False)
-        await ctx.fact(REPLICA_ID, None)
+    async def undo_host(self, ctx: Context) -> None:
+        names, replica = Names(ctx.job), await ctx.host("replica")
+        await stop_commands(ctx)
+        await stop(ctx, names.unit)
+        if await replica.exists(names.folder):
+            await replica.run("dsctl", ctx.job.instance, "remove", "--do-it", timeout=SECONDS, check=False)
+            ctx.log(f"Removed on {replica.name}: the instance {ctx.job.instance}")
+        await discard(ctx, replica, *names.instance_paths, names.environment, DIRECTORY_KEYTAB)
+        await drop_empty(replica, "/run/dirsrv")
+        await replica.run("systemctl", "reset-failed", names.unit, check=False)
 
     async def _environment(self, ctx: Context) -> None:
         """Where its Kerberos key will be: read at the start, which is long before the key can be made."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from replicas.backends.native.access import directory, set_value
-from replicas.backends.native.names import Names
+from replicas.backends.native.names import CONFIGURED, ENABLED, Names
 from replicas.clients.ldap import Directory
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
-
-ENABLED, CONFIGURED = "enabledService", "configuredService"
 
 
 class EnableServices(Step):
@@ -21,10 +19,14 @@ class EnableServices(Step):
     key = "enable-services"
     title = "Enabling the services of the replica"
     stage = "install"
+    undo_title = "Withdrawing the services of the replica"
 
     def touches(self, job: Job) -> list[str]:
         names = Names(job)
         return [f"{job.realm.name}: cn={service},{names.master_entry}: {ENABLED}" for service in names.services]
+
+    def undo_touches(self, job: Job) -> list[str]:
+        return [f"{job.realm.name}: {Names(job).master_entry}: no service of it is enabled"]
 
     async def done(self, ctx: Context) -> bool:
         async with directory(ctx, "master") as master:
@@ -44,10 +46,13 @@ class EnableServices(Step):
         names = sorted(dn.partition(",")[0].partition("=")[2] for dn in found)
         ctx.log(f"{ctx.job.replica.hostname} is a master for {', '.join(names)}")
 
-    async def undo(self, ctx: Context) -> None:
+    async def undo_realm(self, ctx: Context) -> None:
         async with directory(ctx, "master") as master:
-            for dn in await services(master, Names(ctx.job)):
+            found = await services(master, Names(ctx.job))
+            for dn in found:
                 await set_value(master, dn, "description", CONFIGURED)
+        host = ctx.job.replica.hostname
+        ctx.log(f"{host} is announced for no service any more" if found else f"{host} was never announced")
 
 
 async def services(bound: Directory, names: Names) -> dict[str, str]:

@@ -6,8 +6,11 @@ import asyncio
 import secrets
 import time
 
-from replicas.backends.native.access import directory, ensure, set_value
-from replicas.backends.native.names import REPLICATION_MANAGER, Names
+from replicas.backends.native import ruv
+from replicas.backends.native.access import delete_tree, directory, ensure, set_value
+from replicas.backends.native.names import CONFIGURED, REPLICATION_MANAGER, Names
+from replicas.backends.native.steps.directory import REPLICA_ID
+from replicas.backends.native.topology import cut_off, remaining
 from replicas.clients.ldap import Directory
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step
@@ -18,7 +21,6 @@ MARK = "initialized"
 BASE = "operations_before"
 POLL_SECONDS = 0.1
 STALLED_SECONDS = 120.0
-CLEANING_SECONDS = 30.0
 FLOW_WINDOW, FLOW_PAUSE_MS = "1000", "20"
 STATUS = ("nsds5replicaLastInitStatus", "nsds5BeginReplicaRefresh")
 
@@ -29,13 +31,15 @@ class Initialize(Step):
     Each direction has a random password that exists only in the two servers. Fact `initialized`: seconds it took;
     `operations_before`: what the replica had done before it received anything. The servers go on by themselves when the
     portal does not: an attempt that takes over follows what is under way.
-    Undo removes both agreements, the replica's manager on the master, the entry among the masters, and the replica id
-    from the realm's update vector. Raises StepError with the server's own words when the initialization fails.
+    Undo removes every server's agreement with the replica and the replica's manager, the entry among the masters, and
+    the replica id from every update vector; the replica's own agreement goes with its instance. Raises StepError with
+    the server's own words when the initialization fails.
     """
 
     key = "initialize"
     title = "Setting up initial replication"
     stage = "initialize"
+    undo_title = "Ending replication with the replica, and cleaning the update vectors (CLEANALLRUV)"
 
     def touches(self, job: Job) -> list[str]:
         names = Names(job)
@@ -44,6 +48,14 @@ class Initialize(Step):
             f"{job.master.hostname}: {names.replica_manager}",
             f"{job.replica.hostname}: {names.to_master}",
             f"{job.realm.name}: {names.master_entry}",
+        ]
+
+    def undo_touches(self, job: Job) -> list[str]:
+        names = Names(job)
+        return [
+            f"every server of {job.realm.name}: its agreement with {job.replica.hostname}",
+            f"{job.master.hostname}: {names.replica_manager}",
+            f"{job.realm.name}: {names.master_entry}, the replica id in every update vector, its keep-alive entry",
         ]
 
     async def done(self, ctx: Context) -> bool:
@@ -79,15 +91,19 @@ class Initialize(Step):
         ctx.log(f"Update succeeded after {duration(seconds)}")
         await ctx.fact(MARK, seconds)
 
-    async def undo(self, ctx: Context) -> None:
+    async def undo_realm(self, ctx: Context) -> None:
         names = Names(ctx.job)
-        async with directory(ctx, "master") as master:
-            await master.delete(names.to_replica)
-            for dn, _ in await master.search(names.master_entry, "(objectClass=*)", ["cn"], "one"):
-                await master.delete(dn)
-            await master.delete(names.master_entry)
-            await self._forget_manager(master, names)
-            await self._clean(ctx, master)
+        async with remaining(ctx) as servers:
+            await cut_off(ctx, servers)
+            found = await ruv.ids(ctx, servers, ctx.facts.get(REPLICA_ID))
+            removed = await delete_tree(servers[0], names.master_entry)
+            ctx.log(
+                f"Removed {names.master_entry}" if removed else f"{ctx.job.replica.hostname} is not among the masters"
+            )
+            for number in sorted(found):
+                await ruv.clean(ctx, servers, number)
+                if await servers[0].delete(names.keep_alive(number)):
+                    ctx.log(f"Removed {names.keep_alive(number)}")
 
     async def _register(self, ctx: Context, master: Directory) -> None:
         """Tell the realm that the replica is coming: its services are configured, and do not serve yet."""
@@ -95,7 +111,7 @@ class Initialize(Step):
         kinds = ["top", "nsContainer", "extensibleObject"]
         await ensure(master, names.master_entry, {"objectClass": kinds, "cn": ctx.job.replica.hostname})
         for service in names.services:
-            entry = {"objectClass": kinds, "cn": service, "description": "configuredService"}
+            entry = {"objectClass": kinds, "cn": service, "description": CONFIGURED}
             await ensure(master, f"cn={service},{names.master_entry}", entry)
 
     async def _under_way(self, names: Names, master: Directory, replica: Directory) -> bool:
@@ -152,35 +168,6 @@ class Initialize(Step):
         for entry, attributes in found:
             if dn.lower() not in {value.lower() for value in attributes.get("nsDS5ReplicaBindDN", [])}:
                 await master.modify(entry, ("add", "nsDS5ReplicaBindDN", [dn]))
-
-    async def _forget_manager(self, master: Directory, names: Names) -> None:
-        entry = await master.get(names.replica_config, ["nsDS5ReplicaBindDN"]) or {}
-        for value in entry.get("nsDS5ReplicaBindDN", []):
-            if value.lower() == names.replica_manager.lower():
-                await master.modify(names.replica_config, ("delete", "nsDS5ReplicaBindDN", [value]))
-        await master.delete(names.replica_manager)
-
-    async def _clean(self, ctx: Context, master: Directory) -> None:
-        """Take the replica's id out of the update vector of every server (the task cleans them all)."""
-        replica_id = ctx.facts.get("replica_id")
-        if not isinstance(replica_id, int):
-            return
-        task = f"cn=clean {replica_id},cn=cleanallruv,cn=tasks,cn=config"
-        attributes = {
-            "objectClass": ["top", "extensibleObject"],
-            "cn": f"clean {replica_id}",
-            "replica-id": str(replica_id),
-            "replica-base-dn": ctx.job.realm.suffix,
-            "replica-force-cleaning": "yes",
-        }
-        await ensure(master, task, attributes)
-        end = time.monotonic() + CLEANING_SECONDS
-        while time.monotonic() < end:
-            entry = await master.get(task, ["nsTaskExitCode"])
-            if entry is None or entry.get("nsTaskExitCode"):
-                return
-            await asyncio.sleep(POLL_SECONDS)
-        ctx.log(f"The master still cleans the replica id {replica_id} out of its update vector", "warning")
 
 
 def agreement(job: Job, host: str, bind_dn: str, password: str) -> dict[str, str | list[str]]:

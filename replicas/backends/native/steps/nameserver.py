@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Sequence
 
 from replicas.backends.native.access import directory, ensure, render
 from replicas.backends.native.names import TSIG_KEY, ZONES, Names
-from replicas.backends.native.places import Placed, keep, put, restore
-from replicas.backends.native.units import active, start, stop
+from replicas.backends.native.places import KEPT, NEW, Placed, keep, noted, put, restore
+from replicas.backends.native.units import active, bring_back, start, stop
 from replicas.clients import dns, dns_update
 from replicas.errors import DnsError, StepError
 from replicas.lifecycle.base import Context, Record, Step
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.leftovers import discard
 from replicas.lifecycle.steps.zones import Placed as PlacedRecord
-from replicas.lifecycle.steps.zones import place, read_key
+from replicas.lifecycle.steps.zones import place, primary, read_key
 
 RESOLVER = "/etc/resolv.conf"
 OPTIONS = "/etc/bind/named.conf.options"
@@ -29,14 +31,15 @@ class ConfigureNameServer(Step):
     """BIND as a secondary of all the realm's zones, and an NS record for it in each of them.
 
     The records come last: whoever finds them, this run's own earlier steps included, asks the replica at once. Fact
-    `name_server_zones`: the zones that got one. Undo takes the records away, has the
-    host ask whom it asked before, and stops the name server.
+    `name_server_zones`: the zones that got one. Undo takes the records away, has the host ask whom it asked before, and
+    stops the name server.
     Raises DnsError, StepError, CommandFailed.
     """
 
     key = "configure-dns"
     title = "Configuring DNS (named)"
     stage = "install"
+    undo_title = "Ending name service on the replica"
 
     def touches(self, job: Job) -> list[str]:
         options = job.options
@@ -52,6 +55,12 @@ class ConfigureNameServer(Step):
             "DNS: the same in each reverse zone of the master",
         ]
 
+    def undo_touches(self, job: Job) -> list[str]:
+        return [
+            f"DNS: {name_server(job, job.realm.domain)}, and the same in every other zone",
+            f"{job.replica.hostname}: {OPTIONS}, {ZONES}, {TSIG_KEY}, {RESOLVER} as they were, service named",
+        ]
+
     async def done(self, ctx: Context) -> bool:
         if ADDED not in ctx.facts or not await active(ctx, "named"):
             return False
@@ -61,7 +70,7 @@ class ConfigureNameServer(Step):
         replica, placed = await ctx.host("replica"), await self._place(ctx)
         zones = [one.zone.name for one in placed]
         key = await read_key(ctx, await ctx.host("master"))
-        await self._files(ctx, zones)
+        await self._files(ctx, placed)
         await start(ctx, "named")
         await self._transferred(ctx, zones)
         await ctx.fact(ADDED, list(zones))
@@ -76,24 +85,32 @@ class ConfigureNameServer(Step):
         await self._resolver(ctx)
         await self._register(ctx)
 
-    async def undo(self, ctx: Context) -> None:
-        zones = ctx.facts.get(ADDED)
-        if isinstance(zones, list):
-            key = await read_key(ctx, await ctx.host("master"))
-            for zone in zones:
-                record = name_server(ctx.job, str(zone))
-                await dns_update.remove(ctx.job.master.address, str(zone), record, key)
+    async def undo_realm(self, ctx: Context) -> None:
+        """In every zone: who finds the records asks the replica, whoever added them."""
+        key = await read_key(ctx, await ctx.host("master"))
+        for zone in await zones_of_master(ctx):
+            record = name_server(ctx.job, zone)
+            if await dns_update.remove(await primary(ctx.job.master.address, zone), zone, record, key):
+                ctx.log(f"Removed {record}")
         async with directory(ctx, "master") as master:
-            await master.delete(f"cn=DNS,{Names(ctx.job).master_entry}")
+            if await master.delete(f"cn=DNS,{Names(ctx.job).master_entry}"):
+                ctx.log(f"{ctx.job.replica.hostname} is no name server of {ctx.job.realm.name} any more")
+
+    async def undo_host(self, ctx: Context) -> None:
         # First, because nothing answers at the replica's own address any more after that.
         await restore(ctx, RESOLVER)
+        if not noted(ctx, ADDED) and ZONES not in (*noted(ctx, KEPT), *noted(ctx, NEW)):
+            ctx.log(f"{ctx.job.replica.hostname} was not made a name server")
+            return
         await stop(ctx, "named")
         await restore(ctx, TSIG_KEY, ZONES, OPTIONS)
+        copies = [f"/var/cache/bind/db.{zone.rstrip('.')}" for zone in await zones_of_master(ctx)]
+        await discard(ctx, await ctx.host("replica"), *(name + end for name in copies for end in ("", ".jnl")))
+        await bring_back(ctx, "named")
 
     async def _place(self, ctx: Context) -> tuple[PlacedRecord, ...]:
         """The NS record of every zone the master serves."""
-        text = (await (await ctx.host("master")).read(ZONES)).decode()
-        zones = ZONE.findall(text)
+        zones = await zones_of_master(ctx)
         if not zones:
             raise StepError(f"{ctx.job.master.hostname} serves no zones in {ZONES}.", "Set up DNS on the master first.")
         return await place(ctx.job.master.address, tuple(name_server(ctx.job, zone) for zone in zones))
@@ -116,9 +133,10 @@ class ConfigureNameServer(Step):
         except DnsError:
             return False  # It has only just started.
 
-    async def _files(self, ctx: Context, zones: list[str]) -> None:
+    async def _files(self, ctx: Context, placed: Sequence[PlacedRecord]) -> None:
+        """Copies come from where each zone is changed: a master that was a replica has copies itself."""
         job, master, replica = ctx.job, await ctx.host("master"), await ctx.host("replica")
-        blocks = [render("zone.conf", zone=zone.rstrip("."), master=job.master.address) for zone in zones]
+        blocks = [render("zone.conf", zone=one.zone.name.rstrip("."), primary=one.zone.primary) for one in placed]
         include = f'include "{TSIG_KEY}";\n'
         await keep(ctx, TSIG_KEY, ZONES, OPTIONS)
         await put(
@@ -145,6 +163,12 @@ class ConfigureNameServer(Step):
         }
         async with directory(ctx, "master") as master:
             await ensure(master, f"cn=DNS,{Names(ctx.job).master_entry}", entry)
+
+
+async def zones_of_master(ctx: Context) -> list[str]:
+    """None of a master without name service."""
+    shown = await (await ctx.host("master")).run("cat", "--", ZONES, check=False)
+    return ZONE.findall(shown.text)
 
 
 def name_server(job: Job, zone: str) -> Record:

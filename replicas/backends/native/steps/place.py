@@ -17,9 +17,22 @@ from replicas.backends.native.opening import SECONDS, open_bundle, refuse_foreig
 from replicas.backends.native.places import Placed, keep, put, restore
 from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.leftovers import drop_empty
 
 MARK = "bundle_opened"
 TRUSTED = "/usr/local/share/ca-certificates/ipa-ca.crt"
+# Those that the step may have made, the innermost first.
+FOLDERS = (
+    f"{WEB_ROOT}/ipa/config",
+    f"{WEB_ROOT}/ipa/crl",
+    f"{WEB_ROOT}/ipa",
+    WEB_ROOT,
+    "/etc/ipa",
+    "/etc/ldap",
+    "/usr/local/share/ca-certificates",
+    "/var/lib/ipa/certs",
+    "/var/lib/ipa/private",
+)
 
 
 class OpenBundle(Step):
@@ -34,6 +47,7 @@ class OpenBundle(Step):
     key = "open-bundle"
     title = "Opening the replica information file"
     stage = "install"
+    undo_title = "Removing the files of the bundle, and the trust in the authority"
 
     def touches(self, job: Job) -> list[str]:
         lines = [f"{job.replica.hostname}: {path}" for path in (*self._paths(job), TRUSTED)]
@@ -48,14 +62,17 @@ class OpenBundle(Step):
         return (await replica.run("ls", "--", *self._paths(ctx.job), check=False)).status == 0
 
     async def run(self, ctx: Context) -> None:
-        await keep(ctx, *self._paths(ctx.job))
+        await keep(ctx, *self._paths(ctx.job), TRUSTED)
         await asyncio.gather(refuse_foreign_addresses(ctx), self._open(ctx), self._trust(ctx))
         await ctx.fact(MARK, ctx.facts.get("bundle_sha256"))
 
-    async def undo(self, ctx: Context) -> None:
-        await restore(ctx, *self._paths(ctx.job))
-        await (await ctx.host("replica")).python("native_trust", {"pem": ""}, timeout=SECONDS)
-        await ctx.fact(MARK, "")
+    async def undo_host(self, ctx: Context) -> None:
+        replica = await ctx.host("replica")
+        await restore(ctx, *self._paths(ctx.job), TRUSTED)
+        before = (await replica.run("cat", "--", TRUSTED, check=False)).text
+        await replica.python("native_trust", {"pem": before}, timeout=SECONDS)
+        ctx.log(f"{replica.name} does not trust the authority of {ctx.job.realm.name} any more")
+        await drop_empty(replica, *FOLDERS)
 
     async def _open(self, ctx: Context) -> None:
         files = [

@@ -11,6 +11,7 @@ from replicas.clients import gpg
 from replicas.errors import BundleError
 from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.leftovers import discard, sweep_master
 
 FLOOR, SERIALS = "certificate_floor", "certificate_serials"
 
@@ -25,6 +26,8 @@ class PrepareBundle(Step):
 
     key = "prepare-bundle"
     stage = "prepare"
+    undo_title = "Revoking the certificates of the replica, and removing the bundle on the master"
+    undo_destroys = True
 
     def __init__(self, job: Job) -> None:
         self.title = f"Preparing replica for {job.replica.hostname} from {job.master.hostname}"
@@ -34,6 +37,13 @@ class PrepareBundle(Step):
         if job.options.setup_ca:
             lines.append(f"copied into the bundle: the authority's key {CA_FOLDER}/private/ca.key")
         return [*lines, f"{job.master.hostname}: {job.bundle_path} (mode 0600, root)"]
+
+    def undo_touches(self, job: Job) -> list[str]:
+        names = " and ".join(sorted({order.subject for order in bundle.orders(job)}))
+        return [
+            f"{job.master.hostname}: every certificate that was issued for {names}: revoked, and on the published list",
+            f"{job.master.hostname}: {job.bundle_path}",
+        ]
 
     async def done(self, ctx: Context) -> bool:
         digest = ctx.facts.get("bundle_sha256")
@@ -57,9 +67,11 @@ class PrepareBundle(Step):
         await ctx.fact("bundle_size", len(sealed))
         await ctx.fact("bundle_sha256", hashlib.sha256(sealed).hexdigest())
 
-    async def undo(self, ctx: Context) -> None:
-        await (await ctx.host("master")).remove(ctx.job.bundle_path)
-        await self._discard(ctx)
+    async def undo_realm(self, ctx: Context) -> None:
+        await discard(ctx, await ctx.host("master"), ctx.job.bundle_path)
+        await sweep_master(ctx)
+        if not await self._discard(ctx):
+            ctx.log(f"{ctx.job.replica.hostname} has no certificate that is valid")
 
     async def _issue(self, ctx: Context) -> dict[str, bytes]:
         master, members, serials = await ctx.host("master"), dict[str, bytes](), dict[str, str]()
@@ -94,12 +106,14 @@ class PrepareBundle(Step):
                 "See that its disk is sound.",
             )
 
-    async def _discard(self, ctx: Context) -> None:
+    async def _discard(self, ctx: Context) -> bool:
         """Revoke what was issued to the host since the run began, whether or not anybody got to note it."""
         floor = ctx.facts.get(FLOOR)
         if not isinstance(floor, int):
-            return
+            return False
         payload = {"names": bundle.common_names(ctx.job), "floor": floor, "keep": []}
         answer = await (await ctx.host("master")).python("native_revoke", payload)
-        if answer["revoked"]:
-            ctx.log(f"Revoked certificates of an earlier attempt: {', '.join(answer['revoked'])}")
+        revoked = ", ".join(answer["revoked"])
+        if revoked:
+            ctx.log(f"Revoked, and on the revocation list: certificates {revoked}")
+        return bool(revoked)

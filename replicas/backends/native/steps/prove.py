@@ -39,9 +39,13 @@ class ProveService(Step):
     key = "prove-service"
     title = "Proving that the replica serves"
     stage = "verify"
+    undo_title = "Removing the user of the proof, if it is still there"
 
     def touches(self, job: Job) -> list[str]:
         return [f"{job.realm.name}: the user {name(job)}, removed again"]
+
+    def undo_touches(self, job: Job) -> list[str]:
+        return [f"{job.realm.name}: {entry_of(job)}"]
 
     async def done(self, ctx: Context) -> bool:
         return bool(ctx.facts.get(PROOFS))
@@ -58,9 +62,10 @@ class ProveService(Step):
             ctx.log(sentence)
         await ctx.fact(PROOFS, list(proofs))
 
-    async def undo(self, ctx: Context) -> None:
+    async def undo_realm(self, ctx: Context) -> None:
         async with directory(ctx, "master") as master:
-            await master.delete(entry_of(ctx.job))
+            left = await master.delete(entry_of(ctx.job))
+        ctx.log(f"Removed {entry_of(ctx.job)}" if left else f"Not there: {entry_of(ctx.job)}")
 
     async def _user(self, ctx: Context, master: Directory, replica: Directory) -> list[str]:
         job, uid, dn, password = ctx.job, name(ctx.job), entry_of(ctx.job), secrets.token_urlsafe(18)

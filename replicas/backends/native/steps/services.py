@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from replicas.backends.native.access import directory, render
+from replicas.backends.native.access import render
 from replicas.backends.native.names import (
     DIRECTORY_KEYTAB,
     KDC_FOLDER,
@@ -16,21 +16,30 @@ from replicas.backends.native.names import (
     Names,
 )
 from replicas.backends.native.places import Placed, keep, put, restore
-from replicas.backends.native.units import active, start, stop
+from replicas.backends.native.topology import cut_off, remaining
+from replicas.backends.native.units import active, bring_back, start, stop
 from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.leftovers import discard, drop_empty
 
 CLIENT = "/etc/krb5.conf"
 CHRONY = "/etc/chrony/conf.d/ipa.conf"
 SITE = "/etc/apache2/sites-available/ipa.conf"
+APACHE_LINKS = (
+    "/etc/apache2/sites-enabled/000-default.conf",
+    "/etc/apache2/sites-enabled/ipa.conf",
+    *(f"/etc/apache2/mods-enabled/{name}" for name in ("ssl.conf", "ssl.load", "socache_shmcb.load")),
+)
+DROP_INS = tuple(f"/etc/systemd/system/{unit}.service.d/ipa.conf" for unit in KERBEROS_UNITS)
 
 
 class ConfigureTime(Step):
-    """Take the time from the master, and give it to others. Undo stops it. Raises CommandFailed."""
+    """Take the time from the master, and give it to others. Undo puts it back as it was. Raises CommandFailed."""
 
     key = "configure-time"
     title = "Configuring NTP daemon (chrony)"
     stage = "install"
+    undo_title = "Stopping the NTP daemon (chrony)"
 
     def touches(self, job: Job) -> list[str]:
         return [f"{job.replica.hostname}: {CHRONY}, service chrony, port 123 (UDP)"]
@@ -44,17 +53,19 @@ class ConfigureTime(Step):
         await start(ctx, "chrony")
         ctx.log(f"chrony takes the time from {ctx.job.master.hostname} and gives it to others")
 
-    async def undo(self, ctx: Context) -> None:
+    async def undo_host(self, ctx: Context) -> None:
         await stop(ctx, "chrony")
-        await (await ctx.host("replica")).remove(CHRONY)
+        await discard(ctx, await ctx.host("replica"), CHRONY)
+        await bring_back(ctx, "chrony")
 
 
 class ConfigureWeb(Step):
-    """Serve the authority's certificate and revocation list. Undo stops it. Raises CommandFailed."""
+    """Serve the authority's certificate and revocation list. Undo removes the site. Raises CommandFailed."""
 
     key = "configure-web"
     title = "Configuring the web interface (apache2)"
     stage = "install"
+    undo_title = "Removing the web interface (apache2)"
 
     def touches(self, job: Job) -> list[str]:
         return [f"{job.replica.hostname}: {SITE}, {WEB_ROOT}, service apache2, ports 80 and 443"]
@@ -66,6 +77,7 @@ class ConfigureWeb(Step):
         job, replica = ctx.job, await ctx.host("replica")
         site = render("apache.conf", host=job.replica.hostname, root=WEB_ROOT, certificate=WEB_CERTIFICATE, key=WEB_KEY)
         index = f"<!doctype html><title>{job.realm.name}</title><h1>{job.realm.name}</h1>\n"
+        await keep(ctx, *APACHE_LINKS)
         await put(replica, Placed(SITE, site), Placed(f"{WEB_ROOT}/index.html", index))
         await replica.run("a2enmod", "--quiet", "ssl")
         await replica.run("a2dissite", "--quiet", "000-default")
@@ -73,12 +85,11 @@ class ConfigureWeb(Step):
         await start(ctx, "apache2")
         ctx.log(f"apache2 offers the authority's certificate and revocation list at http://{job.replica.hostname}/ipa/")
 
-    async def undo(self, ctx: Context) -> None:
-        replica = await ctx.host("replica")
+    async def undo_host(self, ctx: Context) -> None:
         await stop(ctx, "apache2")
-        await replica.run("a2dissite", "--quiet", "ipa", check=False)
-        await replica.run("a2ensite", "--quiet", "000-default", check=False)
-        await replica.run("rm", "-rf", "--", SITE, WEB_ROOT)
+        await discard(ctx, await ctx.host("replica"), SITE, WEB_ROOT)
+        await restore(ctx, *APACHE_LINKS)
+        await bring_back(ctx, "apache2")
 
 
 class ConfigureKerberos(Step):
@@ -90,6 +101,7 @@ class ConfigureKerberos(Step):
     key = "configure-kerberos"
     title = "Configuring Kerberos KDC (krb5kdc)"
     stage = "install"
+    undo_title = "Removing the Kerberos KDC, the principals and the keys of the host"
 
     def touches(self, job: Job) -> list[str]:
         names = Names(job)
@@ -114,25 +126,34 @@ class ConfigureKerberos(Step):
             master=job.master.hostname,
         )
         after = render("after-directory.conf", unit=names.unit)
-        drop_ins = (Placed(f"/etc/systemd/system/{unit}.service.d/ipa.conf", after) for unit in KERBEROS_UNITS)
-        await keep(ctx, CLIENT)
+        drop_ins = (Placed(path, after) for path in DROP_INS)
+        await keep(ctx, CLIENT, KEYTAB)
         await put(replica, Placed(CLIENT, own), *drop_ins)
         ctx.log("  adding the keys of the host to its keytab")
         await asyncio.gather(self._keys(ctx), replica.run("systemctl", "daemon-reload"))
         ctx.log("  starting the KDC and kadmin")
         await start(ctx, *KERBEROS_UNITS)
 
-    async def undo(self, ctx: Context) -> None:
-        names, replica = Names(ctx.job), await ctx.host("replica")
-        async with directory(ctx, "master") as master:
-            for principal in names.principals:
-                text = f"(krbPrincipalName={principal}@{ctx.job.realm.name})"
-                for dn, _ in await master.search(names.suffix, text, ["cn"]):
-                    await master.delete(dn)
+    async def undo_realm(self, ctx: Context) -> None:
+        names = Names(ctx.job)
+        async with remaining(ctx) as servers:
+            await cut_off(ctx, servers)
+            text = f"(krbPrincipalName=*/{ctx.job.replica.hostname}@{ctx.job.realm.name})"
+            found = await servers[0].search(names.suffix, text, ["krbPrincipalName"])
+            for dn, entry in found:
+                await servers[0].delete(dn)
+                ctx.log(f"Removed the principal {', '.join(entry['krbPrincipalName'])}")
+        if not found:
+            ctx.log(f"{ctx.job.realm.name} has no principal of {ctx.job.replica.hostname}")
+
+    async def undo_host(self, ctx: Context) -> None:
+        replica = await ctx.host("replica")
         await stop(ctx, *KERBEROS_UNITS)
-        drop_ins = [f"/etc/systemd/system/{unit}.service.d/ipa.conf" for unit in KERBEROS_UNITS]
-        await replica.remove(KEYTAB, DIRECTORY_KEYTAB, *drop_ins)
-        await restore(ctx, CLIENT)
+        await discard(ctx, replica, DIRECTORY_KEYTAB, *DROP_INS)
+        await restore(ctx, CLIENT, KEYTAB)
+        await drop_empty(replica, *(path.rpartition("/")[0] for path in DROP_INS))
+        await replica.run("systemctl", "daemon-reload")
+        await bring_back(ctx, *KERBEROS_UNITS)
 
     async def _keys(self, ctx: Context) -> None:
         """A principal that is there already, from an interrupted attempt, only gets new keys."""

@@ -1,0 +1,95 @@
+"""The replica update vectors of the realm's servers, and taking an id out of all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Iterable, Sequence
+
+from replicas.backends.native.names import Names
+from replicas.clients.ldap import Directory, LdapRefused
+from replicas.errors import StepError
+from replicas.lifecycle.base import Context
+
+VECTOR = "(&(nsuniqueid=ffffffff-ffffffff-ffffffff-ffffffff)(objectClass=nsTombstone))"
+SUPPLIER = re.compile(r"\{replica (\d+)(?: ldaps?://([^:/}]+))?")
+UNWILLING = 53
+"""What the server answers while it is cleaning that id already."""
+CLEANING_SECONDS = 60.0
+POLL_SECONDS = 0.1
+
+
+async def suppliers(bound: Directory, names: Names) -> dict[int, str]:
+    """Id and server of each supplier that this server's update vector knows."""
+    found = await bound.search(names.suffix, VECTOR, ["nsds50ruv"])
+    values = [value for _, entry in found for value in entry.get("nsds50ruv", [])]
+    matches = [match for value in values if (match := SUPPLIER.match(value))]
+    return {int(match[1]): (match[2] or "").lower() for match in matches}
+
+
+async def ids(ctx: Context, servers: Iterable[Directory], taken: object) -> set[int]:
+    """Every id of the replica: the one that was taken for it, and what the vectors know under its name."""
+    host = ctx.job.replica.hostname
+    known = [await suppliers(bound, Names(ctx.job)) for bound in servers]
+    found = {number for one in known for number, server in one.items() if server == host}
+    return found | ({taken} if isinstance(taken, int) else set())
+
+
+async def clean(ctx: Context, servers: Sequence[Directory], number: int) -> None:
+    """Have the first server clean an id out of all vectors (CLEANALLRUV), and return when no vector has it any more.
+
+    One that this does not reach is asked itself. Raises StepError naming those that still have it.
+    """
+    names = Names(ctx.job)
+    if not await _holders(servers, names, number):
+        ctx.log(f"No update vector has the replica id {number}")
+        return
+    for bound in servers:
+        if bound is servers[0] or number in await suppliers(bound, names):
+            await _start(ctx, bound, number)
+            await _settled(ctx, servers if bound is servers[0] else [bound], number)
+    if holders := await _holders(servers, names, number):
+        raise StepError(
+            f"After {CLEANING_SECONDS:g} s the replica id {number} is still in the update vector of "
+            f"{', '.join(holders)}.",
+            f"Look at /var/log/dirsrv/slapd-{ctx.job.instance}/errors there (CleanAllRUV), then try again.",
+        )
+    ctx.log(f"The replica id {number} is in no update vector any more: {', '.join(one.hostname for one in servers)}")
+
+
+async def _start(ctx: Context, bound: Directory, number: int) -> None:
+    name = f"clean {number} {time.time_ns()}"
+    attributes = {
+        "objectClass": ["top", "extensibleObject"],
+        "cn": name,
+        "replica-id": str(number),
+        "replica-base-dn": ctx.job.realm.suffix,
+        "replica-force-cleaning": "yes",
+    }
+    try:
+        await bound.add(f"cn={name},cn=cleanallruv,cn=tasks,cn=config", attributes)
+    except LdapRefused as error:
+        if error.code != UNWILLING:
+            raise
+        ctx.log(f"{bound.hostname} is cleaning the replica id {number} already")
+    else:
+        ctx.log(f"Cleaning the replica id {number} out of the update vectors (CLEANALLRUV on {bound.hostname})")
+
+
+async def _settled(ctx: Context, servers: Sequence[Directory], number: int) -> None:
+    """Until none of them has the id, nor remembers a cleaning that has not ended; or until time is up."""
+    end, names = time.monotonic() + CLEANING_SECONDS, Names(ctx.job)
+    while time.monotonic() < end:
+        if not await _holders(servers, names, number) and not await _cleaning(servers, names):
+            return
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def _holders(servers: Iterable[Directory], names: Names, number: int) -> list[str]:
+    return [bound.hostname for bound in servers if number in await suppliers(bound, names)]
+
+
+async def _cleaning(servers: Iterable[Directory], names: Names) -> bool:
+    found = [await bound.get(names.replica_config, ["nsds5ReplicaCleanRUV"]) for bound in servers]
+    return any(entry and entry.get("nsds5ReplicaCleanRUV") for entry in found)

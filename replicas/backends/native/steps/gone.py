@@ -1,0 +1,158 @@
+"""Prove that nothing of the replica is left."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from replicas.backends.native import bundle, ruv
+from replicas.backends.native.checks import CLAIM, PORTS
+from replicas.backends.native.names import DIRECTORY_KEYTAB, KERBEROS_UNITS, Names
+from replicas.backends.native.records import service_records
+from replicas.backends.native.steps.directory import REPLICA_ID
+from replicas.backends.native.steps.nameserver import name_server, zones_of_master
+from replicas.backends.native.steps.prepare import FLOOR
+from replicas.backends.native.steps.prove import PROOFS, entry_of
+from replicas.backends.native.topology import masters, partners, remaining
+from replicas.clients import dns
+from replicas.clients.ldap import Directory
+from replicas.errors import StepError
+from replicas.lifecycle.base import Context, Record, Step
+from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.dns_records import recorded
+from replicas.lifecycle.undo import begin_again, finish, undone
+
+SETTLED_SECONDS = 30.0
+POLL_SECONDS = 0.2
+KEYS = ("host-records-added", "service-records-added")
+
+
+class ProveGone(Step):
+    """Every remaining server, every name server, the authority and the host are asked; changes nothing.
+
+    Fact `proofs`: what was found clean, a sentence each. Raises StepError naming what is left; then every step of the
+    removal counts as open again, so that a retry looks at all of it once more.
+    """
+
+    key = "prove-gone"
+    title = "Proving that nothing of the replica is left"
+    stage = "verify"
+
+    def __init__(self, realm_has_dns: bool) -> None:
+        self.realm_has_dns = realm_has_dns
+
+    def touches(self, job: Job) -> list[str]:
+        return [f"every server of {job.realm.name}, {job.replica.hostname}: only read"]
+
+    async def done(self, ctx: Context) -> bool:
+        return self.key in undone(ctx)
+
+    async def run(self, ctx: Context) -> None:
+        proofs = await self._prove(ctx) if ctx.facts.get(CLAIM) else ["The installation had changed nothing."]
+        for sentence in proofs:
+            ctx.log(sentence)
+        await ctx.fact(PROOFS, list(proofs))
+        await ctx.fact("missing_records", [])
+        await finish(ctx, self.key)
+
+    async def _prove(self, ctx: Context) -> list[str]:
+        """Raises StepError."""
+        end = time.monotonic() + SETTLED_SECONDS
+        while True:
+            left, proofs = await self._look(ctx)
+            if not left:
+                return proofs
+            if time.monotonic() > end:
+                await begin_again(ctx)
+                raise StepError(
+                    f"Something of {ctx.job.replica.hostname} is left: {'; '.join(left)}.",
+                    "Try again: every step of the removal is done once more. What is left then, somebody else makes.",
+                )
+            # Changes take a moment to reach every server.
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _look(self, ctx: Context) -> tuple[list[str], list[str]]:
+        """What is left, and what was found clean."""
+        host, left, proofs = ctx.job.replica.hostname, list[str](), list[str]()
+        async with remaining(ctx) as servers:
+            for bound in servers:
+                left += await in_directory(ctx, bound)
+            names = ", ".join(bound.hostname for bound in servers)
+        proofs.append(f"{names}: no agreement with {host}, no entry, no principal, no id of it in the update vector.")
+        left += await issued(ctx)
+        proofs.append(f"{ctx.job.master.hostname}: every certificate of {host} is revoked and on the published list.")
+        if self.realm_has_dns:
+            left += await in_dns(ctx)
+            proofs.append(f"No name server of {ctx.job.realm.domain} leads to {host}.")
+        if ctx.job.options.host_gone_reason:
+            proofs.append(f"{host} itself was not looked at: it is gone.")
+        else:
+            left += await on_host(ctx)
+            proofs.append(f"{host}: no instance, no service, no file of the replica; nobody listens on its ports.")
+        return left, proofs
+
+
+async def in_directory(ctx: Context, bound: Directory) -> list[str]:
+    """What a server knows of the replica."""
+    names, host = Names(ctx.job), ctx.job.replica.hostname
+    numbers = await ruv.ids(ctx, [bound], ctx.facts.get(REPLICA_ID))
+    entries = [names.replica_manager, entry_of(ctx.job), *(names.keep_alive(number) for number in sorted(numbers))]
+    left = [f"{dn} on {bound.hostname}" for dn in entries if await bound.get(dn, ["cn"])]
+    if host in await masters(bound, names):
+        left.append(f"{names.master_entry} on {bound.hostname}")
+    if host in await partners(bound, names):
+        left.append(f"an agreement with it on {bound.hostname}")
+    known = await ruv.suppliers(bound, names)
+    left += [f"replica id {number} in the update vector of {bound.hostname}" for number in numbers if number in known]
+    principals = f"(krbPrincipalName=*/{host}@{ctx.job.realm.name})"
+    left += [f"{dn} on {bound.hostname}" for dn, _ in await bound.search(names.suffix, principals, ["cn"])]
+    return left
+
+
+async def issued(ctx: Context) -> list[str]:
+    """Certificates that are valid, or whose revocation nobody can know of; a bundle that could be used."""
+    master, floor = await ctx.host("master"), ctx.facts.get(FLOOR)
+    left = [f"{ctx.job.bundle_path} on {master.name}"] if await master.exists(ctx.job.bundle_path) else []
+    if not isinstance(floor, int):
+        return left
+    answer = await master.python("native_issued", {"names": bundle.common_names(ctx.job), "floor": floor})
+    left += [f"certificate {serial} is valid" for serial in answer["valid"]]
+    return left + [f"certificate {serial} is not on the published list" for serial in answer["unlisted"]]
+
+
+async def in_dns(ctx: Context) -> list[str]:
+    """Records that lead to the replica, at any name server of any zone."""
+    job, left = ctx.job, list[str]()
+    wanted = list(service_records(job))
+    for key in KEYS:
+        facts = ctx.facts.get(key)
+        wanted += [recorded(fact) for fact in facts if isinstance(fact, dict)] if isinstance(facts, list) else []
+    for zone in await zones_of_master(ctx):
+        name = dns.absolute(zone)
+        inside = [record for record in wanted if dns.absolute(record.name).endswith(name)]
+        for server in await dns.name_servers(job.master.address, zone):
+            left += await served(server, [name_server(job, zone), *inside])
+    return left
+
+
+async def served(server: dns.NameServer, records: list[Record]) -> list[str]:
+    """Those of the records that the name server serves; one that does not answer cannot be vouched for."""
+    absent = await dns.absent([server], records)
+    if silent := [one.cause for one in absent if one.cause]:
+        return [f"whatever {server.name} serves, which cannot be asked: {silent[0]}"]
+    missing = {one.record for one in absent}
+    return [f"«{record}» at {server.name}" for record in records if record not in missing]
+
+
+async def on_host(ctx: Context) -> list[str]:
+    """Instance, keys, units and listeners on the replica's host."""
+    names, replica = Names(ctx.job), await ctx.host("replica")
+    paths = (*names.instance_paths, names.environment, DIRECTORY_KEYTAB, ctx.job.bundle_path)
+    found = (await replica.run("ls", "-d", "--", *paths, check=False)).text.split()
+    left = [f"{path} on {replica.name}" for path in found]
+    states = (await replica.run("systemctl", "is-active", names.unit, *KERBEROS_UNITS, check=False)).text.split()
+    units = zip((names.unit, *KERBEROS_UNITS), states, strict=False)
+    left += [f"{unit} is {state} on {replica.name}" for unit, state in units if state != "inactive"]
+    shown = (await replica.run("ss", "--no-header", "--listening", "--tcp", "--udp", "--numeric")).text
+    listening = {int(line.split()[4].rpartition(":")[2]) for line in shown.splitlines()}
+    return left + [f"a listener on port {port} of {replica.name}" for port in sorted(listening & set(PORTS))]

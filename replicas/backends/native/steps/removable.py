@@ -1,0 +1,61 @@
+"""Whether the realm can do without the replica."""
+
+from __future__ import annotations
+
+from replicas.backends.native.names import Names
+from replicas.backends.native.topology import Server, cut, masters, partners, remaining
+from replicas.errors import StepError
+from replicas.lifecycle.base import Context, Step
+from replicas.lifecycle.job import Job
+from replicas.lifecycle.undo import finish, undone
+
+ROLES = {"CA": "certificate authority", "DNS": "name server"}
+
+
+class CheckRemovable(Step):
+    """Reads the agreements of every other server, and who serves what; changes nothing.
+
+    Raises StepError: naming a server that cannot be asked, one that would be cut off from the others, or the service
+    that nobody else has.
+    """
+
+    key = "check-removable"
+    title = "Checking that the realm can do without the replica"
+    stage = "check"
+
+    def touches(self, job: Job) -> list[str]:
+        return [f"every server of {job.realm.name}: only read"]
+
+    async def done(self, ctx: Context) -> bool:
+        return self.key in undone(ctx)
+
+    async def run(self, ctx: Context) -> None:
+        names, host = Names(ctx.job), ctx.job.replica.hostname
+        async with remaining(ctx, strict=True) as servers:
+            known = await masters(servers[0], names)
+            agreements = {bound.hostname: await partners(bound, names) for bound in servers}
+        for name, others in agreements.items():
+            ctx.log(f"{name} replicates with {', '.join(sorted(others)) or 'nobody'}")
+        _refuse_last(known, host)
+        _refuse_cut(agreements, ctx.job.master.hostname, host)
+        ctx.log(f"{', '.join(agreements)} stay connected without {host}")
+        await finish(ctx, self.key)
+
+
+def _refuse_last(known: dict[str, Server], host: str) -> None:
+    own = known.get(host, Server(host, {}))
+    for service, words in ROLES.items():
+        if own.has(service) and not any(one.has(service) for one in known.values() if one.name != host):
+            raise StepError(
+                f"{host} is the last {words} of the realm.",
+                f"Set up another {words} first: no server would be left that is one.",
+            )
+
+
+def _refuse_cut(agreements: dict[str, set[str]], master: str, host: str) -> None:
+    if lost := cut(agreements, master):
+        raise StepError(
+            f"Without {host}, {', '.join(sorted(lost))} would be cut off from {master}: no agreements connect them "
+            "otherwise.",
+            f"Remove {', '.join(sorted(lost))} first, or connect it with another server.",
+        )

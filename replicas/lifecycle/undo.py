@@ -1,0 +1,92 @@
+"""Taking an installation back, step by step, whatever it came to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from replicas.errors import HostUnreachable
+from replicas.lifecycle.base import Context, Step
+from replicas.lifecycle.job import Job
+
+REMOVAL_BEGUN = "removal_begun"
+"""The fact that a removal writes before its first change; until then the replica serves as before."""
+UNDONE = "undone"
+"""Fact: the keys of the steps that this run has finished; it holds for no other run."""
+IF_GONE = "If the machine is gone for good, ask for the removal again and say so: its part is left out then."
+
+
+class Undo(Step):
+    """What another step did, taken back: first from the realm, then from the replica's host.
+
+    `claim` names the fact without which the installation has changed nothing, so that what is there is not its own.
+    The host's part is left out, with a warning, when the request says that the machine is gone. Raises what the step's
+    undo raises.
+    """
+
+    stage = "remove"
+
+    def __init__(self, step: Step, claim: str) -> None:
+        self.step, self.claim = step, claim
+        self.key = f"undo-{step.key}"
+        self.title = step.undo_title or f"Undoing: {step.title}"
+        self.undoable = not step.undo_destroys
+
+    def touches(self, job: Job) -> list[str]:
+        return self.step.undo_touches(job)
+
+    async def done(self, ctx: Context) -> bool:
+        return self.key in undone(ctx)
+
+    async def run(self, ctx: Context) -> None:
+        if not ctx.facts.get(self.claim):
+            ctx.log("Nothing to undo: the installation ended before it changed anything")
+        else:
+            await begin(ctx)
+            await self.step.undo_realm(ctx)
+            await self._on_host(ctx)
+        await finish(ctx, self.key)
+
+    async def _on_host(self, ctx: Context) -> None:
+        if not overrides(self.step, "undo_host"):
+            return
+        if reason := ctx.job.options.host_gone_reason:
+            ctx.log(f"Left out on {ctx.job.replica.hostname}, which is gone: {reason}", "warning")
+            return
+        try:
+            await self.step.undo_host(ctx)
+        except HostUnreachable as error:
+            raise HostUnreachable(error.message, f"{error.remedy} {IF_GONE}", retryable=error.retryable) from error
+
+
+def undo(steps: Iterable[Step], claim: str) -> tuple[Undo, ...]:
+    """The steps that have something to undo, in the reverse order."""
+    return tuple(Undo(step, claim) for step in reversed(tuple(steps)) if reverts(step))
+
+
+def reverts(step: Step) -> bool:
+    return overrides(step, "undo_realm") or overrides(step, "undo_host")
+
+
+def overrides(step: Step, name: str) -> bool:
+    return getattr(type(step), name) is not getattr(Step, name)
+
+
+def undone(ctx: Context) -> list[str]:
+    found = ctx.facts.get(UNDONE)
+    return [str(key) for key in found] if isinstance(found, list) else []
+
+
+async def begin(ctx: Context) -> None:
+    """From here on the replica no longer counts as one that serves."""
+    if not ctx.facts.get(REMOVAL_BEGUN):
+        await ctx.fact(REMOVAL_BEGUN, True)
+
+
+async def finish(ctx: Context, key: str) -> None:
+    """The step with that key is done, for this run."""
+    await ctx.fact(UNDONE, [*undone(ctx), key])
+
+
+async def begin_again(ctx: Context) -> None:
+    """Something is left: whoever tries again undoes every step again."""
+    await ctx.fact(UNDONE, [])
