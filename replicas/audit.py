@@ -17,14 +17,14 @@ GENESIS = "0" * 64
 VERBS = frozenset(
     f"{subject}:{action}"
     for subject, actions in {
-        "master": ("register",),
+        "master": ("register", "unregister"),
         "hostkey": ("accept",),
         "credential": ("set", "use", "rotate", "wipe"),
         "user": ("add", "change"),
-        "replica": ("request", "change"),
+        "replica": ("request", "resubmit", "change"),
         "plan": ("submit", "approve", "reject", "cancel"),
         "run": ("queue", "start", "cancel", "retry", "succeed", "fail", "cancelled"),
-        "bundle": ("seal", "use"),
+        "bundle": ("seal", "use", "revoke"),
     }.items()
     for action in actions
 )

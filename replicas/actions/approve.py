@@ -18,6 +18,8 @@ from replicas.models import Approval, Plan, Run, StepRun
 from replicas.permissions import Actor, require
 from replicas.tasks import execute
 
+REMOVED_FROM: dict[str, str] = {PlanAction.UNDO: ReplicaState.FAILED, PlanAction.REMOVE: ReplicaState.VERIFIED}
+
 
 @transaction.atomic
 def approve(actor: Actor, plan: Plan, digest: str, reason: str) -> Run:
@@ -31,6 +33,10 @@ def approve(actor: Actor, plan: Plan, digest: str, reason: str) -> Run:
     require_pinned(plan)
     if plan.action == PlanAction.INSTALL:
         claim(plan.replica, {"state": ReplicaState.REQUESTED}, state=ReplicaState.APPROVED)
+    elif plan.action in REMOVED_FROM:
+        # Whoever approved it thought of this state: a retry may have verified the replica meanwhile.
+        state = REMOVED_FROM[plan.action]
+        claim(plan.replica, {"state": state}, state=state)
     run = Run.objects.create(plan=plan, facts=inherited(plan))
     StepRun.objects.bulk_create(
         StepRun(run=run, index=index, key=step["key"], title=step["title"], stage=step["stage"])

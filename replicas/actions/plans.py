@@ -17,7 +17,7 @@ from replicas.models import Plan, Replica
 from replicas.permissions import Actor, require
 
 
-def freeze(actor: Actor, replica: Replica, action: Action, **options: Any) -> Plan:
+def freeze(actor: Actor, replica: Replica, action: Action, reason: str = "", **options: Any) -> Plan:
     """Store the plan of an action on a saved replica, with options other than the replica's own where given.
 
     Belongs into the caller's transaction. Raises NotAllowed, Conflict when another plan waits.
@@ -41,5 +41,6 @@ def freeze(actor: Actor, replica: Replica, action: Action, **options: Any) -> Pl
             _("Another plan for %(host)s is waiting for its approval.") % {"host": replica.hostname},
             _("Have it decided or cancel it first."),
         ) from error
-    audit.record(actor, "plan:submit", plan, after={"digest": digest, "steps": [step["title"] for step in steps]})
+    after = {"digest": digest, "steps": [step["title"] for step in steps]}
+    audit.record(actor, "plan:submit", plan, after=after, reason=reason)
     return plan

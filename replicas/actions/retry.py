@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from django.db import transaction
 from django.db.models import F
+from django.utils.translation import gettext as _
 
 from replicas import audit
 from replicas.actions.alone import require_alone
@@ -13,6 +14,7 @@ from replicas.actions.claim import claim
 from replicas.actions.give_passwords import NONE, give_passwords
 from replicas.actions.host_keys import require_pinned
 from replicas.choices import PlanAction, ReplicaState, RunState
+from replicas.errors import Conflict
 from replicas.models import Run
 from replicas.permissions import Actor, require
 from replicas.tasks import execute
@@ -29,6 +31,7 @@ def retry(actor: Actor, run: Run, reason: str = "", passwords: Mapping[str, str]
     require(actor, "retry", run)
     if run.state in STOPPED:
         require_alone(run.plan.replica)
+        _require_newest(run)
         require_pinned(run.plan)
     before = {"state": run.state, "attempt": run.attempt, "error": run.error}
     claim(
@@ -52,3 +55,12 @@ def retry(actor: Actor, run: Run, reason: str = "", passwords: Mapping[str, str]
     after = {"state": run.state, "attempt": run.attempt}
     audit.record(actor, "run:retry", run, before=before, after=after, reason=reason)
     transaction.on_commit(lambda: execute(run.pk))
+
+
+def _require_newest(run: Run) -> None:
+    """What a later run found or took back, an older one knows nothing of. Raises Conflict."""
+    if Run.objects.filter(plan__replica=run.plan.replica_id, pk__gt=run.pk).exists():
+        raise Conflict(
+            _("A later run has worked on %(host)s since.") % {"host": run.plan.replica.hostname},
+            _("Look at the newest run; what is still wanted is asked for anew."),
+        )

@@ -158,7 +158,27 @@ class StopForm(CancelForm):
     )
 
 
+class RemovalForm(OneRunPasswords):
+    """Why a replica is undone or removed, and what became of its machine."""
+
+    reason = ReasonField()
+    host_gone_reason = ReasonField(
+        label=_("The host is gone"),
+        help_text=_(
+            "Only if the machine is lost for good: say what became of it. Its own part is left out then; the realm "
+            "forgets it all the same. Never for a machine that may come back."
+        ),
+        required=False,
+    )
+
+
 class RetryForm(OneRunPasswords):
     """Why a run is tried again."""
+
+    reason = ReasonField(required=False)
+
+
+class ResubmitForm(OneRunPasswords):
+    """Why an ended request is made again."""
 
     reason = ReasonField(required=False)

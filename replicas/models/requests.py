@@ -8,7 +8,15 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from replicas import validators
-from replicas.choices import REPLICA_ENDED, Decision, ForwardPolicy, PlanAction, PlanState, ReplicaState
+from replicas.choices import (
+    PLANS_OF_REMOVAL,
+    REPLICA_ENDED,
+    Decision,
+    ForwardPolicy,
+    PlanAction,
+    PlanState,
+    ReplicaState,
+)
 from replicas.lifecycle.job import Job, Options
 from replicas.models.topology import Master, SSHTarget
 
@@ -111,6 +119,11 @@ class Plan(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_action_display()}: {self.replica}"
+
+    @property
+    def removes(self) -> bool:
+        """Whether it takes the replica back to a blank host."""
+        return self.action in PLANS_OF_REMOVAL
 
     def frozen_job(self) -> Job:
         return Job.from_json(self.job)

@@ -15,6 +15,7 @@ from replicas.models import AuditEvent
 register = template.Library()
 
 VERBS = {
+    "bundle:revoke": gettext_lazy("Bundle revoked"),
     "bundle:seal": gettext_lazy("Bundle sealed"),
     "bundle:use": gettext_lazy("Bundle used"),
     "credential:rotate": gettext_lazy("Password encrypted again"),
@@ -23,12 +24,14 @@ VERBS = {
     "credential:wipe": gettext_lazy("Password wiped"),
     "hostkey:accept": gettext_lazy("Host key accepted"),
     "master:register": gettext_lazy("Master registered"),
+    "master:unregister": gettext_lazy("Master taken off the list"),
     "plan:approve": gettext_lazy("Plan approved"),
     "plan:cancel": gettext_lazy("Plan cancelled"),
     "plan:reject": gettext_lazy("Plan rejected"),
     "plan:submit": gettext_lazy("Plan submitted"),
     "replica:change": gettext_lazy("Replica changed"),
     "replica:request": gettext_lazy("Replica requested"),
+    "replica:resubmit": gettext_lazy("Replica requested again"),
     "run:cancel": gettext_lazy("Run's end asked for"),
     "run:cancelled": gettext_lazy("Run cancelled"),
     "run:fail": gettext_lazy("Run failed"),

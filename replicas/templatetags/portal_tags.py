@@ -37,6 +37,8 @@ LOOKS = {
     "expired": ("calm", "clock"),
     "revoked": ("bad", "cross"),
     "failed": ("bad", "cross"),
+    "removing": ("busy", "turning"),
+    "removed": ("calm", "circle"),
     "rejected": ("bad", "cross"),
     "reject": ("bad", "cross"),
     "cancelled": ("calm", "stop"),

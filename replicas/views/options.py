@@ -11,7 +11,10 @@ from replicas.lifecycle.job import Endpoint, Job
 def described(job: Job) -> list[tuple[str, str]]:
     """Label and value of everything that the request says."""
     options = job.options
-    rows = [
+    rows = [(_("Reason"), options.removal_reason)] if options.removal_reason else []
+    if options.host_gone_reason:
+        rows.append((_("The host is gone"), options.host_gone_reason))
+    rows += [
         (_("Realm"), job.realm.name),
         (_("Master"), job.master.hostname),
         (_("Replica"), job.replica.hostname),
@@ -31,7 +34,9 @@ def described(job: Job) -> list[tuple[str, str]]:
         rows.append((_("Connection check skipped"), options.skip_conncheck_reason))
     if options.other_host_reason:
         rows.append((_("Bundle of another host accepted"), options.other_host_reason))
-    return [*rows, (_("Bundle is valid for"), _("%(hours)d hours") % {"hours": options.bundle_hours})]
+    if not options.removal_reason:
+        rows.append((_("Bundle is valid for"), _("%(hours)d hours") % {"hours": options.bundle_hours}))
+    return rows
 
 
 def ssh(endpoint: Endpoint) -> str:

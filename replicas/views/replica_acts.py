@@ -17,11 +17,13 @@ from replicas import permissions
 from replicas.actions.add_records import add_records
 from replicas.actions.cancel import cancel_plan, cancel_run
 from replicas.actions.give_passwords import missing_passwords
+from replicas.actions.resubmit import resubmit
 from replicas.actions.retry import retry
 from replicas.actions.setup_dns import setup_dns
-from replicas.choices import RUN_ACTIVE, PlanState, ReplicaState, RunState
+from replicas.actions.undo import remove, undo
+from replicas.choices import REPLICA_ENDED, RUN_ACTIVE, PlanState, ReplicaState, RunState
 from replicas.forms.fields import OneRunPasswords
-from replicas.forms.requests import CancelForm, DnsForm, RecordsForm, RetryForm, StopForm
+from replicas.forms.requests import CancelForm, DnsForm, RecordsForm, RemovalForm, ResubmitForm, RetryForm, StopForm
 from replicas.models import Plan, Replica, Run
 from replicas.permissions import Actor
 from replicas.views.acting import Act
@@ -93,14 +95,26 @@ def can_stop(subject: Subject) -> bool:
 
 
 def can_retry(subject: Subject) -> bool:
-    stopped = (RunState.FAILED, RunState.CANCELLED)
-    return subject.idle and subject.run is not None and subject.run.state in stopped
+    stopped = subject.run is not None and subject.run.state in (RunState.FAILED, RunState.CANCELLED)
+    return subject.idle and stopped and subject.replica.state not in REPLICA_ENDED
 
 
 def can_set_up_dns(subject: Subject) -> bool:
     replica = subject.replica
     verified = replica.state == ReplicaState.VERIFIED and replica.master.realm.dns
     return verified and subject.idle and not replica.setup_dns
+
+
+def can_undo(subject: Subject) -> bool:
+    return subject.idle and subject.replica.state == ReplicaState.FAILED
+
+
+def can_remove(subject: Subject) -> bool:
+    return subject.idle and subject.replica.state == ReplicaState.VERIFIED
+
+
+def can_resubmit(subject: Subject) -> bool:
+    return subject.idle and subject.replica.state in REPLICA_ENDED
 
 
 def can_add_records(subject: Subject) -> bool:
@@ -150,6 +164,33 @@ ACTS = {
         symbol="retry",
         style="btn-primary",
     ),
+    "undo": Kind(
+        verb="request",
+        form=RemovalForm,
+        offered=can_undo,
+        do=lambda actor, subject, data: undo(actor, subject.replica, **data),
+        label=_("Undo"),
+        help=_(
+            "Asks for a plan that takes back whatever the installation did, so that the host is blank again and the "
+            "realm knows nothing of it. Someone else approves it."
+        ),
+        thanks=_("Submitted. Someone else has to approve the undo now."),
+        symbol="history",
+        style="btn-outline-danger",
+    ),
+    "resubmit": Kind(
+        verb="request",
+        form=ResubmitForm,
+        offered=can_resubmit,
+        do=lambda actor, subject, data: resubmit(actor, subject.replica, **data),
+        label=_("Request again"),
+        help=_(
+            "The same request with a plan of today, and with the host key that is pinned now. Someone else approves it."
+        ),
+        thanks=_("Submitted. Someone else has to approve the request now."),
+        symbol="plus",
+        style="btn-primary",
+    ),
     "dns": Kind(
         verb="request",
         form=DnsForm,
@@ -159,6 +200,21 @@ ACTS = {
         help=_("Asks for a plan that makes this replica a name server of the realm's zones. Someone else approves it."),
         thanks=_("Submitted. Someone else has to approve the plan now."),
         symbol="globe",
+    ),
+    "remove": Kind(
+        verb="request",
+        form=RemovalForm,
+        offered=can_remove,
+        do=lambda actor, subject, data: remove(actor, subject.replica, **data),
+        label=_("Remove replica"),
+        help=_(
+            "Asks for a plan that takes this replica out of the realm and leaves its host blank. First it checks that "
+            "the other servers stay connected, and that this is not the last one with an authority or name service. "
+            "Someone else approves it."
+        ),
+        thanks=_("Submitted. Someone else has to approve the removal now."),
+        symbol="cross",
+        style="btn-outline-danger",
     ),
     "cancel": Kind(
         verb="cancel",
@@ -195,7 +251,7 @@ def offered(user: User, subject: Subject, bound: Bound | None = None) -> list[Ac
     return [
         Act(
             url=reverse("replica_act", args=[subject.replica.pk, name]),
-            form=_asking(bound.form if bound and bound.name == name else kind.form(), subject),
+            form=_asking(name, bound.form if bound and bound.name == name else kind.form(), subject),
             label=kind.label,
             help=kind.help,
             symbol=kind.symbol,
@@ -206,8 +262,9 @@ def offered(user: User, subject: Subject, bound: Bound | None = None) -> list[Ac
     ]
 
 
-def _asking(form: BaseForm, subject: Subject) -> BaseForm:
-    """The form, which says of passwords that it takes whether one is stored."""
+def _asking(name: str, form: BaseForm, subject: Subject) -> BaseForm:
+    """The form, one of several on its page; it says of passwords that it takes whether one is stored."""
+    form.auto_id = f"id_{name}_%s"
     if isinstance(form, OneRunPasswords):
         form.ask_for(subject.missing)
     return form

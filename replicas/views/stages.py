@@ -14,10 +14,11 @@ Stage = tuple[object, list[tuple[int, T]]]
 TITLES = {
     "prepare": _("Prepare"),
     "transfer": _("Transfer"),
-    "check": _("Connection check"),
+    "check": _("Check"),
     "install": _("Install"),
     "initialize": _("Initialize"),
     "verify": _("Verify"),
+    "remove": _("Remove"),
 }
 
 

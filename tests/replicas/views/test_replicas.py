@@ -51,11 +51,11 @@ def test_a_wrong_name_is_told_at_its_field(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("name", "acts"),
-    [("waiting", {"cancel"}), ("failed", {"retry"}), ("running", {"cancel", "stop"}), ("verified", None)],
+    [("waiting", {"cancel"}), ("failed", {"retry", "undo"}), ("running", {"cancel", "stop"}), ("verified", None)],
 )
 def test_what_is_offered_fits_the_state(name: str, acts: set[str] | None, world: World) -> None:
     replica = Replica.objects.get(hostname=f"{name}.example.com")
-    assert offered(world, "operator", replica) == (acts or {"dns", "records"})
+    assert offered(world, "operator", replica) == (acts or {"dns", "records", "remove"})
     assert offered(world, "viewer", replica) == set()
 
 

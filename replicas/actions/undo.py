@@ -1,0 +1,68 @@
+"""Ask for the end of a replica: undo an installation that stopped in the middle, or remove a verified one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from replicas.actions import plans
+from replicas.actions.alone import require_alone
+from replicas.actions.give_passwords import NONE, give_passwords
+from replicas.choices import REPLICA_ENDED, ReplicaState
+from replicas.errors import Conflict
+from replicas.lifecycle.job import Action
+from replicas.models import Plan, Replica
+from replicas.permissions import Actor, require
+
+
+@transaction.atomic
+def undo(
+    actor: Actor, replica: Replica, reason: str, host_gone_reason: str = "", passwords: Mapping[str, str] = NONE
+) -> Plan:
+    """Freeze the plan that takes a failed replica back to a blank host; with `host_gone_reason`, the realm's part only.
+
+    Raises NotAllowed, Conflict (another state, a run at work, a plan that waits), ValidationError without a reason.
+    """
+    plan = _freeze(actor, replica, "undo", ReplicaState.FAILED, reason, host_gone_reason)
+    give_passwords(actor, plan, passwords)
+    return plan
+
+
+@transaction.atomic
+def remove(
+    actor: Actor, replica: Replica, reason: str, host_gone_reason: str = "", passwords: Mapping[str, str] = NONE
+) -> Plan:
+    """The same for a verified replica, from which no other one is made. Raises as `undo`."""
+    require(actor, "request")
+    if others := _made_from(replica):
+        raise Conflict(
+            _("%(host)s is the master of %(others)s.")
+            % {"host": replica.hostname, "others": ", ".join(other.hostname for other in others)},
+            _("Remove or undo what was made from it first."),
+        )
+    plan = _freeze(actor, replica, "remove", ReplicaState.VERIFIED, reason, host_gone_reason)
+    give_passwords(actor, plan, passwords)
+    return plan
+
+
+def _freeze(actor: Actor, replica: Replica, action: Action, state: str, reason: str, host_gone_reason: str) -> Plan:
+    require(actor, "request")
+    if not reason.strip():
+        raise ValidationError({"reason": _("Say why: the approver and later readers want to know.")})
+    require_alone(replica)
+    # As it is now: with the host key that an administrator may have accepted since.
+    now = Replica.objects.select_related("master__realm", "master__host_key", "host_key").get(pk=replica.pk)
+    if now.state != state:
+        raise Conflict(
+            _("%(host)s is in another state: %(state)s.") % {"host": now.hostname, "state": now.get_state_display()},
+            _("A failed replica can be undone, a verified one can be removed."),
+        )
+    return plans.freeze(actor, now, action, reason, removal_reason=reason, host_gone_reason=host_gone_reason.strip())
+
+
+def _made_from(replica: Replica) -> list[Replica]:
+    """Requests and replicas that live and have this one as their master."""
+    return list(Replica.objects.filter(master__hostname=replica.hostname).exclude(state__in=REPLICA_ENDED))

@@ -1,0 +1,138 @@
+"""Undo, removal and asking again: who may, when, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from replicas.actions import resubmit as resubmitting
+from replicas.actions import submit
+from replicas.actions.approve import approve
+from replicas.actions.cancel import cancel_plan
+from replicas.actions.reject import reject
+from replicas.actions.retry import retry
+from replicas.actions.undo import remove, undo
+from replicas.choices import REPLICA_ENDED, PlanState, ReplicaState, RunState
+from replicas.errors import Conflict, HostKeyChanged, NotAllowed
+from replicas.models import AuditEvent, HostKey, Master, Plan, Replica, Run
+from tests.replicas.services.conftest import KEY, Cast
+
+OTHER_KEY = KEY.replace("DPR0", "DPR1")
+
+
+@pytest.fixture
+def stopped(cast: Cast, plan: Plan) -> Run:
+    """A failed installation."""
+    run = approve(cast.approver, plan, plan.digest, "needed")
+    Run.objects.update(state=RunState.FAILED)
+    Replica.objects.update(state=ReplicaState.FAILED)
+    run.refresh_from_db()
+    run.plan.replica.refresh_from_db()
+    return run
+
+
+def in_state(replica: Replica, state: str) -> Replica:
+    Replica.objects.filter(pk=replica.pk).update(state=state)
+    replica.refresh_from_db()
+    return replica
+
+
+def test_undo_freezes_a_plan_that_says_why(cast: Cast, stopped: Run) -> None:
+    HostKey.objects.filter(hostname="ipareplica.example.com").update(key=OTHER_KEY)
+    plan = undo(cast.operator, stopped.plan.replica, "wrong site", "the machine was scrapped")
+    assert (plan.action, plan.state, plan.removes) == ("undo", PlanState.WAITING, True)
+    options = plan.frozen_job().options
+    assert (options.removal_reason, options.host_gone_reason) == ("wrong site", "the machine was scrapped")
+    assert plan.frozen_job().replica.host_key == OTHER_KEY
+    assert AuditEvent.objects.filter(verb="plan:submit").latest("pk").reason == "wrong site"
+    with pytest.raises(NotAllowed):
+        approve(cast.operator, plan, plan.digest, "mine")
+    assert approve(cast.approver, plan, plan.digest, "fine").state == RunState.QUEUED
+
+
+@pytest.mark.parametrize(("ask", "state"), [(undo, ReplicaState.FAILED), (remove, ReplicaState.VERIFIED)])
+def test_only_in_its_state_by_an_operator_and_with_a_reason(cast: Cast, stopped: Run, ask: Any, state: str) -> None:
+    replica = stopped.plan.replica
+    for other in ReplicaState.values:
+        if other != state:
+            with pytest.raises(Conflict, match="another state"):
+                ask(cast.operator, in_state(replica, other), "why")
+    in_state(replica, state)
+    for actor in (cast.viewer, cast.approver, cast.administrator):
+        with pytest.raises(NotAllowed):
+            ask(actor, replica, "why")
+    with pytest.raises(ValidationError, match="Say why"):
+        ask(cast.operator, replica, "  ")
+    Run.objects.update(state=RunState.RUNNING)
+    with pytest.raises(Conflict, match="Another run"):
+        ask(cast.operator, replica, "why")
+    Run.objects.update(state=RunState.FAILED)
+    ask(cast.operator, replica, "why")
+    with pytest.raises(Conflict, match="waiting for its approval"):
+        ask(cast.operator, replica, "why")
+
+
+def test_a_replica_that_another_one_is_made_from_stays(
+    cast: Cast, stopped: Run, wanted: Callable[..., Replica]
+) -> None:
+    replica, first = in_state(stopped.plan.replica, ReplicaState.VERIFIED), Master.objects.get()
+    second = Master.objects.create(
+        hostname=replica.hostname, realm=first.realm, ca=True, ssh_address="192.0.2.11", host_key=replica.host_key
+    )
+    plan = submit.store(cast.operator, wanted("ipareplica2.example.com", ssh_address="192.0.2.12", master=second), KEY)
+    with pytest.raises(Conflict, match="is the master of ipareplica2.example.com"):
+        remove(cast.operator, replica, "old")
+    reject(cast.approver, plan, plan.digest, "no")
+    remove(cast.operator, replica, "old")
+
+
+def test_an_undo_is_not_approved_for_what_works_by_now(cast: Cast, stopped: Run) -> None:
+    plan = undo(cast.operator, stopped.plan.replica, "wrong site")
+    in_state(stopped.plan.replica, ReplicaState.VERIFIED)
+    plan.replica.refresh_from_db()
+    with pytest.raises(Conflict):
+        approve(cast.approver, plan, plan.digest, "fine")
+
+
+def test_a_run_is_not_retried_after_a_later_one(cast: Cast, stopped: Run) -> None:
+    plan = undo(cast.operator, stopped.plan.replica, "wrong site")
+    later = approve(cast.approver, plan, plan.digest, "fine")
+    Run.objects.update(state=RunState.FAILED)
+    with pytest.raises(Conflict, match="later run"):
+        retry(cast.operator, stopped)
+    later.refresh_from_db()
+    retry(cast.operator, later)
+
+
+@pytest.mark.parametrize("state", REPLICA_ENDED)
+def test_the_same_request_again(cast: Cast, stopped: Run, state: str) -> None:
+    replica = in_state(stopped.plan.replica, state)
+    plan = resubmitting.restore(cast.operator, replica, KEY, "the site is right after all")
+    replica.refresh_from_db()
+    assert plan.replica == replica
+    assert (plan.action, replica.state) == ("install", ReplicaState.REQUESTED)
+    assert AuditEvent.objects.get(verb="replica:resubmit").reason == "the site is right after all"
+    assert approve(cast.approver, plan, plan.digest, "fine").facts == {}
+
+
+@pytest.mark.parametrize("state", sorted(set(ReplicaState.values) - set(REPLICA_ENDED)))
+def test_nothing_is_asked_again_that_has_not_ended(cast: Cast, stopped: Run, state: str) -> None:
+    with pytest.raises(Conflict):
+        resubmitting.restore(cast.operator, in_state(stopped.plan.replica, state), KEY)
+
+
+def test_asking_again_when_somebody_else_has_the_name(cast: Cast, plan: Plan, wanted: Callable[..., Replica]) -> None:
+    cancel_plan(cast.operator, plan, "typed wrong")
+    submit.store(cast.operator, wanted(), KEY)
+    with pytest.raises(Conflict, match="ipareplica.example.com already"):
+        resubmitting.restore(cast.operator, plan.replica, KEY)
+
+
+def test_asking_again_with_another_host_key(cast: Cast, plan: Plan) -> None:
+    cancel_plan(cast.operator, plan, "typed wrong")
+    with pytest.raises(HostKeyChanged):
+        resubmitting.restore(cast.operator, plan.replica, OTHER_KEY)
+    assert Replica.objects.get().state == ReplicaState.CANCELLED
