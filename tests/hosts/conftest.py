@@ -54,7 +54,7 @@ class Portal:
         given = {
             "hostname": hostname,
             "ssh_address": str(self.lab.host(hostname).address),
-            "master": Master.objects.get(),
+            "master": Master.objects.earliest("pk"),
         }
         return submit.submit(self.operator, Replica(**(given | options)))
 
@@ -73,7 +73,7 @@ class Portal:
         return self.work(run)
 
     def set_passwords(self, **passwords: str) -> None:
-        set_credentials(self.administrator, Master.objects.get().realm, passwords)
+        set_credentials(self.administrator, Master.objects.earliest("pk").realm, passwords)
 
     def log(self, run: Run) -> str:
         return "\n".join(LogLine.objects.filter(run=run).order_by("seq").values_list("text", flat=True))
