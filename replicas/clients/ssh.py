@@ -13,7 +13,7 @@ from replicas.errors import HostError, HostKeyChanged, HostUnreachable
 from replicas.lifecycle.job import Endpoint
 
 KEY_PREFERENCE = ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256")
-KEEPALIVE_SECONDS = 15
+KEEPALIVE_SECONDS = 5
 REACH_REMEDY = "Check that the host is up, that the address is right, and that a firewall lets port {port} through."
 
 

@@ -1,4 +1,4 @@
-"""Follow a transient unit's output file: payload unit, path, offset; JSON lines {"text", "offset"}, then {"status"}."""
+"""Follow a transient unit's output file: payload unit, path, offset; JSON lines {"text", "offset"}, then {"status"} or {"gone"}."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ KILLED = "2"  # CLD_KILLED
 DUMPED = "3"  # CLD_DUMPED
 
 
+class Gone(Exception):
+    """The unit is not there any more."""
+
+
 def status(unit: str) -> int | None:
     """The exit status once the main process ended (128 and the number for a signal), and None while it runs."""
     names = ("LoadState", "ActiveState", "SubState", "ExecMainCode", "ExecMainStatus")
@@ -19,7 +23,7 @@ def status(unit: str) -> int | None:
     shown = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
     facts = dict(line.split("=", 1) for line in shown.splitlines())
     if facts["LoadState"] != "loaded":
-        raise SystemExit(f"the unit {unit} is not there any more")
+        raise Gone
     if facts["ActiveState"] != "failed" and facts["SubState"] != "exited":
         return None
     number = int(facts["ExecMainStatus"])
@@ -48,7 +52,11 @@ def main() -> None:
     offset, delay = payload["offset"], 0.02
     while True:
         # Asked before reading: output that came before the end is then surely in the file.
-        ended = status(payload["unit"])
+        try:
+            ended = status(payload["unit"])
+        except Gone:
+            say({"gone": True})
+            return
         while data := piece(payload["path"], offset, final=ended is not None):
             offset += len(data)
             say({"text": data.decode("utf-8", "replace"), "offset": offset})

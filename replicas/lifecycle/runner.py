@@ -161,6 +161,8 @@ class Execution:
 
     def _do(self, stage: StepLoop, step: Step) -> None:
         self._insist(stage, lambda: step.run(stage.ctx), repeatable=step.repeatable)
+        # Whoever takes over from here finds the step done, and would not say again what it said.
+        self.writer.flush()
         if not self._insist(stage, lambda: step.done(stage.ctx)):
             raise StepError(
                 f"«{step.title}» ran without an error, but what it should bring about is not there.",

@@ -1,13 +1,74 @@
-"""The table of faults, after the tests."""
+"""A portal with real workers on real hosts, made to be killed, cut and filled.
+
+FAULT_SEED chooses other moments, FAULT_ROUNDS repeats what is done at chance moments (docs/faults.md).
+"""
 
 from __future__ import annotations
 
-import pytest
+import os
+import random
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
-from tests.faults import table
+import pytest
+from django.db import connection
+from pytest_django import Settings
+
+from lab import Lab
+from tests.faults.hosts import Baseline, HostSite
+from tests.faults.table import TABLE, Table
+from tests.faults.workers import use_hosts
+from tests.hosts.conftest import Portal, hosts, portal  # fixtures
+from tests.replicas.lifecycle.conftest import worker_data  # a fixture
+from tests.replicas.lifecycle.processes import Workers
+
+__all__ = ["hosts", "portal", "worker_data"]
+REPORT = Path(__file__).parents[2] / "var" / "faults.txt"
+SEED = int(os.environ.get("FAULT_SEED", "1"))
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "1"))
+
+
+@pytest.fixture(scope="session")
+def faults_table() -> Table:
+    return TABLE
+
+
+@pytest.fixture
+def moments(request: pytest.FixtureRequest) -> random.Random:
+    """Where chance has a say; the same in every run with the same FAULT_SEED."""
+    return random.Random(f"{SEED} {request.node.name}")  # noqa: S311 - not for secrets
+
+
+@pytest.fixture
+def site(
+    portal: Portal, hosts: Lab, worker_data: Path, faults_table: Table, tmp_path: Path, settings: Settings
+) -> Iterator[HostSite]:
+    given = {
+        "database": str(connection.settings_dict["NAME"]),
+        "data": str(settings.DATA_DIR),
+        "ssh_key": str(settings.SSH_KEY_FILE),
+        "keys": str(settings.SECRET_KEYS_FILE),
+        "orders": str(tmp_path / "orders"),
+    }
+    workers = Workers(partial(use_hosts, **given))
+    yield HostSite(portal, hosts, workers, faults_table, tmp_path / "orders")
+    workers.close()
+
+
+BASELINES: list[Baseline] = []
+
+
+@pytest.fixture
+def undisturbed(site: HostSite) -> Baseline:
+    """What an installation leaves behind that nothing happens to; made once, on hosts that are then made fresh."""
+    if not BASELINES:
+        BASELINES.append(site.baseline())
+    return BASELINES[0]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if table.ROWS:
-        terminalreporter.section("fault, step, outcome, seconds to recover")
-        terminalreporter.write_line("\n".join(table.lines()))
+    if TABLE.rows:
+        terminalreporter.section(f"faults (FAULT_SEED={SEED})")
+        terminalreporter.write_line(TABLE.text())
+        TABLE.save(REPORT)

@@ -1,29 +1,56 @@
-"""What every fault came to: one row a test, printed at the end of `pytest tests/faults`."""
+"""What was done to a run, and what became of it: the rows that are printed when all is over."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
+
+WIDEST = 110
+HEADINGS = ("fault", "step", "outcome", "seconds to recover")
 
 
 class Row(NamedTuple):
-    """One fault and how the run got over it; seconds from the moment when the cause was gone."""
+    """`seconds`: until the run was worked on again; None where nothing had to be taken up."""
 
     fault: str
     step: str
     outcome: str
-    seconds: float
+    seconds: float | None
+
+    def cells(self) -> tuple[str, ...]:
+        outcome = self.outcome if len(self.outcome) <= WIDEST else f"{self.outcome[: WIDEST - 1]}…"
+        return (self.fault, self.step, outcome, "" if self.seconds is None else f"{self.seconds:.2f}")
 
 
-ROWS: list[Row] = []
+@dataclass
+class Table:
+    """Filled by tests, also by those that fail."""
+
+    rows: list[Row] = field(default_factory=list)
+
+    def add(self, fault: str, step: str, outcome: str, seconds: float | None = None) -> None:
+        self.rows.append(Row(fault, step, outcome, seconds))
+
+    def text(self) -> str:
+        cells = [HEADINGS, *(row.cells() for row in self.rows)]
+        widths = [max(len(row[column]) for row in cells) for column in range(len(HEADINGS))]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+        ]
+        lines.insert(1, "  ".join("-" * width for width in widths))
+        waits = [row.seconds for row in self.rows if row.seconds is not None]
+        if waits:
+            lines.append(f"{len(self.rows)} faults; recovery took {max(waits):.2f} s at most")
+        return "\n".join(lines)
+
+    def save(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.text() + "\n")
+
+
+TABLE = Table()
 
 
 def record(fault: str, step: str, outcome: str, seconds: float) -> None:
-    ROWS.append(Row(fault, step, outcome, seconds))
-
-
-def lines() -> list[str]:
-    widths = [max(len(str(row[column])) for row in ROWS) for column in range(3)]
-    return [
-        "  ".join(text.ljust(width) for text, width in zip(row[:3], widths, strict=True)) + f"  {row.seconds:6.1f} s"
-        for row in ROWS
-    ]
+    TABLE.add(fault, step, outcome, seconds)

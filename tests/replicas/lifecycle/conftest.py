@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from django.db import connection
 from pytest_django import Settings
 
 from replicas.lifecycle import runner
-from tests.replicas.lifecycle.processes import Workers
+from tests.replicas.lifecycle.processes import Workers, use_twin
 from tests.replicas.lifecycle.rows import TWIN
 
 
@@ -48,6 +49,6 @@ def worker_data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def workers(rows: None, worker_data: Path, data: Path) -> Iterator[Workers]:
-    started = Workers(str(connection.settings_dict["NAME"]), str(data / "world"))
+    started = Workers(partial(use_twin, str(connection.settings_dict["NAME"]), str(data / "world")))
     yield started
     started.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 
 from django.conf import settings
@@ -11,28 +12,40 @@ from django.core.management import call_command
 from django.db import connections
 
 
-def work(database: str, world: str, lease_seconds: int) -> None:
-    """What a worker does once it is forked: `manage.py worker`, with the twin as the backend."""
-    from tests.replicas.lifecycle.rows import use_twin
-
-    os.environ["TWIN_WORLD"] = world
-    connections["default"].settings_dict["NAME"] = database
-    settings.LEASE_SECONDS, settings.SWEEP_SECONDS = lease_seconds, 1
-    use_twin()
+def work(prepare: Callable[[], None], changes: dict[str, int]) -> None:
+    """What a worker does once it is forked: `manage.py worker`, after what the tests want different."""
+    for name, value in changes.items():
+        setattr(settings, name.upper(), value)
+    prepare()
     call_command("worker")
 
 
-class Workers:
-    """Starts workers, and kills at the end what is left of them."""
+def use_database(name: str) -> None:
+    connections["default"].settings_dict["NAME"] = name
 
-    def __init__(self, database: str, world: str) -> None:
-        self._database, self._world = database, world
+
+def use_twin(database: str, world: str) -> None:
+    """The twin as the backend."""
+    from tests.replicas.lifecycle import rows
+
+    os.environ["TWIN_WORLD"] = world
+    use_database(database)
+    rows.use_twin()
+
+
+class Workers:
+    """Starts workers, and kills at the end what is left of them. `prepare` runs in each, before its work."""
+
+    def __init__(self, prepare: Callable[[], None]) -> None:
+        self._prepare = prepare
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["tests.replicas.lifecycle.preload"])
         self._started: list[BaseProcess] = []
 
-    def start(self, lease_seconds: int = 60) -> BaseProcess:
-        process = self._context.Process(target=work, args=(self._database, self._world, lease_seconds))
+    def start(self, lease_seconds: int = 60, **changes: int) -> BaseProcess:
+        """`changes` are settings, in lower case."""
+        given = {"lease_seconds": lease_seconds, "sweep_seconds": 1, **changes}
+        process = self._context.Process(target=work, args=(self._prepare, given))
         process.start()
         self._started.append(process)
         return process

@@ -115,7 +115,10 @@ class ConfigureDirectory(Step):
         await replica.remove(names.environment, DIRECTORY_KEYTAB)
         if await replica.exists(names.folder):
             await replica.run("dsctl", ctx.job.instance, "remove", "--do-it", timeout=SECONDS, check=False)
-            await replica.run("rm", "-rf", "--", names.folder, f"/var/lib/dirsrv/slapd-{ctx.job.instance}")
+        # What dsctl does not know how to remove: it needs a configuration that may not be there yet, or be torn.
+        await replica.run("systemctl", "stop", names.unit, timeout=SECONDS, check=False)
+        folders = (f"/var/{place}/dirsrv/slapd-{ctx.job.instance}" for place in ("lib", "log"))
+        await replica.run("rm", "-rf", "--", names.folder, *folders)
 
     def _answers(self, ctx: Context) -> str:
         job = ctx.job

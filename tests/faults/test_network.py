@@ -1,0 +1,73 @@
+"""SSH connections that are cut in the middle, by the firewall of the host."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+
+from lab import Host
+from replicas.choices import RunState
+from replicas.models import LogLine, Run
+from tests.faults.hosts import Baseline, HostSite, ended
+
+pytestmark = pytest.mark.hosts
+SSH = 22
+NOTICED_SECONDS = 40.0
+
+
+def host_of(site: HostSite, role: str) -> Host:
+    return {"master": site.master, "replica": site.replica}[role]
+
+
+def noticed(run: Run) -> bool:
+    return LogLine.objects.filter(run=run, text__contains="Trying again").exists()
+
+
+@pytest.mark.parametrize(
+    ("role", "step"),
+    [("replica", "configure-directory"), ("replica", "configure-dns"), ("master", "prepare-bundle")],
+)
+def test_cut_and_mended(role: str, step: str, site: HostSite, undisturbed: Baseline, moments: random.Random) -> None:
+    run, host = site.ask(), host_of(site, role)
+    site.start()
+    site.reach(run, step)
+    time.sleep(moments.uniform(0, 0.5) * undisturbed.seconds[step])
+    host.block(SSH)
+    site.wait(lambda: noticed(run) or ended(run), NOTICED_SECONDS)
+    host.unblock()
+    seconds = site.move_on(run)
+    site.table.add(f"SSH to the {role} cut until it was noticed", step, site.settle(run), seconds)
+    site.assert_same(run, undisturbed)
+
+
+def test_cut_for_a_moment(site: HostSite, undisturbed: Baseline, moments: random.Random) -> None:
+    """Shorter than anybody notices: TCP sends again."""
+    run = site.ask()
+    site.start()
+    site.reach(run, "configure-directory")
+    time.sleep(moments.uniform(0, 2))
+    site.replica.block(SSH)
+    time.sleep(3)
+    site.replica.unblock()
+    site.table.add("SSH to the replica cut for 3 s", "configure-directory", site.settle(run), site.move_on(run))
+    assert not noticed(run)
+    site.assert_same(run, undisturbed)
+
+
+def test_cut_for_good(site: HostSite, undisturbed: Baseline) -> None:
+    run = site.ask()
+    site.start(reconnect_seconds=5)
+    site.reach(run, "configure-directory")
+    site.replica.block(SSH)
+    site.finish(run)
+    assert run.state == RunState.FAILED
+    assert f"{site.replica.name} ({site.replica.address})" in run.error
+    assert "SSH" in run.error
+    site.replica.unblock()
+    site.retry(run)
+    site.table.add(
+        "SSH to the replica cut until the run failed", "configure-directory", "failed, verified after a retry"
+    )
+    site.assert_same(run, undisturbed)

@@ -1,0 +1,84 @@
+"""What a worker is told when it is forked: its database, its keys, and at which points to die.
+
+The points are exact because the worker kills itself, by SIGKILL, which nothing in it can catch or delay. They wrap the
+engine here, in the test's process; the product knows nothing of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from replicas.lifecycle import records, runner
+from replicas.lifecycle.base import Step
+from tests.replicas.lifecycle.processes import use_database
+
+POINTS = {
+    "before": "before its row says that it runs",
+    "started": "after its row says that it runs",
+    "ran": "after it ran and was proved",
+    "proved": "before its row says that it is done",
+    "noted": "after its row says that it is done",
+}
+
+
+def use_hosts(database: str, data: str, ssh_key: str, keys: str, orders: str) -> None:
+    """The real backends, with the settings of the test's process."""
+    settings.DATA_DIR, settings.SSH_KEY_FILE, settings.SECRET_KEYS_FILE = Path(data), Path(ssh_key), Path(keys)
+    use_database(database)
+    _obey(Orders(Path(orders)))
+
+
+class Orders:
+    """Points at which a worker is to die, each once, in a file: (step, point)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def give(self, *points: tuple[str, str]) -> None:
+        self._write([list(point) for point in points])
+
+    def left(self) -> list[list[str]]:
+        return json.loads(self.path.read_text()) if self.path.exists() else []
+
+    def reach(self, step: str, point: str) -> None:
+        """Die, if it is so ordered."""
+        left = self.left()
+        if [step, point] in left:
+            left.remove([step, point])
+            self._write(left)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def _write(self, points: list[list[str]]) -> None:
+        draft = self.path.with_suffix(".new")
+        draft.write_text(json.dumps(points))
+        draft.rename(self.path)
+
+
+def _obey(orders: Orders) -> None:
+    rows, execution = records.StepRows, runner.Execution
+    start, finish, do = rows.start, rows.finish, execution._do
+
+    def key(self: Any, index: int) -> str:
+        return str(self._run.plan.steps[index - 1]["key"])
+
+    def started(self: Any, index: int) -> None:
+        orders.reach(key(self, index), "before")
+        start(self, index)
+        orders.reach(key(self, index), "started")
+
+    def finished(self: Any, index: int, *rest: Any) -> None:
+        orders.reach(key(self, index), "proved")
+        finish(self, index, *rest)
+        orders.reach(key(self, index), "noted")
+
+    def done(self: Any, stage: Any, step: Step) -> None:
+        do(self, stage, step)
+        orders.reach(step.key, "ran")
+
+    rows.start, rows.finish, execution._do = started, finished, done  # type: ignore[method-assign, assignment]
