@@ -55,7 +55,7 @@ async def follow(
     """Hand over the output from byte `offset` on, and return the exit status (a signal is 128 and its number).
 
     `on_output` gets pieces that end at line ends, except the last, each with the offset behind it.
-    Raises CommandFailed after `timeout` seconds (the unit goes on), HostUnreachable, and HostError when the unit is gone.
+    Raises CommandFailed after `timeout` seconds (the unit goes on), HostUnreachable, HostError when the unit is gone.
     """
     payload = {"unit": unit, "path": f"{FOLDER}/{unit}.out", "offset": offset}
     try:
@@ -64,11 +64,8 @@ async def follow(
                 if "status" in line:
                     return int(line["status"])
                 if "gone" in line:
-                    raise HostError(
-                        f"{unit} on {host.name} was ended from outside: the host was restarted, or somebody stopped it.",
-                        "Try again: it is started anew.",
-                        retryable=True,
-                    )
+                    cause = f"{unit} on {host.name} was ended: the host was restarted, or somebody stopped it."
+                    raise HostError(cause, "Try again: it is started anew.", retryable=True)
                 on_output(line["text"], line["offset"])
     except TimeoutError as error:
         remedy = f"It goes on in the unit {unit}; trying again follows it."

@@ -1,4 +1,4 @@
-"""Follow a transient unit's output file: payload unit, path, offset; JSON lines {"text", "offset"}, then {"status"} or {"gone"}."""
+"""Follow a transient unit's output: payload unit, path, offset; JSON lines {"text", "offset"}, {"status"} or {"gone"}."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ ZONE = re.compile(r'^\s*zone\s+"([^"]+)"', re.MULTILINE)
 TRANSFER_SECONDS = 30.0
 POLL_SECONDS = 0.05
 ADDED = "name_server_zones"
+READY = "name_server_ready"
 
 
 class ConfigureNameServer(Step):
@@ -62,7 +63,7 @@ class ConfigureNameServer(Step):
         ]
 
     async def done(self, ctx: Context) -> bool:
-        if ADDED not in ctx.facts or not await active(ctx, "named"):
+        if not ctx.facts.get(READY) or not await active(ctx, "named"):
             return False
         return not [one for one in await self._place(ctx) if await dns.absent(one.zone.servers, [one.record])]
 
@@ -84,6 +85,7 @@ class ConfigureNameServer(Step):
             ctx.log(f"{ctx.job.replica.hostname} serves {one.zone.name}")
         await self._resolver(ctx)
         await self._register(ctx)
+        await ctx.fact(READY, True)
 
     async def undo_realm(self, ctx: Context) -> None:
         """In every zone: who finds the records asks the replica, whoever added them."""

@@ -156,15 +156,14 @@ class ConfigureKerberos(Step):
         await bring_back(ctx, *KERBEROS_UNITS)
 
     async def _keys(self, ctx: Context) -> None:
-        """A principal that is there already, from an interrupted attempt, only gets new keys."""
+        """The keys that the principals have: those of an interrupted attempt, and one key in both keytabs."""
         replica = await ctx.host("replica")
         await replica.remove(KEYTAB, DIRECTORY_KEYTAB)
         commands = [
             command
             for principal in Names(ctx.job).principals
-            for command in (f"addprinc -randkey {principal}", f"ktadd {principal}")
+            for command in (f"addprinc -randkey {principal}", f"ktadd -norandkey {principal}")
         ]
-        # The same key as in the other keytab, not a new one that would make that worthless.
         commands.append(f"ktadd -k {DIRECTORY_KEYTAB} -norandkey ldap/{ctx.job.replica.hostname}")
         await replica.run("kadmin.local", input="".join(f"{command}\n" for command in commands))
         await replica.run("chown", "dirsrv:dirsrv", "--", DIRECTORY_KEYTAB)
