@@ -1,4 +1,4 @@
-"""Follow a transient unit's output: payload unit, path, offset; JSON lines {"text", "offset"}, {"status"} or {"gone"}."""
+"""Follow a transient unit's output: payload unit, path, offset; JSON lines {"text", "offset"}, {"status"}, {"gone"}."""
 
 from __future__ import annotations
 

@@ -9,7 +9,8 @@ from replicas.choices import RunState
 from tests.faults.hosts import REPLICA, Baseline, HostSite
 
 pytestmark = pytest.mark.hosts
-SIZE = "600M"
+SIZES = {"/var/lib/dirsrv": "3G"}
+"""The Directory Server wants a tenth of the machine's memory for its cache."""
 
 # Another file system, with what was there, and a file that takes all the rest.
 FILL = """
@@ -25,7 +26,7 @@ cat /dev/zero >> "$0/filler" 2>/dev/null || true
 
 
 def fill(host: Host, folder: str) -> None:
-    host.run(["sh", "-c", FILL.format(size=SIZE), folder])
+    host.run(["sh", "-c", FILL.format(size=SIZES.get(folder, "600M")), folder])
     assert host.run(["df", "--output=avail", folder]).stdout.split()[-1] == b"0"
 
 

@@ -93,13 +93,20 @@ class ConfigureDirectory(Step):
             prepare=lambda: self._remove(ctx),
         )
         if status:
+            cause = await self._cause(ctx) or f"dscreate on {replica.name} ended with status {status}"
             raise StepError(
-                f"The Directory Server instance cannot be made: dscreate on {replica.name} ended with status {status}.",
+                f"The Directory Server instance cannot be made: {cause}.",
                 f"The log has its words. See that /etc/dirsrv, /var/lib/dirsrv and /var/log on {replica.name} have "
                 "free space, then try again: what is left of this attempt is removed first.",
             )
         # Its configuration is a file to be edited only while it is down, where an earlier attempt came as far as this.
         await replica.run("systemctl", "stop", unit, timeout=SECONDS)
+
+    async def _cause(self, ctx: Context) -> str:
+        """The first error that the server itself logged: dscreate only says that it does not start."""
+        replica, log = await ctx.host("replica"), f"/var/log/dirsrv/slapd-{ctx.job.instance}/errors"
+        shown = await replica.run("grep", "--max-count=1", "--", " - ERR - ", log, check=False)
+        return shown.text.strip().partition(" - ERR - ")[2]
 
     async def _take_id(self, ctx: Context) -> None:
         if isinstance(ctx.facts.get(REPLICA_ID), int):
