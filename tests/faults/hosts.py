@@ -161,7 +161,7 @@ def ended(run: Run) -> bool:
 
 def assert_verified(run: Run) -> None:
     run.refresh_from_db()
-    assert run.state == RunState.SUCCEEDED, f"{run.error} {run.remedy}"
+    assert run.state == RunState.SUCCEEDED, "\n".join([run.error, run.remedy, "", *texts(run)[-30:]])
     assert Replica.objects.get(pk=run.plan.replica_id).state == ReplicaState.VERIFIED
     assert set(run.steps.values_list("state", flat=True)) == {StepState.DONE}
 

@@ -99,7 +99,9 @@ def test_at_any_moment(number: int, site: HostSite, undisturbed: Baseline, momen
 
 
 @pytest.mark.parametrize("step", ["prepare-bundle", "configure-directory", "configure-dns"])
-def test_frozen_until_another_took_over(step: str, site: HostSite, undisturbed: Baseline, moments: random.Random) -> None:
+def test_frozen_until_another_took_over(
+    step: str, site: HostSite, undisturbed: Baseline, moments: random.Random
+) -> None:
     run = site.ask()
     old = site.start(lease_seconds=2)
     assert old.pid is not None
