@@ -163,7 +163,9 @@ LOGGING: dict[str, Any] = {
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "asyncssh": {"level": "DEBUG" if LOG_LEVEL == "DEBUG" else "WARNING"},
-        "gnupg": {"level": "INFO"},  # its debug lines quote what it encrypts
+        # Their debug lines quote what they encrypt and send.
+        "gnupg": {"level": "INFO"},
+        "ldap3": {"level": "INFO"},
         "django.request": {"level": "ERROR"},  # a wrong address or role is no event of the log
     },
 }

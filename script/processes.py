@@ -9,13 +9,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import httpx
 
 ROOT = Path(__file__).resolve().parent.parent
+WORKER = ("manage.py", "worker")
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -66,14 +67,14 @@ def process(arguments: list[str], log: Path, environment: dict[str, str]) -> Ite
 
 
 @contextmanager
-def portal(data: Path, environment: dict[str, str], port: int = 8000) -> Iterator[str]:
+def portal(data: Path, environment: dict[str, str], port: int = 8000, worker: Sequence[str] = WORKER) -> Iterator[str]:
     """Web server and worker on the database in `data`; gives the address once the portal answers there."""
     port = free_port(port)
     address = f"http://127.0.0.1:{port}"
     web = [sys.executable, "-m", "uvicorn", "portal.asgi:application", "--host", "127.0.0.1", "--port", str(port)]
     with ExitStack() as stack:
         server = stack.enter_context(process([*web, "--no-access-log"], data / "web.log", environment))
-        stack.enter_context(process([sys.executable, "manage.py", "worker"], data / "worker.log", environment))
+        stack.enter_context(process([sys.executable, *worker], data / "worker.log", environment))
         wait_until_it_answers(address, server, data / "web.log")
         yield address
 

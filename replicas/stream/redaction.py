@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import re
 import shlex
@@ -18,16 +19,20 @@ SHORTEST = 6
 TELLING = 4
 """So many first characters of a secret at the end of what is there make it worth waiting for the next line."""
 
+GAP = r"(?:\s|\\[nrt\n])*"
+"""What may stand between two characters: lines that were broken, also where the break itself is quoted or continued."""
+QUOTED_BREAK = re.compile(r"\\(?:[nrt]|(?=\n))")
+
 
 class Redactor:
-    """Replaces secrets in text. Cheap when there are none: plain searches; one regular expression finds the place."""
+    """Replaces secrets in text. Cheap when there are none: plain searches; a regular expression finds the place."""
 
     def __init__(self, *secrets: str | bytes) -> None:
         self._secrets: frozenset[bytes] = frozenset()
         self._forms: tuple[str, ...] = ()
+        """The longest first: of two that overlap, it goes whole."""
         self._starts: frozenset[str] = frozenset()
         self._longest = 0
-        self._pattern: re.Pattern[str] | None = None
         self.add(*secrets)
 
     def add(self, *secrets: str | bytes) -> None:
@@ -42,23 +47,23 @@ class Redactor:
 
     def clean(self, text: str) -> str:
         """The text with secrets replaced; it has as many line breaks as before."""
-        pattern = self._pattern
-        if pattern is None:
-            return text
-        squeezed = "".join(text.split())
-        if not any(form in squeezed for form in self._forms):
-            return text
-        return pattern.sub(_mask, text)
+        if self._forms:
+            squeezed = _squeezed(text)
+            for form in self._forms:
+                if any(form in one for one in squeezed):
+                    text = _pattern(form).sub(_mask, text)
+        return text
 
     def dangling(self, text: str) -> bool:
         """Whether the text ends with the first part of a secret, so that the next line may hold the rest."""
-        tail = "".join(text[-8 * self._longest :].split()) if self._longest else ""
-        return any(tail[-size:] in self._starts for size in range(TELLING, min(self._longest, len(tail)) + 1))
+        tails = _squeezed(text[-8 * self._longest :]) if self._longest else ()
+        return any(
+            tail[-size:] in self._starts for tail in tails for size in range(TELLING, min(self._longest, len(tail)) + 1)
+        )
 
     def _compile(self, secrets: frozenset[bytes]) -> None:
-        found = {"".join(form.split()) for secret in secrets for form in forms(secret)}
+        found = {squeezed for secret in secrets for form in forms(secret) for squeezed in _squeezed(form)}
         ordered = sorted((form for form in found if len(form) >= TELLING), key=lambda form: (-len(form), form))
-        self._pattern = re.compile("|".join(r"\s*".join(map(re.escape, form)) for form in ordered))
         self._starts = frozenset(form[:size] for form in ordered for size in range(TELLING, len(form)))
         self._longest = len(ordered[0])
         self._forms, self._secrets = tuple(ordered), secrets
@@ -82,13 +87,20 @@ def forms(secret: bytes) -> Iterator[str]:
     yield json.dumps(text)[1:-1]
     yield json.dumps(text, ensure_ascii=False)[1:-1]
     yield escape(text)
-    yield escape(text, {'"': "&quot;", "'": "&#x27;"})
+    for apostrophe in ("'", "&#x27;", "&#39;", "&apos;"):
+        yield escape(text, {'"': "&quot;", "'": apostrophe})
     yield quote(text)
     yield quote(text, safe="")
     yield quote_plus(text)
     yield re.sub("%..", lambda match: match[0].lower(), quote(text, safe=""))
     yield "".join(f"%{byte:02X}" for byte in secret)
     yield "".join(f"%{byte:02x}" for byte in secret)
+
+
+def _squeezed(text: str) -> tuple[str, ...]:
+    """Without anything that GAP stands for; a backslash before a line break may be the text's own, so with it, too."""
+    plain = "".join(text.split())
+    return (plain, "".join(QUOTED_BREAK.sub("", text).split())) if "\\" in text else (plain,)
 
 
 def _base64(secret: bytes) -> Iterator[str]:
@@ -98,6 +110,11 @@ def _base64(secret: bytes) -> Iterator[str]:
         core = slice(-(-offset * 8 // 6), len(padded) * 8 // 6)
         yield base64.b64encode(padded).decode()[core]
         yield base64.urlsafe_b64encode(padded).decode()[core]
+
+
+@functools.lru_cache(maxsize=256)
+def _pattern(form: str) -> re.Pattern[str]:
+    return re.compile(GAP.join(map(re.escape, form)))
 
 
 def _mask(match: re.Match[str]) -> str:

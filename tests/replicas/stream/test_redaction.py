@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
+import re
 import shlex
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
+from xml.sax.saxutils import escape
 
 import hypothesis
 import pytest
@@ -16,6 +19,8 @@ from hypothesis import strategies as st
 from replicas.errors import StepError
 from replicas.stream.redaction import MASK, Redactor
 
+hypothesis.settings.register_profile("unhurried", deadline=None)  # a busy machine is no finding
+hypothesis.settings.load_profile("unhurried")
 SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=8, max_size=40)
 FORMS: dict[str, Callable[[str], str]] = {
     "plain": str,
@@ -29,7 +34,15 @@ FORMS: dict[str, Callable[[str], str]] = {
     "percent, all": lambda secret: quote(secret, safe=""),
     "form": quote_plus,
     "python": repr,
+    "base64 for addresses": lambda secret: base64.urlsafe_b64encode(secret.encode()).decode(),
+    "hex with colons": lambda secret: secret.encode().hex(":"),
+    "hex with spaces": lambda secret: secret.encode().hex(" ", 2),
+    "xml": lambda secret: escape(secret, {'"': "&quot;"}),
+    "html": html.escape,
+    "double quotes": lambda secret: re.sub(r'([\\"$`!])', r"\\\1", secret),
 }
+BREAKS = ("\n", "\r\n", "\n ", "\\\n", "\\n", "\\r\\n", "\n\t")
+"""Between the lines of a block: plain, as LDIF folds, as shells continue, and as quoted by repr or JSON."""
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -57,6 +70,26 @@ def test_broken_over_lines(secret: str, data: st.DataObject) -> None:
     cleaned = Redactor(secret).clean(f"one\n{printed[:at]}\n {printed[at:]}\nfour")
     assert MASK in cleaned
     assert cleaned.count("\n") == 3
+
+
+@pytest.mark.parametrize("form", FORMS)
+@hypothesis.settings(max_examples=30)
+@given(secret=SECRETS, width=st.integers(1, 76), between=st.sampled_from(BREAKS))
+def test_every_form_in_a_block_of_lines(form: str, secret: str, width: int, between: str) -> None:
+    printed = FORMS[form](secret)
+    block = between.join(printed[at : at + width] for at in range(0, len(printed), width))
+    cleaned = Redactor(secret).clean(f"before\n{block}\nafter")
+    assert MASK in cleaned
+    assert cleaned.startswith("before\n")
+    assert cleaned.endswith("\nafter")
+    assert cleaned.count("\n") == block.count("\n") + 2
+
+
+@given(secret=SECRETS, before=st.binary(max_size=50))
+def test_base64_as_programs_wrap_and_quote_it(secret: str, before: bytes) -> None:
+    wrapped = base64.encodebytes(before + secret.encode()).decode()
+    for printed in (wrapped, repr(wrapped), json.dumps({"p12": wrapped})):
+        assert MASK in Redactor(secret).clean(printed)
 
 
 @given(text=st.text(max_size=200))

@@ -1,0 +1,164 @@
+"""Canary secrets: where they were planted, and looking for them wherever anything is written, said or shown."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import secrets
+import stat
+import subprocess
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_ssh_private_key
+
+from lab import Host, Lab
+from replicas.stream.redaction import Redactor
+
+ZEROS = re.compile(rb"\0{64,}")
+SAMPLE_SECONDS = 0.04
+IN_MEMORY = ("run", "tmp", "dev/shm")  # noqa: S108 - below a host's root
+
+
+@dataclass(frozen=True, order=True)
+class Hit:
+    """A secret (by name) and where it was found."""
+
+    name: str
+    where: str
+
+
+@dataclass
+class Canaries:
+    """Secrets by name; each is looked for in every form that the log writer replaces."""
+
+    planted: dict[str, str | bytes] = field(default_factory=dict)
+
+    def plant(self, name: str) -> str:
+        """A new one, to be typed somewhere."""
+        made = self.planted[name] = f"canary{secrets.token_hex(12)}"
+        return made
+
+    def search(self, where: str, content: bytes | str) -> list[Hit]:
+        text = content if isinstance(content, str) else ZEROS.sub(b"\0", content).decode("latin-1")
+        if not self._hit(text, *self.planted.values()):
+            return []
+        return [Hit(name, where) for name, secret in self.planted.items() if self._hit(text, secret)]
+
+    def search_all(self, contents: Iterable[tuple[str, bytes | str]]) -> list[Hit]:
+        return sorted({hit for where, content in contents for hit in self.search(where, content)})
+
+    @staticmethod
+    def _hit(text: str, *secrets: str | bytes) -> bool:
+        raw = (secret.decode("latin-1") for secret in secrets if isinstance(secret, bytes))
+        return Redactor(*secrets).clean(text) != text or any(secret in text for secret in raw)
+
+
+def seed(key: Path) -> bytes:
+    """What makes an Ed25519 key private."""
+    private = load_ssh_private_key(key.read_bytes(), None)
+    assert isinstance(private, Ed25519PrivateKey)
+    return private.private_bytes_raw()
+
+
+def tsig(master: Host) -> bytes:
+    found = re.search(r'secret "([^"]+)"', master.read("/etc/bind/ipa.key"))
+    assert found
+    return base64.b64decode(found[1])
+
+
+class Sampler(threading.Thread):
+    """Command lines and environments of all processes of the machine, the hosts' too, many times a second.
+
+    Bundles are taken along while they are there, for what is inside.
+    """
+
+    def __init__(self, hosts: Iterable[Host]) -> None:
+        super().__init__(daemon=True)
+        self.seen: dict[bytes, str] = {}
+        self.bundles: set[bytes] = set()
+        self.pauses: list[float] = []
+        self._folders = [host.root / "var/lib/ipa" for host in hosts]
+        self._done = threading.Event()
+
+    def __enter__(self) -> Sampler:
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._done.set()
+        self.join()
+
+    def run(self) -> None:
+        last = time.monotonic()
+        while not self._done.is_set():
+            self._sample()
+            now = time.monotonic()
+            self._done.wait(max(0, last + SAMPLE_SECONDS - now))
+            self.pauses.append(time.monotonic() - last)
+            last = time.monotonic()
+
+    def _sample(self) -> None:
+        for process in filter(str.isdigit, os.listdir("/proc")):
+            for name in ("cmdline", "environ"):
+                content = read(Path("/proc", process, name))
+                if content not in self.seen:
+                    self.seen[content] = f"/proc/{process}/{name}"
+        for folder in self._folders:
+            self.bundles |= {read(path) for path in folder.glob("*.gpg")}
+
+
+def read(path: Path) -> bytes:
+    """What is there; nothing, when it is gone by now."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+Snapshot = Mapping[Path, tuple[int, ...]]
+
+
+def snapshot(lab: Lab) -> Snapshot:
+    """Every file that the lab's hosts have written since they were made: the upper layers, and what is in memory."""
+    found = {}
+    for host in lab.hosts:
+        for folder in (host.upper, *(Path(f"/proc/{host.leader}/root/{name}") for name in IN_MEMORY)):
+            for path in files(folder):
+                facts = path.lstat()
+                found[path] = (facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+    return found
+
+
+def files(folder: Path) -> Iterator[Path]:
+    for where, _folders, names in os.walk(folder):
+        for name in names:
+            path = Path(where, name)
+            try:
+                if stat.S_ISREG(path.lstat().st_mode):
+                    yield path
+            except FileNotFoundError:
+                continue
+
+
+def written(before: Snapshot, after: Snapshot) -> Iterator[tuple[str, bytes]]:
+    """What is new or changed, by path; the bundles aside."""
+    for path, facts in after.items():
+        if before.get(path) != facts and path.suffix != ".gpg":
+            yield str(path), read(path)
+
+
+def copied(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Files of a running portal, read by another process: closing the database here would drop its locks."""
+    for path in files(folder):
+        yield str(path), subprocess.run(["cat", path], check=True, capture_output=True).stdout
+
+
+def journals(lab: Lab) -> Iterator[tuple[str, bytes]]:
+    for host in lab.hosts:
+        yield f"journal of {host.name}", host.run(["journalctl", "--all", "--output=export"]).stdout
