@@ -19,6 +19,7 @@ DATA_DIR = Path(env.str("PORTAL_DATA_DIR", default=str(BASE_DIR / "var" / "porta
 DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 DEBUG = env.bool("PORTAL_DEBUG", default=False)
+DEFAULT_EXCEPTION_REPORTER_FILTER = "portal.reporting.NoValues"
 SECRET_KEY = take("PORTAL_SECRET_KEY")
 SECRET_KEYS = take("PORTAL_KEYS")
 """Key ring of the credential store: `id:base64`, separated by commas or lines, the first one encrypts."""

@@ -73,3 +73,24 @@ def test_the_admin_shows_neither_key_nor_ciphertext(world: World) -> None:
         names = {name for fieldset in shown for line in fieldset for field in line for name in [field.field["name"]]}
         assert "set_by" in names
         assert not names & {"data_key", "ciphertext"}
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_a_defect_does_not_show_them(
+    world: World, monkeypatch: pytest.MonkeyPatch, settings: Settings, debug: bool
+) -> None:
+    """On Django's page for developers, neither as what was sent nor as the value of a variable."""
+
+    def defect(*args: object) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr("replicas.views.requests.submit", defect)
+    settings.DEBUG = debug
+    client = world.client("operator")
+    client.raise_request_exception = False
+    answer = client.post(reverse("replica_request"), ASKED | OWN | {"master": world.master.pk})
+    page = answer.content.decode()
+    assert answer.status_code == 500
+    assert ("RuntimeError" in page) is debug
+    assert ("directory_manager" in page) is debug
+    assert not any(secret in page for secret in OWN.values())

@@ -1,0 +1,25 @@
+"""Error pages and reports name things without showing their values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import FrameType
+from typing import Any
+
+from django.http import HttpRequest
+from django.views.debug import SafeExceptionReporterFilter
+
+
+class NoValues(SafeExceptionReporterFilter):
+    """Django's own filter hides what is marked, and with DEBUG nothing: passwords in forms and variables would show."""
+
+    def is_active(self, request: HttpRequest | None) -> bool:
+        return True
+
+    def get_post_parameters(self, request: HttpRequest | None) -> dict[str, Any]:
+        return dict.fromkeys(request.POST, self.cleansed_substitute) if request else {}
+
+    def get_traceback_frame_variables(
+        self, request: HttpRequest | None, tb_frame: FrameType
+    ) -> Iterable[tuple[str, Any]]:
+        return [(name, f"<{type(value).__qualname__}>") for name, value in tb_frame.f_locals.items()]
