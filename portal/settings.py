@@ -149,6 +149,8 @@ DJANGO_TABLES2_TEMPLATE = "django_tables2/bootstrap5.html"
 
 BUNDLE_HOURS = env.int("PORTAL_BUNDLE_HOURS", default=24)
 LEASE_SECONDS = env.int("PORTAL_LEASE_SECONDS", default=30)
+LOG_CHUNK_HOURS = env.float("PORTAL_LOG_CHUNK_HOURS", default=1.0)
+"""How long after a run has ended its log is compressed."""
 RECONNECT_SECONDS = env.int("PORTAL_RECONNECT_SECONDS", default=60)
 """How long a step that lost a connection tries again by itself before its run fails."""
 RUNS_PER_MASTER = env.int("PORTAL_RUNS_PER_MASTER", default=2)

@@ -1,4 +1,4 @@
-"""Finds runs that nobody works on, and queues them again."""
+"""Finds runs that nobody works on, and queues them again; beside that, compresses a little of what rests."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from replicas.choices import RunState
 from replicas.lifecycle import lockfile
 from replicas.models import Run
+from replicas.stream import chunks
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ class Sweeper:
         while True:
             try:
                 sweep(self._queue)
+                chunks.compress_some()
             except (DatabaseError, QueueAway) as error:
                 logger.warning("Runs could not be looked over: %s", error)
             finally:

@@ -13,12 +13,11 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from replicas import permissions
-from replicas.models import LogLine, Run
-from replicas.stream import feed, notify
+from replicas.models import Run
+from replicas.stream import feed
 from replicas.stream.feed import Snapshot
 
 logger = logging.getLogger(__name__)
-PAGE_LINES = 1000
 UNSUPPORTED_DATA, TRY_AGAIN = 1003, 1013
 
 
@@ -28,6 +27,7 @@ class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has
     Only one page is ever in memory: the next one is read when the socket has taken the last.
     """
 
+    channel_layer_alias = None  # the feed listens to it, once for all sockets
     pump: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
@@ -35,12 +35,10 @@ class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has
         if not await _may_view(self.scope["user"], self.run_id):
             await self.close()
             return
-        await self.channel_layer.group_add(notify.group(self.run_id), self.channel_name)
         await self.accept()
 
     async def disconnect(self, code: int) -> None:
         await self._stop()
-        await self.channel_layer.group_discard(notify.group(self.run_id), self.channel_name)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         cursor = _cursor(text_data)
@@ -49,10 +47,6 @@ class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has
             return
         await self._stop()
         self.pump = asyncio.create_task(self._pump(cursor))
-
-    async def run_reached(self, event: dict[str, Any]) -> None:
-        """From the channel layer."""
-        feed.current().nudge()
 
     async def _stop(self) -> None:
         if self.pump is not None:
@@ -76,9 +70,8 @@ class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has
             while seen is None or not seen.ended:
                 now = await watch.next()
                 while cursor < now.last_seq:
-                    lines = await _page(self.run_id, cursor)
-                    cursor = lines[-1]["seq"]
-                    await self._send({"lines": lines, "last_seq": now.last_seq})
+                    lines, cursor = await feed.current().pages.after(self.run_id, cursor, now.last_seq)
+                    await self.send(text_data=f'{{"lines":{lines},"last_seq":{now.last_seq}}}')
                 if changes := _changes(seen, now):
                     await self._send(changes)
                 seen = now
@@ -102,19 +95,6 @@ async def _may_view(user: Any, run_id: int) -> bool:
 def _check_view(user: Any, run_id: int) -> bool:
     run = Run.objects.filter(pk=run_id).first()
     return run is not None and user.is_authenticated and permissions.may(user, "view", run)
-
-
-async def _page(run_id: int, cursor: int) -> list[dict[str, Any]]:
-    page: list[dict[str, Any]] = await database_sync_to_async(_read_page, thread_sensitive=False)(run_id, cursor)
-    return page
-
-
-def _read_page(run_id: int, cursor: int) -> list[dict[str, Any]]:
-    rows = LogLine.objects.filter(run=run_id, seq__gt=cursor).order_by("seq")
-    return [
-        {"seq": seq, "at": at.isoformat(), "level": level, "step": step, "text": text}
-        for seq, at, level, step, text in rows.values_list("seq", "at", "level", "step", "text")[:PAGE_LINES]
-    ]
 
 
 def _changes(seen: Snapshot | None, now: Snapshot) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from django.db import DatabaseError
 from replicas.choices import RUN_TERMINAL
 from replicas.models import Run, StepRun
 from replicas.stream import notify
+from replicas.stream.pages import Pages
 
 logger = logging.getLogger(__name__)
 POLL_SECONDS = 0.1
@@ -70,6 +71,7 @@ class Feed:
     """All readers of one event loop. Polls only while somebody watches a run."""
 
     def __init__(self) -> None:
+        self.pages = Pages()
         self._watches: dict[int, set[Watch]] = {}
         self._nudged = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -80,7 +82,7 @@ class Feed:
         self._watches.setdefault(run_id, set()).add(watch)
         self.nudge()
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._poll())
+            self._task = asyncio.create_task(self._keep())
         try:
             yield watch
         finally:
@@ -94,8 +96,17 @@ class Feed:
         """Look now: somebody joined, or the channel layer said that there is something."""
         self._nudged.set()
 
-    async def _poll(self) -> None:
-        interval = SLOW_POLL_SECONDS if notify.crosses_processes() else POLL_SECONDS
+    async def _keep(self) -> None:
+        if not notify.crosses_processes():
+            await self._poll(POLL_SECONDS)
+            return
+        listening = asyncio.create_task(notify.listen(self.nudge))
+        try:
+            await self._poll(SLOW_POLL_SECONDS)
+        finally:
+            listening.cancel()
+
+    async def _poll(self, interval: float) -> None:
         while True:
             self._nudged.clear()
             try:

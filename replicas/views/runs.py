@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from django.http import HttpResponse, JsonResponse
+from collections.abc import AsyncIterator
+
+from asgiref.sync import sync_to_async
+from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from replicas.models import Run
+from replicas.stream import lines
 from replicas.views.access import SignedInRequest, require
 from replicas.views.live import as_text, lines_after, live
 from replicas.views.outcome import outcome
@@ -28,7 +32,7 @@ def whole_number(request: SignedInRequest, name: str) -> int:
 def run(request: SignedInRequest, pk: int) -> HttpResponse:
     found = fetch(request, pk)
     about = Subject.of(found.plan.replica)
-    context = live(found, whole_number(request, "after")) | outcome([found])
+    context = live(found, whole_number(request, "after") if "after" in request.GET else None) | outcome([found])
     if about.run == found:
         context["acts"] = offered(request.user, about)
     return render(request, "runs/detail.html", context)
@@ -41,8 +45,16 @@ def run_lines(request: SignedInRequest, pk: int) -> JsonResponse:
 
 
 @require_safe
-def run_log(request: SignedInRequest, pk: int) -> HttpResponse:
+def run_log(request: SignedInRequest, pk: int) -> StreamingHttpResponse:
+    """Streamed: a log may be longer than memory has room for."""
     found = fetch(request, pk)
-    response = HttpResponse(map(as_text, found.lines.iterator()), content_type="text/plain; charset=utf-8")
+    response = StreamingHttpResponse(whole_text(found.pk), content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{found.plan.replica}-run-{found.pk}.txt"'
     return response
+
+
+async def whole_text(run_id: int) -> AsyncIterator[str]:
+    """Page by page, as fast as the browser takes it."""
+    pages = lines.everything(run_id)
+    while page := await sync_to_async(lambda: next(pages, None))():
+        yield "".join(map(as_text, page))

@@ -1,6 +1,6 @@
 // A run, live: its log by cursor, its steps, its outcome. Rows come over the WebSocket; while that is away they are
-// polled. Whatever way they come, a line is appended only when it is the next one after the cursor, so none is doubled
-// and none is lost.
+// polled. Whatever way they come, a line is taken only when it is the next one after the cursor, so none is doubled
+// and none is lost. The page shows the last of them; earlier ones are a link away.
 (() => {
   "use strict";
 
@@ -12,9 +12,14 @@
   const link = root.querySelector("[data-link]");
   const count = root.querySelector("[data-count]");
   const ended = new Set(["succeeded", "failed", "cancelled"]);
+  const earlier = root.querySelector("[data-earlier]");
+  const past = "past" in root.dataset; // a page of the past: what is new does not belong behind its lines
   const POLL = 2000, FIRST_RETRY = 500, LAST_RETRY = 15000;
+  const SHOWN = 5000; // a browser lays out so many lines at once without effort
 
-  let cursor = Number(root.dataset.cursor);
+  let cursor = past ? Number(root.dataset.lastSeq) : Number(root.dataset.cursor);
+  let waiting = []; // lines that came, not shown yet
+  let drawing = false;
   let state = root.dataset.state;
   let following = true;
   let socket = null;
@@ -42,19 +47,44 @@
   }
 
   function append(lines) {
-    const rows = document.createDocumentFragment();
     for (const line of lines) {
       if (line.seq !== cursor + 1) {
         if (line.seq <= cursor) continue;
         break; // A hole: the next answer starts after the cursor again.
       }
-      rows.append(row(line));
+      if (!past) waiting.push(line);
       cursor = line.seq;
     }
-    if (!rows.childNodes.length) return;
-    list.append(rows);
-    count.textContent = cursor;
+    if (waiting.length > SHOWN) waiting = waiting.slice(-SHOWN);
+    draw();
+  }
+
+  // Once a frame, however fast lines come. Whoever scrolled up keeps what they read: then nothing is taken away for new
+  // lines, which wait when the page is full.
+  function draw() {
+    if (drawing) return;
+    drawing = true;
+    window.requestAnimationFrame(() => {
+      drawing = false;
+      count.textContent = cursor;
+      show(following ? waiting.splice(0) : waiting.splice(0, Math.max(0, SHOWN - list.children.length)));
+    });
+  }
+
+  function show(lines) {
+    if (!lines.length) return;
+    const last = list.lastElementChild;
+    if (last && Number(last.id.slice(1)) + 1 !== lines[0].seq) list.replaceChildren(); // some were left out meanwhile
+    list.append(...lines.map(row));
+    while (list.children.length > SHOWN) list.firstElementChild.remove();
+    showEarlier();
     if (following) log.scrollTop = log.scrollHeight;
+  }
+
+  function showEarlier() {
+    const first = Number(list.firstElementChild.id.slice(1));
+    earlier.hidden = first === 1;
+    earlier.search = `?after=${Math.max(0, first - 1 - Number(root.dataset.pageLines))}`;
   }
 
   function atEnd() { return log.scrollHeight - log.scrollTop - log.clientHeight < 24; }
@@ -62,6 +92,7 @@
   log.addEventListener("scroll", () => {
     following = atEnd();
     jump.hidden = following;
+    if (following && waiting.length) draw();
   }, { passive: true });
   jump.addEventListener("click", () => { log.scrollTop = log.scrollHeight; });
 
@@ -194,11 +225,23 @@
     if (socket) socket.close();
   }
 
-  log.scrollTop = log.scrollHeight;
-  if (window.location.hash.startsWith("#L")) {
-    const line = document.getElementById(window.location.hash.slice(1));
+  // A link to one line, which may be on another page than the one that was asked for.
+  function goTo(number) {
+    const line = document.getElementById(`L${number}`);
     if (line) log.scrollTop = line.offsetTop - log.clientHeight / 2;
+    else if (number <= Number(root.dataset.lastSeq)) {
+      const after = Math.max(0, number - 1 - Math.floor(Number(root.dataset.pageLines) / 2));
+      window.location.replace(`${window.location.pathname}?after=${after}#L${number}`);
+    }
   }
+
+  if (!past) log.scrollTop = log.scrollHeight;
+  function goToLinked() {
+    const linked = /^#L([1-9]\d{0,14})$/.exec(window.location.hash);
+    if (linked) goTo(Number(linked[1]));
+  }
+  window.addEventListener("hashchange", goToLinked);
+  goToLinked();
   if (finished()) showLink("ended");
   else connect();
 })();

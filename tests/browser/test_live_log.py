@@ -77,7 +77,38 @@ def test_a_reload_in_the_middle_shows_everything_once(portal: Portal, run: Run, 
         if begin == 1000:
             page.reload()
     expect(page.locator("#L2503")).to_be_attached()
-    assert numbers(page) == list(range(1, 2504))
+    assert numbers(page) == list(range(504, 2504))
+    page.get_by_role("link", name="Earlier lines").click()
+    expect(page.locator("#L503")).to_be_attached()
+    assert numbers(page) == list(range(1, 1001))
+    expect(page.get_by_role("link", name="Earlier lines")).to_be_hidden()
+
+
+def test_very_many_lines(portal: Portal, run: Run, sign_in: SignIn) -> None:
+    """The page opens at the end, keeps so many lines as a browser bears, and leads to every other one."""
+    portal.write(w.lines, run, *(f"line {number}" for number in range(4, 60_001)))
+    page = sign_in("viewer")
+    page.goto(f"/runs/{run.pk}/")
+    assert numbers(page) == list(range(59_001, 60_001))
+    for first in range(60_001, 68_001, 2000):
+        portal.write(w.lines, run, *(f"line {number}" for number in range(first, first + 2000)))
+    expect(page.locator("#L68000")).to_be_attached()
+    assert numbers(page) == list(range(63_001, 68_001))
+    page.locator("[data-log]").evaluate("log => { log.scrollTop = log.scrollHeight / 2; }")
+    expect(page.locator("[data-jump]")).to_be_visible()
+    portal.write(w.lines, run, *(f"line {number}" for number in range(68_001, 75_001)))
+    expect(page.locator("[data-count]")).to_have_text("75000")
+    assert numbers(page) == list(range(63_001, 68_001))
+    page.locator("[data-jump]").click()
+    expect(page.locator("#L75000")).to_be_in_viewport()
+    assert numbers(page) == list(range(70_001, 75_001))
+    page.goto(f"/runs/{run.pk}/#L777")
+    expect(page.locator("#L777")).to_be_in_viewport()
+    assert numbers(page) == list(range(277, 1277))
+    page.get_by_role("link", name="Following lines").click()
+    expect(page.locator("#L2276")).to_be_attached()
+    page.get_by_role("link", name="Newest lines").click()
+    expect(page.locator("#L75000")).to_be_in_viewport()
 
 
 def test_without_a_socket_it_asks(portal: Portal, run: Run, sign_in: SignIn) -> None:
