@@ -148,6 +148,7 @@ CRISPY_ALLOWED_TEMPLATE_PACKS = CRISPY_TEMPLATE_PACK = "bootstrap5"
 DJANGO_TABLES2_TEMPLATE = "django_tables2/bootstrap5.html"
 
 BUNDLE_HOURS = env.int("PORTAL_BUNDLE_HOURS", default=24)
+KEEP_BUNDLES = env.bool("PORTAL_KEEP_BUNDLES", default=False)
 LEASE_SECONDS = env.int("PORTAL_LEASE_SECONDS", default=30)
 LOG_CHUNK_HOURS = env.float("PORTAL_LOG_CHUNK_HOURS", default=1.0)
 """How long after a run has ended its log is compressed."""

@@ -24,7 +24,7 @@ VERBS = frozenset(
         "replica": ("request", "resubmit", "change"),
         "plan": ("submit", "approve", "reject", "cancel"),
         "run": ("queue", "start", "cancel", "retry", "succeed", "fail", "cancelled"),
-        "bundle": ("seal", "use", "revoke"),
+        "bundle": ("seal", "use", "expire", "revoke", "replace", "remove"),
     }.items()
     for action in actions
 )

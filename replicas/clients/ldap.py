@@ -127,15 +127,28 @@ class Directory:
 
         return await self._do(ask)
 
-    async def take_counter(self, dn: str, attr: str) -> int:
-        """The counter's value, which nobody else gets: it is replaced by the next one in a single operation."""
+    async def take_counter(self, dn: str, attr: str, taker: str) -> int:
+        """The counter's value, which nobody else gets: replaced by the next one in a single operation.
+
+        The same operation adds "VALUE TAKER" to the entry's `description`; so whoever asks again with the same `taker`,
+        not knowing whether an earlier attempt came through, gets the same value.
+        """
         for _ in range(COUNTER_TRIES):
-            entry = await self.get(dn, [attr])
+            entry = await self.get(dn, [attr, "description"])
             if entry is None or len(entry.get(attr, [])) != 1:
                 raise DirectoryError(f"There is no counter {attr} at {dn} on {self.hostname}.", "Add it to the realm.")
+            for line in entry.get("description", []):
+                value, __, who = line.partition(" ")
+                if who == taker:
+                    return int(value)
             taken = int(entry[attr][0])
+            changes: tuple[Change, ...] = (
+                ("delete", attr, [str(taken)]),
+                ("add", attr, [str(taken + 1)]),
+                ("add", "description", [f"{taken} {taker}"]),
+            )
             try:
-                await self.modify(dn, ("delete", attr, [str(taken)]), ("add", attr, [str(taken + 1)]))
+                await self.modify(dn, *changes)
             except LdapRefused as error:
                 if error.code not in (NO_SUCH_ATTRIBUTE, VALUE_EXISTS):
                     raise
@@ -143,6 +156,13 @@ class Directory:
             else:
                 return taken
         raise DirectoryError(f"{attr} at {dn} was taken by others {COUNTER_TRIES} times in a row.", "Try again.")
+
+    async def forget_taker(self, dn: str, taker: str) -> None:
+        """Take the note of `take_counter` away; the value stays taken."""
+        entry = await self.get(dn, ["description"]) or {}
+        for line in entry.get("description", []):
+            if line.partition(" ")[2] == taker:
+                await self.modify(dn, ("delete", "description", [line]))
 
     async def _do(self, ask: Callable[[], T]) -> T:
         async with self._lock:

@@ -26,10 +26,11 @@ def install(bundle: str, facts: dict[str, Any]) -> None:
 
 
 def certificate(folder: str, package: str, pin: str, authority: str) -> None:
-    """Both into the instance's database, where an interrupted attempt may have put them already."""
+    """Both into the instance's database, in the place of what an earlier bundle or an interrupted attempt put there."""
     word = f"{folder}/pwdfile.txt"
-    if subprocess.run(("certutil", "-L", "-d", folder, "-n", "Server-Cert"), capture_output=True).returncode:
-        run("pk12util", "-i", package, "-d", folder, "-k", word, "-w", pin)
+    while not subprocess.run(("certutil", "-L", "-d", folder, "-n", "Server-Cert"), capture_output=True).returncode:
+        run("certutil", "-F", "-d", folder, "-f", word, "-n", "Server-Cert")
+    run("pk12util", "-i", package, "-d", folder, "-k", word, "-w", pin)
     run("certutil", "-A", "-d", folder, "-f", word, "-n", "CA", "-t", "CT,,", "-a", "-i", authority)
 
 

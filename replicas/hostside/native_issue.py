@@ -1,4 +1,8 @@
-"""Issue a certificate: payload host, subject, label. Answers {"p12", "pin", "serial"}; the key stays nowhere here."""
+"""Issue a certificate: payload issue, host, subject, label. Answers {"p12", "pin", "serial"}.
+
+Asked again with the same issue and label, it waits for whoever is at it, and gives the same answer (native_kept.py). It
+goes on when the connection that started it ends.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,16 @@ import base64
 import json
 import os
 import secrets
+import signal
 import sys
 import tempfile
 from typing import Any
 
-from replicas.hostside import native_ca
+from replicas.hostside import native_ca, native_kept
 
 
 def issue(folder: str, host: str, subject: str, label: str) -> dict[str, object]:
-    """Key and request are made in a folder in memory that only root can enter."""
+    """Key and request are made in a folder in memory that only root can enter, and wiped with it."""
     key, request, certificate, pin = (os.path.join(folder, name) for name in ("key", "request", "certificate", "pin"))
     word = secrets.token_urlsafe(24)
     with open(pin, "w", encoding="ascii") as stream:
@@ -57,10 +62,20 @@ def issue(folder: str, host: str, subject: str, label: str) -> dict[str, object]
     return {"p12": base64.b64encode(package).decode(), "pin": word, "serial": serial[2]}
 
 
+def once(payload: dict[str, Any]) -> dict[str, object]:
+    with native_kept.issuing(payload["issue"], payload["label"]):
+        answer = native_kept.read(payload["issue"], payload["label"])
+        if answer is None:
+            with tempfile.TemporaryDirectory(prefix="portal-issue-", dir="/run") as folder:
+                answer = issue(folder, payload["host"], payload["subject"], payload["label"])
+            native_kept.write(payload["issue"], payload["label"], answer)
+    return answer
+
+
 def main(payload: dict[str, Any]) -> dict[str, object]:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with tempfile.TemporaryDirectory(prefix="portal-issue-", dir="/run") as folder:
-            return issue(folder, payload["host"], payload["subject"], payload["label"])
+        return once(payload)
     except (native_ca.Failed, OSError) as error:
         where = f"The authority on {os.uname().nodename}"
         return {

@@ -1,12 +1,14 @@
 """Open a bundle in memory, put its files in place, and wipe it, in one process that nobody has to come back to.
 
-Payload: path, passphrase, host (as for unpack), then `files` (member, path, mode, owner), `pairs` (package, pin,
-certificate, key: PKCS #12 turned into PEM files) and `directory` (null, or what native_directory wants).
+Payload: path, sha256 (of the bundle that the run sealed), passphrase, host (as for unpack), then `files` (member, path,
+mode, owner), `pairs` (package, pin, certificate, key: PKCS #12 turned into PEM files) and `directory` (null, or what
+native_directory wants).
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -21,6 +23,7 @@ from replicas.hostside import archive, files, native_directory, native_put, unpa
 
 @contextlib.contextmanager
 def opened(payload: dict[str, Any]) -> Iterator[tuple[str, dict[str, object]]]:
+    sealed(payload["path"], payload["sha256"])
     parent = tempfile.mkdtemp(prefix="portal-bundle-", dir="/run")
     try:
         folder = os.path.join(parent, archive.FOLDER)
@@ -28,6 +31,20 @@ def opened(payload: dict[str, Any]) -> Iterator[tuple[str, dict[str, object]]]:
         yield folder, answer
     finally:
         shutil.rmtree(parent)
+
+
+def sealed(path: str, sha256: str) -> None:
+    """Raises Refused unless the file is the one that was sealed for this use."""
+    if not os.path.isfile(path):
+        return  # unpack says so
+    with open(path, "rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if found != sha256:
+        raise unpack.Refused(
+            "BundleError",
+            f"{path} on {os.uname().nodename} is not the bundle that was sealed: its SHA-256 is {found}, not {sha256}.",
+            "Find out who changed it, then try again: the sealed one is transferred anew.",
+        )
 
 
 def place(folder: str, one: dict[str, Any]) -> None:

@@ -1,4 +1,7 @@
-"""Revoke what was issued to a host: payload names (common names), floor (least serial), keep (serials, hex)."""
+"""Revoke what was issued to a host: payload names (common names), floor (least serial), issue (kept ones stay, or "").
+
+Answers {"revoked": [serials, hex]}.
+"""
 
 from __future__ import annotations
 
@@ -7,24 +10,30 @@ import os
 import sys
 from typing import Any
 
-from replicas.hostside import native_ca
+from replicas.hostside import native_ca, native_kept
+
+
+def revoke(names: set[str], floor: int, kept: set[int]) -> list[str]:
+    found = [f"{serial:X}" for serial in native_ca.valid(names) if serial >= floor and serial not in kept]
+    for serial in found:
+        native_ca.authority("-revoke", f"newcerts/{serial}.pem", "-crl_reason", "cessationOfOperation")
+    # Also when there is nothing left to revoke: whoever did it may have been interrupted before the list was out.
+    native_ca.publish()
+    return found
 
 
 def main(payload: dict[str, Any]) -> dict[str, object]:
-    keep = {int(serial, 16) for serial in payload["keep"]}
+    names, floor, issue = set(payload["names"]), payload["floor"], payload["issue"]
     try:
-        found = [serial for serial in native_ca.valid(set(payload["names"])) if serial >= payload["floor"]]
-        revoked = [f"{serial:X}" for serial in found if serial not in keep]
-        for serial in revoked:
-            native_ca.authority("-revoke", f"newcerts/{serial}.pem", "-crl_reason", "cessationOfOperation")
-        # Also when there is nothing left to revoke: whoever did it may have been interrupted before the list was out.
-        native_ca.publish()
+        if not issue:
+            return {"revoked": revoke(names, floor, set())}
+        with native_kept.settled(issue):
+            return {"revoked": revoke(names, floor, native_kept.serials(issue))}
     except (native_ca.Failed, OSError) as error:
         return {
             "error": f"The authority on {os.uname().nodename} cannot revoke a certificate: {error}.",
             "remedy": f"Look at {native_ca.FOLDER} there.",
         }
-    return {"revoked": revoked}
 
 
 if __name__ == "__main__":

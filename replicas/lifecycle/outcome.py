@@ -9,12 +9,13 @@ from typing import Any
 from django.utils import timezone
 
 from replicas import audit
-from replicas.choices import PLANS_OF_REMOVAL, BundleState, PlanAction, ReplicaState, RunState
+from replicas.choices import PLANS_OF_REMOVAL, PlanAction, ReplicaState, RunState
+from replicas.lifecycle import bundles
 from replicas.lifecycle.credentials import wiping
 from replicas.lifecycle.fencing import fenced
 from replicas.lifecycle.lease import Lease
 from replicas.lifecycle.undo import REMOVAL_BEGUN
-from replicas.models import Bundle, Master, Replica, Run
+from replicas.models import Master, Replica, Run
 from replicas.permissions import Actor
 
 VERBS = {RunState.SUCCEEDED: "run:succeed", RunState.FAILED: "run:fail", RunState.CANCELLED: "run:cancelled"}
@@ -79,8 +80,6 @@ def _succeeded(run: Run) -> None:
     replica, options = run.plan.replica, run.plan.frozen_job().options
     if run.plan.action == PlanAction.INSTALL:
         _change(replica, "replica:change", {"state": ReplicaState.VERIFIED, "verified_at": timezone.now()})
-        for bundle in Bundle.objects.filter(run=run, state=BundleState.SEALED):
-            _change(bundle, "bundle:use", {"state": BundleState.USED, "used_at": timezone.now()})
     elif run.plan.action in PLANS_OF_REMOVAL:
         _removed(replica)
     elif run.plan.action == PlanAction.DNS:
@@ -100,14 +99,13 @@ def _succeeded(run: Run) -> None:
 def _removed(replica: Replica) -> None:
     """Its certificates are revoked with its bundle, and nothing is made from it any more."""
     _change(replica, "replica:change", {"state": ReplicaState.REMOVED, "verified_at": None})
-    for bundle in Bundle.objects.filter(replica=replica, state=BundleState.SEALED):
-        _change(bundle, "bundle:revoke", {"state": BundleState.REVOKED})
+    bundles.end(replica)
     for master in Master.objects.filter(hostname=replica.hostname, replicas=None):
         audit.record(Actor.system(), "master:unregister", master, before={"hostname": master.hostname})
         master.delete()
 
 
-def _change(row: Replica | Bundle, verb: str, changes: dict[str, Any]) -> None:
+def _change(row: Replica, verb: str, changes: dict[str, Any]) -> None:
     before = {name: getattr(row, name) for name in changes}
     if before == changes:
         return

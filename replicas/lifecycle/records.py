@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
 
-from replicas import audit
 from replicas.choices import StepState
+from replicas.lifecycle import bundles
 from replicas.lifecycle.fencing import fenced
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.lease import Lease
 from replicas.lifecycle.store import Progress
-from replicas.models import Bundle, Run, StepRun
-from replicas.permissions import Actor
+from replicas.models import Run, StepRun
 
 
 class StepRows:
@@ -54,12 +52,12 @@ class StepRows:
         )
 
     def finish(self, index: int, progress: Progress | None, sealed: tuple[Job, Mapping[str, Any]] | None) -> None:
-        """Done and proved; with the step that seals the bundle, the bundle exists in the same moment."""
+        """Done and proved; what the step meant for the bundle is on record in the same moment."""
         with fenced(self._lease.run_id, self._lease.fence):
             shown = progress.fields() if progress else {}
             self._write(index, state=StepState.DONE, finished_at=timezone.now(), **shown)
             if sealed is not None:
-                self._seal(*sealed)
+                bundles.follow(self._run, *sealed)
 
     def fail(self, state: StepState) -> None:
         """Whatever is running ends in `state`."""
@@ -71,21 +69,3 @@ class StepRows:
     def _write(self, index: int, **changes: Any) -> None:
         with fenced(self._lease.run_id, self._lease.fence):
             StepRun.objects.filter(run=self._run, index=index).update(**changes)
-
-    def _seal(self, job: Job, facts: Mapping[str, Any]) -> None:
-        """The row of the bundle that the facts tell of: made once, and renewed when another one is sealed."""
-        if Bundle.objects.filter(replica=self._run.plan.replica_id, sha256=facts["bundle_sha256"]).exists():
-            return
-        bundle, _ = Bundle.objects.update_or_create(
-            run=self._run,
-            defaults={
-                "replica": self._run.plan.replica,
-                "path": job.bundle_path,
-                "sha256": facts["bundle_sha256"],
-                "size": facts["bundle_size"],
-                "certificates": facts.get("certificate_serials", {}),
-                "expires_at": timezone.now() + timedelta(hours=job.options.bundle_hours),
-            },
-        )
-        after = {"path": bundle.path, "sha256": bundle.sha256, "certificates": bundle.certificates}
-        audit.record(Actor.system(), "bundle:seal", bundle, after=after)

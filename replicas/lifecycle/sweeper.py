@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from replicas.choices import RunState
-from replicas.lifecycle import lockfile
+from replicas.lifecycle import bundles, lockfile
 from replicas.models import Run
 from replicas.stream import chunks
 
@@ -32,11 +32,12 @@ class Queue(Protocol):
 
 
 def sweep(queue: Queue) -> None:
-    """One look: abandoned runs go back to the queue, and every queued run has a task."""
+    """One look: abandoned runs go back to the queue, every queued run has a task, and bundles expire."""
     for run in Run.objects.filter(state=RunState.RUNNING).annotate(overdue=Q(lease_until__lt=Now())):
         if run.overdue or lockfile.abandoned(run.pk, run.fence):
             _requeue(run)
     enqueue_waiting(queue)
+    bundles.expire()
 
 
 def enqueue_waiting(queue: Queue) -> None:

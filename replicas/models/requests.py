@@ -96,6 +96,7 @@ class Replica(SSHTarget):
             skip_conncheck_reason=self.skip_conncheck_reason,
             other_host_reason=self.other_host_reason,
             bundle_hours=settings.BUNDLE_HOURS,
+            keep_bundle=settings.KEEP_BUNDLES,
         )
 
 

@@ -15,6 +15,9 @@ from replicas.models import AuditEvent
 register = template.Library()
 
 VERBS = {
+    "bundle:expire": gettext_lazy("Bundle expired"),
+    "bundle:remove": gettext_lazy("Bundle removed from both hosts"),
+    "bundle:replace": gettext_lazy("Bundle replaced by another one"),
     "bundle:revoke": gettext_lazy("Bundle revoked"),
     "bundle:seal": gettext_lazy("Bundle sealed"),
     "bundle:use": gettext_lazy("Bundle used"),

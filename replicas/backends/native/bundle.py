@@ -32,8 +32,8 @@ class Order:
     pin: str
     subject: str
 
-    def payload(self, job: Job) -> dict[str, str]:
-        return {"host": job.replica.hostname, "subject": self.subject, "label": self.label}
+    def payload(self, job: Job, issue: str) -> dict[str, str]:
+        return {"issue": issue, "host": job.replica.hostname, "subject": self.subject, "label": self.label}
 
     def members(self, answer: Mapping[str, Any]) -> dict[str, bytes]:
         return {self.package: base64.b64decode(answer["p12"]), self.pin: answer["pin"].encode()}

@@ -22,6 +22,7 @@ from replicas.lifecycle.base import Step
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps.connection_check import ConnectionCheck
 from replicas.lifecycle.steps.dns_records import AddMissingRecords, AddRecords, InstallRecords
+from replicas.lifecycle.steps.remove_bundle import RemoveBundle
 from replicas.lifecycle.steps.transfer import TransferBundle
 from replicas.lifecycle.steps.verify_dns import VerifyRecords
 from replicas.lifecycle.undo import undo as undoing
@@ -49,6 +50,7 @@ def install(job: Job) -> tuple[Step, ...]:
         EnableServices(),
         VerifyRecords(service_records(job)),
         ProveService(),
+        *(() if options.keep_bundle else (RemoveBundle(),)),
     )
 
 

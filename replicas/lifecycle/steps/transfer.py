@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from replicas.errors import BundleError, CommandFailed
 from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps import sealed
 from replicas.lifecycle.steps.leftovers import discard, drop_empty, stop_commands, sweep_replica
 
 if TYPE_CHECKING:
@@ -33,17 +34,22 @@ class TransferBundle(Step):
         return [f"{job.replica.hostname}: {job.bundle_path} (mode 0600, root)"]
 
     async def done(self, ctx: Context) -> bool:
-        digest, path = ctx.facts.get("bundle_sha256"), ctx.job.bundle_path
+        digest, path = ctx.facts.get(sealed.SHA256), ctx.job.bundle_path
+        if not sealed.usable(ctx.facts):
+            return False
+        if sealed.is_about(ctx.facts, sealed.REMOVING):
+            return True
         replica = await ctx.host("replica")
-        if not digest or not await replica.exists(path):
+        if not await replica.exists(path):
             return False
         facts = await replica.run("stat", "--format=%a %U:%G", "--", path)
         return facts.text.strip() == OWNED and (await _sha256(replica, path)) == digest
 
     async def run(self, ctx: Context) -> None:
+        sealed.require_usable(ctx)
         path = ctx.job.bundle_path
         master, replica = await ctx.host("master"), await ctx.host("replica")
-        digest = await self._sealed(ctx, master)
+        digest = await self._digest(ctx, master)
         size = int((await master.run("stat", "--format=%s", "--", path)).text)
         ctx.progress(0, size, "bytes")
         payload = {"path": path, "size": size, "sha256": digest}
@@ -60,21 +66,21 @@ class TransferBundle(Step):
         await sweep_replica(ctx)
         await drop_empty(replica, ctx.job.bundle_path.rpartition("/")[0])
 
-    async def _sealed(self, ctx: Context, master: Host) -> str:
+    async def _digest(self, ctx: Context, master: Host) -> str:
         """The digest of the master's bundle, which must be what was sealed. Raises BundleError."""
         path = ctx.job.bundle_path
         try:
             digest = await _sha256(master, path)
         except CommandFailed as error:
             raise BundleError(f"There is no bundle {path} on {master.name}.", "Prepare the replica again.") from error
-        sealed = ctx.facts.get("bundle_sha256")
-        if sealed and sealed != digest:
+        noted = ctx.facts.get(sealed.SHA256)
+        if noted and noted != digest:
             raise BundleError(
-                f"{path} on {master.name} is not the file that was sealed: its SHA-256 is {digest}, not {sealed}.",
+                f"{path} on {master.name} is not the file that was sealed: its SHA-256 is {digest}, not {noted}.",
                 "Find out who changed it, and prepare the replica again.",
             )
-        if not sealed:
-            await ctx.fact("bundle_sha256", digest)
+        if not noted:
+            await ctx.fact(sealed.SHA256, digest)
         return digest
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 
 import pytest
 
@@ -41,7 +42,7 @@ async def test_nobody_gets_a_counter_value_twice(lab: Lab, ca: str) -> None:
 
     async def take(times: int) -> list[int]:
         async with Directory.bind(*bind) as directory:
-            return [await directory.take_counter(COUNTER, "nsDS5ReplicaId") for _ in range(times)]
+            return [await directory.take_counter(COUNTER, "nsDS5ReplicaId", secrets.token_hex(4)) for _ in range(times)]
 
     async with Directory.bind(*bind) as directory:
         await directory.delete(COUNTER)
@@ -49,9 +50,13 @@ async def test_nobody_gets_a_counter_value_twice(lab: Lab, ca: str) -> None:
         await directory.add(COUNTER, {"objectClass": classes, "cn": ["portal-test"], "nsDS5ReplicaId": ["2"]})
         taken = await asyncio.gather(*(take(5) for _ in range(6)))
         assert sorted(sum(taken, [])) == list(range(2, 32))
+        # Whoever does not know whether an attempt came through asks again, at the same time even.
+        assert await directory.take_counter(COUNTER, "nsDS5ReplicaId", "host token") == 32
+        assert {await directory.take_counter(COUNTER, "nsDS5ReplicaId", "host token") for _ in range(3)} == {32}
+        assert await directory.take_counter(COUNTER, "nsDS5ReplicaId", "other token") == 33
         await directory.delete(COUNTER)
         with pytest.raises(DirectoryError, match="There is no counter"):
-            await directory.take_counter(COUNTER, "nsDS5ReplicaId")
+            await directory.take_counter(COUNTER, "nsDS5ReplicaId", "host token")
 
 
 @pytest.mark.parametrize(

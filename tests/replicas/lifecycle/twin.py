@@ -125,6 +125,10 @@ class Seal(TwinStep):
 class Install(TwinStep):
     key, title = "install", "Installing"
 
+    async def run(self, ctx: Context) -> None:
+        await ctx.fact("bundle_opened", ctx.facts["bundle_sha256"])
+        await super().run(ctx)
+
 
 class Fragile(TwinStep):
     key, title, repeatable = "fragile", "Doing what cannot be done twice", False

@@ -9,8 +9,10 @@ from replicas.backends.native.steps.directory import REPLICA_ID
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps import sealed
 from replicas.lifecycle.steps.leftovers import discard, drop_empty
 
+CERTIFIED = "authority_bundle"
 SERIAL_BITS = 28
 PRIVATE = f"{CA_FOLDER}/private/ca.key"
 AGENT = ("/var/lib/ipa/ra-agent.pem", "/var/lib/ipa/private/ra-agent.key")
@@ -26,7 +28,7 @@ def first_serial(replica_id: int) -> int:
 class ConfigureAuthority(Step):
     """The realm's authority with a serial range and a revocation list of its own. Undo removes it.
 
-    Raises StepError, CommandFailed, BundleError.
+    Fact `authority_bundle`: where its certificates are from. Raises StepError, CommandFailed, BundleError.
     """
 
     key = "configure-authority"
@@ -39,6 +41,8 @@ class ConfigureAuthority(Step):
         return [f"{job.replica.hostname}: {CA_FOLDER}, the realm's authority with its key"]
 
     async def done(self, ctx: Context) -> bool:
+        if not sealed.is_about(ctx.facts, CERTIFIED):
+            return False
         wanted = (PRIVATE, f"{CA_FOLDER}/serial", f"{CA_FOLDER}/crl.pem")
         return (await (await ctx.host("replica")).run("ls", "--", *wanted, check=False)).status == 0
 
@@ -71,6 +75,7 @@ class ConfigureAuthority(Step):
                 ),
             )
         await replica.python("native_crl", {})
+        await ctx.fact(CERTIFIED, ctx.facts.get(sealed.SHA256))
         ctx.log(f"  serial numbers {first:X} to {first_serial(replica_id + 1) - 1:X}")
 
     async def undo_host(self, ctx: Context) -> None:

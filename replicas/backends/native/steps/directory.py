@@ -14,17 +14,22 @@ from replicas.backends.native.units import active, start, stop
 from replicas.errors import DirectoryError, StepError, WrongPassword
 from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps import sealed
 from replicas.lifecycle.steps.leftovers import discard, drop_empty, stop_commands
 
-REPLICA_ID = "replica_id"
+REPLICA_ID, TAKER = "replica_id", "replica_id_taker"
+CERTIFIED = "directory_bundle"
 SECONDS = 120.0
 
 
 class ConfigureDirectory(Step):
     """An instance with its certificate, as a supplier with an id of its own. It is finished while it is stopped.
 
-    Fact `replica_id`: taken from the realm's counter once in a run. Undo removes the instance; the id is not given
-    back, because an id must never name two replicas. Raises StepError, DirectoryError, CommandFailed, BundleError.
+    Facts: `replica_id`, taken from the realm's counter once in a run; `replica_id_taker`, noted before that and then in
+    the counter's entry; `directory_bundle`, where its certificate is from. Undo removes the instance; the id is not
+    given back, because an id must never name two replicas.
+
+    Raises StepError, DirectoryError, CommandFailed, BundleError.
     """
 
     key = "configure-directory"
@@ -45,6 +50,9 @@ class ConfigureDirectory(Step):
         return [f"{job.replica.hostname}: instance {names.folder} with its data, service {names.unit}"]
 
     async def done(self, ctx: Context) -> bool:
+        return sealed.is_about(ctx.facts, CERTIFIED) and await self._made(ctx)
+
+    async def _made(self, ctx: Context) -> bool:
         names = Names(ctx.job)
         if not isinstance(ctx.facts.get(REPLICA_ID), int) or not await active(ctx, names.unit):
             return False
@@ -57,13 +65,24 @@ class ConfigureDirectory(Step):
 
     async def run(self, ctx: Context) -> None:
         await self._take_id(ctx)
-        ctx.log("  creating directory server instance")
-        await self._create(ctx)
+        if await self._made(ctx):
+            ctx.log("  the instance gets the certificate of the new bundle")
+        else:
+            ctx.log("  creating directory server instance")
+            await self._create(ctx)
         await self._environment(ctx)
+        # Its configuration is a file to be edited only while it is down.
+        await (await ctx.host("replica")).run("systemctl", "stop", Names(ctx.job).unit, timeout=SECONDS)
         ctx.log("  configuring TLS, Kerberos schema and replication")
         await open_bundle(ctx, directory=self._instance(ctx))
         ctx.log("  starting directory server")
         await start(ctx, Names(ctx.job).unit)
+        await ctx.fact(CERTIFIED, ctx.facts.get(sealed.SHA256))
+
+    async def undo_realm(self, ctx: Context) -> None:
+        if taker := ctx.facts.get(TAKER):
+            async with directory(ctx, "master") as bound:
+                await bound.forget_taker(Names(ctx.job).counter, str(taker))
 
     async def undo_host(self, ctx: Context) -> None:
         names, replica = Names(ctx.job), await ctx.host("replica")
@@ -83,7 +102,7 @@ class ConfigureDirectory(Step):
 
     async def _create(self, ctx: Context) -> None:
         """Only what nobody has begun: an attempt that takes over finds it made, or waits until it is."""
-        replica, unit = await ctx.host("replica"), Names(ctx.job).unit
+        replica = await ctx.host("replica")
         status = await ctx.command(
             "replica",
             "dscreate",
@@ -99,8 +118,6 @@ class ConfigureDirectory(Step):
                 f"The log has its words. See that /etc/dirsrv, /var/lib/dirsrv and /var/log on {replica.name} have "
                 "free space, then try again: what is left of this attempt is removed first.",
             )
-        # Its configuration is a file to be edited only while it is down, where an earlier attempt came as far as this.
-        await replica.run("systemctl", "stop", unit, timeout=SECONDS)
 
     async def _cause(self, ctx: Context) -> str:
         """The first error that the server itself logged: dscreate only says that it does not start."""
@@ -109,10 +126,13 @@ class ConfigureDirectory(Step):
         return shown.text.strip().partition(" - ERR - ")[2]
 
     async def _take_id(self, ctx: Context) -> None:
+        """An attempt that takes over finds in the counter's entry whether the id was taken, and which one."""
         if isinstance(ctx.facts.get(REPLICA_ID), int):
             return
+        if not ctx.facts.get(TAKER):
+            await ctx.fact(TAKER, f"{ctx.job.replica.hostname} {secrets.token_hex(8)}")
         async with directory(ctx, "master") as bound:
-            taken = await bound.take_counter(Names(ctx.job).counter, "nsDS5ReplicaId")
+            taken = await bound.take_counter(Names(ctx.job).counter, "nsDS5ReplicaId", str(ctx.facts[TAKER]))
         await ctx.fact(REPLICA_ID, taken)
         ctx.log(f"  replica id {taken} taken")
 

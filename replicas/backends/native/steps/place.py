@@ -17,9 +17,9 @@ from replicas.backends.native.opening import SECONDS, open_bundle, refuse_foreig
 from replicas.backends.native.places import Placed, keep, put, restore
 from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps import sealed
 from replicas.lifecycle.steps.leftovers import drop_empty
 
-MARK = "bundle_opened"
 TRUSTED = "/usr/local/share/ca-certificates/ipa-ca.crt"
 # Those that the step may have made, the innermost first.
 FOLDERS = (
@@ -40,8 +40,8 @@ class OpenBundle(Step):
 
     From then on the host trusts the realm's authority, and its LDAP programs need no options.
 
-    Fact `bundle_opened`: the digest of the bundle that was opened. Undo removes the files. Raises WrongPassword,
-    BundleError, StepError.
+    With that the bundle is used: this run may open it again, nobody else may. Fact `bundle_opened`: its digest. Undo
+    removes the files. Raises WrongPassword, BundleError, StepError.
     """
 
     key = "open-bundle"
@@ -56,7 +56,7 @@ class OpenBundle(Step):
         return lines
 
     async def done(self, ctx: Context) -> bool:
-        if not ctx.facts.get(MARK) or ctx.facts.get(MARK) != ctx.facts.get("bundle_sha256"):
+        if not sealed.is_about(ctx.facts, sealed.OPENED):
             return False
         replica = await ctx.host("replica")
         return (await replica.run("ls", "--", *self._paths(ctx.job), check=False)).status == 0
@@ -64,7 +64,7 @@ class OpenBundle(Step):
     async def run(self, ctx: Context) -> None:
         await keep(ctx, *self._paths(ctx.job), TRUSTED)
         await asyncio.gather(refuse_foreign_addresses(ctx), self._open(ctx), self._trust(ctx))
-        await ctx.fact(MARK, ctx.facts.get("bundle_sha256"))
+        await ctx.fact(sealed.OPENED, ctx.facts.get(sealed.SHA256))
 
     async def undo_host(self, ctx: Context) -> None:
         replica = await ctx.host("replica")

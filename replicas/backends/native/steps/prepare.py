@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import secrets
 
 from replicas.backends.native import bundle
 from replicas.backends.native.names import CA_FOLDER
@@ -11,17 +12,20 @@ from replicas.clients import gpg
 from replicas.errors import BundleError
 from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps import sealed
 from replicas.lifecycle.steps.leftovers import discard, sweep_master
 
-FLOOR, SERIALS = "certificate_floor", "certificate_serials"
+FLOOR, ISSUE = "certificate_floor", "certificate_issue"
 
 
 class PrepareBundle(Step):
     """Issue certificates for the one host, and seal them with all that it needs to become a replica.
 
-    Keys live in the portal's memory and in the bundle only. Certificates of an interrupted attempt are revoked: they
-    are those issued to the host since `certificate_floor`. Facts: `certificate_floor`, `certificate_serials`,
-    `bundle_sha256`, `bundle_size`. Undo revokes the certificates and removes the bundle. Raises StepError, BundleError.
+    Each certificate is issued once, however often the step is interrupted: the master keeps it in memory, under the
+    name that the fact `certificate_issue` has, until the bundle is sealed and noted. What was issued to the host since
+    `certificate_floor` and is not kept (the master was rebooted) is revoked, as is everything in a bundle that expired,
+    was revoked or is damaged, before another one is sealed. Facts: these, `certificate_serials`, `bundle_expires_at`,
+    `bundle_size`, `bundle_sha256`. Undo revokes the certificates and removes the bundle. Raises StepError, BundleError.
     """
 
     key = "prepare-bundle"
@@ -36,7 +40,9 @@ class PrepareBundle(Step):
         lines = [f"certificate: {order.subject} ({order.label})" for order in bundle.orders(job)]
         if job.options.setup_ca:
             lines.append(f"copied into the bundle: the authority's key {CA_FOLDER}/private/ca.key")
-        return [*lines, f"{job.master.hostname}: {job.bundle_path} (mode 0600, root)"]
+        end = "kept on both hosts" if job.options.keep_bundle else "removed when the replica is verified"
+        file = f"{job.master.hostname}: {job.bundle_path} (mode 0600, root)"
+        return [*lines, f"{file}, used once, within {job.options.bundle_hours} h, {end}"]
 
     def undo_touches(self, job: Job) -> list[str]:
         names = " and ".join(sorted({order.subject for order in bundle.orders(job)}))
@@ -46,50 +52,86 @@ class PrepareBundle(Step):
         ]
 
     async def done(self, ctx: Context) -> bool:
-        digest = ctx.facts.get("bundle_sha256")
-        if not digest or not ctx.facts.get(SERIALS):
-            return False
-        master = await ctx.host("master")
-        found = await master.run("sha256sum", "--", ctx.job.bundle_path, check=False)
-        return found.status == 0 and found.text.split()[0] == digest
+        return not ctx.facts.get(ISSUE) and await self._sealed(ctx)
 
     async def run(self, ctx: Context) -> None:
-        master = await ctx.host("master")
-        await self._discard(ctx)
-        issued = await self._issue(ctx)
-        ctx.log("Copying additional files")
-        members = {**issued, **await bundle.collect(ctx)}
-        ctx.log("Finalizing configuration")
-        sealed = await self._seal(ctx, members)
-        ctx.log(f"Packaging replica information into {ctx.job.bundle_path}")
-        await master.write(ctx.job.bundle_path, sealed, 0o600)
-        await self._check(ctx, members, sealed)
-        await ctx.fact("bundle_size", len(sealed))
-        await ctx.fact("bundle_sha256", hashlib.sha256(sealed).hexdigest())
+        if not await self._sealed(ctx):
+            if ctx.facts.get(sealed.SHA256):
+                await self._retire(ctx)
+            await self._make(ctx)
+        await self._forget(ctx)
 
     async def undo_realm(self, ctx: Context) -> None:
         await discard(ctx, await ctx.host("master"), ctx.job.bundle_path)
         await sweep_master(ctx)
-        if not await self._discard(ctx):
+        await self._forget(ctx)
+        if not await revoke(ctx):
             ctx.log(f"{ctx.job.replica.hostname} has no certificate that is valid")
+
+    async def _sealed(self, ctx: Context) -> bool:
+        """Whether there is a bundle that may be used, or was used up and removed by this run."""
+        if not sealed.usable(ctx.facts):
+            return False
+        if sealed.is_about(ctx.facts, sealed.REMOVING):
+            return True
+        found = await (await ctx.host("master")).run("sha256sum", "--", ctx.job.bundle_path, check=False)
+        return found.status == 0 and found.text.split()[0] == ctx.facts[sealed.SHA256]
+
+    async def _retire(self, ctx: Context) -> None:
+        """End the bundle that was sealed before; interrupted, it is done again, as its digest is forgotten last."""
+        ctx.log("The bundle that was sealed before is not usable any more; another one takes its place", "warning")
+        await revoke(ctx)
+        await self._forget(ctx)
+        for role in ("master", "replica"):
+            await (await ctx.host(role)).remove(ctx.job.bundle_path)
+        await ctx.fact(sealed.SHA256, "")
+
+    async def _make(self, ctx: Context) -> None:
+        master = await ctx.host("master")
+        issued = await self._issue(ctx)
+        ctx.log("Copying additional files")
+        members = {**issued, **await bundle.collect(ctx)}
+        ctx.log("Finalizing configuration")
+        content = await self._seal(ctx, members)
+        ctx.log(f"Packaging replica information into {ctx.job.bundle_path}")
+        await master.write(ctx.job.bundle_path, content, 0o600)
+        await self._check(ctx, members, content)
+        await ctx.fact(sealed.SIZE, len(content))
+        await ctx.fact(sealed.EXPIRES, sealed.expiry(ctx.job.options.bundle_hours))
+        await ctx.fact(sealed.SHA256, hashlib.sha256(content).hexdigest())
 
     async def _issue(self, ctx: Context) -> dict[str, bytes]:
         master, members, serials = await ctx.host("master"), dict[str, bytes](), dict[str, str]()
-        if FLOOR not in ctx.facts:
-            serial = (await master.read(f"{CA_FOLDER}/serial")).decode().strip()
-            await ctx.fact(FLOOR, int(serial, 16))
+        await self._intend(ctx)
         wanted = bundle.orders(ctx.job)
         for order in wanted:
             ctx.log(order.line)
             if order.label == "dogtag":
                 ctx.log("Saving dogtag Directory Server port")
-        answers = await asyncio.gather(*(master.python("native_issue", one.payload(ctx.job)) for one in wanted))
+        name = str(ctx.facts[ISSUE])
+        answers = await asyncio.gather(*(master.python("native_issue", one.payload(ctx.job, name)) for one in wanted))
         for order, answer in zip(wanted, answers, strict=True):
             ctx.mask(answer["pin"])
             members |= order.members(answer)
             serials[order.label] = answer["serial"]
-        await ctx.fact(SERIALS, dict(serials))
+        await ctx.fact(sealed.SERIALS, dict(serials))
         return members
+
+    async def _intend(self, ctx: Context) -> None:
+        """Name the issue and note where its serial numbers begin, before there is any; later, revoke what was lost."""
+        if FLOOR not in ctx.facts:
+            serial = (await (await ctx.host("master")).read(f"{CA_FOLDER}/serial")).decode().strip()
+            await ctx.fact(FLOOR, int(serial, 16))
+        if not ctx.facts.get(ISSUE):
+            await ctx.fact(ISSUE, secrets.token_hex(8))
+        else:
+            await revoke(ctx, but=str(ctx.facts[ISSUE]))
+
+    async def _forget(self, ctx: Context) -> None:
+        """Wipe what the master kept: it is sealed and noted, or nobody wants it any more."""
+        if issue := ctx.facts.get(ISSUE):
+            await (await ctx.host("master")).python("native_forget", {"issue": issue})
+            await ctx.fact(ISSUE, "")
 
     async def _seal(self, ctx: Context, members: dict[str, bytes]) -> bytes:
         archive = bundle.pack(members)
@@ -106,14 +148,18 @@ class PrepareBundle(Step):
                 "See that its disk is sound.",
             )
 
-    async def _discard(self, ctx: Context) -> bool:
-        """Revoke what was issued to the host since the run began, whether or not anybody got to note it."""
-        floor = ctx.facts.get(FLOOR)
-        if not isinstance(floor, int):
-            return False
-        payload = {"names": bundle.common_names(ctx.job), "floor": floor, "keep": []}
-        answer = await (await ctx.host("master")).python("native_revoke", payload)
-        revoked = ", ".join(answer["revoked"])
-        if revoked:
-            ctx.log(f"Revoked, and on the revocation list: certificates {revoked}")
-        return bool(revoked)
+
+async def revoke(ctx: Context, but: str = "") -> bool:
+    """Revoke what was issued to the host since the run began, noted or not, and publish it; the issue `but` stays.
+
+    Tells whether anything was left to revoke.
+    """
+    floor = ctx.facts.get(FLOOR)
+    if not isinstance(floor, int):
+        return False
+    payload = {"names": bundle.common_names(ctx.job), "floor": floor, "issue": but}
+    answer = await (await ctx.host("master")).python("native_revoke", payload)
+    revoked = ", ".join(answer["revoked"])
+    if revoked:
+        ctx.log(f"Revoked, and on the revocation list: certificates {revoked}")
+    return bool(revoked)

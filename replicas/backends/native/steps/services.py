@@ -20,10 +20,12 @@ from replicas.backends.native.topology import cut_off, remaining
 from replicas.backends.native.units import active, bring_back, start, stop
 from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps import sealed
 from replicas.lifecycle.steps.leftovers import discard, drop_empty
 
 CLIENT = "/etc/krb5.conf"
 CHRONY = "/etc/chrony/conf.d/ipa.conf"
+CERTIFIED = "web_bundle"
 SITE = "/etc/apache2/sites-available/ipa.conf"
 APACHE_LINKS = (
     "/etc/apache2/sites-enabled/000-default.conf",
@@ -60,7 +62,10 @@ class ConfigureTime(Step):
 
 
 class ConfigureWeb(Step):
-    """Serve the authority's certificate and revocation list. Undo removes the site. Raises CommandFailed."""
+    """Serve the authority's certificate and revocation list. Undo removes the site. Raises CommandFailed.
+
+    Fact `web_bundle`: where its own certificate is from.
+    """
 
     key = "configure-web"
     title = "Configuring the web interface (apache2)"
@@ -71,6 +76,8 @@ class ConfigureWeb(Step):
         return [f"{job.replica.hostname}: {SITE}, {WEB_ROOT}, service apache2, ports 80 and 443"]
 
     async def done(self, ctx: Context) -> bool:
+        if not sealed.is_about(ctx.facts, CERTIFIED):
+            return False
         return await (await ctx.host("replica")).exists(SITE) and await active(ctx, "apache2")
 
     async def run(self, ctx: Context) -> None:
@@ -83,6 +90,7 @@ class ConfigureWeb(Step):
         await replica.run("a2dissite", "--quiet", "000-default")
         await replica.run("a2ensite", "--quiet", "ipa")
         await start(ctx, "apache2")
+        await ctx.fact(CERTIFIED, ctx.facts.get(sealed.SHA256))
         ctx.log(f"apache2 offers the authority's certificate and revocation list at http://{job.replica.hostname}/ipa/")
 
     async def undo_host(self, ctx: Context) -> None:
@@ -114,7 +122,7 @@ class ConfigureKerberos(Step):
         replica = await ctx.host("replica")
         listed = await replica.run("klist", "-k", KEYTAB, check=False)
         keys = all(f"{principal}@{ctx.job.realm.name}" in listed.text for principal in Names(ctx.job).principals)
-        return keys and await active(ctx, *KERBEROS_UNITS)
+        return keys and await replica.exists(DIRECTORY_KEYTAB) and await active(ctx, *KERBEROS_UNITS)
 
     async def run(self, ctx: Context) -> None:
         job, names, replica = ctx.job, Names(ctx.job), await ctx.host("replica")
