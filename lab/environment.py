@@ -80,6 +80,19 @@ class Lab:
             for host in hosts:
                 self._finish(host)
 
+    def bare(self, name: str, number: int, packages: tuple[str, ...] = ()) -> Host:
+        """Start a host beside the realm, as fresh as one can be, with more Debian packages; it ends with the lab.
+
+        The number is that of its addresses: from 100 on they are nobody else's.
+        """
+        with registry.locked(self.state / "lock"):
+            host = self._host(f"{name}.{DOMAIN}", number)
+            make_key(host.host_key, f"root@{host.name}")
+            self._prepare()
+            host.start([rootfs.build(packages)], self._files(host))
+            host.wait()
+            return host
+
     def down(self) -> None:
         """Remove every host, mount and device of the lab; its keys and what is cached stay."""
         with registry.locked(self.state / "lock"):

@@ -63,9 +63,9 @@ FILES = {
 REMOVED = ("etc/krb5.conf", "etc/krb5kdc/kdc.conf", "etc/machine-id", "etc/hostname", "etc/resolv.conf")
 
 
-def build() -> Path:
-    """Return the root file system, making it when there is none for these packages yet."""
-    target = paths.cache() / f"root-{_key()}"
+def build(extra: tuple[str, ...] = ()) -> Path:
+    """Return the root file system, with more packages if asked, making it when there is none for these yet."""
+    target = paths.cache() / "-".join(["root", _key(), *extra])
     with locked(paths.cache() / "root.lock"):
         if not target.exists():
             # What killed builds left behind: whoever builds holds the lock. A name of its own keeps a build apart
@@ -73,7 +73,7 @@ def build() -> Path:
             for stale in paths.cache().glob("root-*.draft"):
                 shutil.rmtree(stale, ignore_errors=True)
             draft = target.with_name(f"{target.name}.{os.getpid()}.draft")
-            _install(draft)
+            _install(draft, (*PACKAGES, *extra))
             _settle(draft)
             os.rename(draft, target)
     return target
@@ -98,8 +98,8 @@ def _sources() -> list[str]:
     return [str(path) for path in found if path.is_file() and path.stat().st_size]
 
 
-def _install(target: Path) -> None:
-    options = ["--variant=minbase", f"--include={','.join(PACKAGES)}"]
+def _install(target: Path, packages: tuple[str, ...]) -> None:
+    options = ["--variant=minbase", f"--include={','.join(packages)}"]
     # Manuals and translations are a third of the files.
     exclude = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
     options += [f"--dpkgopt=path-exclude={pattern}" for pattern in exclude]

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
 
@@ -45,14 +45,18 @@ class Person:
 
     def follow(self, run: str) -> Iterator[dict[str, Any]]:
         """Everything that the run's socket tells, from the first line to the end of the run."""
-        parts = urlsplit(self.address)
-        cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.client.cookies.jar)
-        with connect(
-            f"ws://{parts.netloc}/ws/runs/{run}/", origin=Origin(self.address), additional_headers={"Cookie": cookies}
-        ) as socket:
+        with self.socket(run) as socket:
             socket.send(json.dumps({"cursor": 0}))
             for message in socket:
                 yield json.loads(message)
+
+    def socket(self, run: str | int) -> ClientConnection:
+        """The WebSocket that the page of a run opens."""
+        parts = urlsplit(self.address)
+        cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.client.cookies.jar)
+        return connect(
+            f"ws://{parts.netloc}/ws/runs/{run}/", origin=Origin(self.address), additional_headers={"Cookie": cookies}
+        )
 
 
 def _hidden_fields(page: str) -> dict[str, str]:

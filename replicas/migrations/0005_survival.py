@@ -6,6 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    while_running = "It loosens: a run may have several bundles, a name becomes free after a removal. Before, neither was."
 
     dependencies = [
         ('replicas', '0004_history_guards'),

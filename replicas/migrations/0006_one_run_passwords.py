@@ -55,5 +55,6 @@ def drop(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
+    while_running = "The triggers touch a table that the version before does not know."
     dependencies = [("replicas", "0005_survival")]
     operations = [migrations.RunPython(make, drop)]

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from script import services
+from script.people import Person
 from tests.faults import table
-from tests.faults.browser import Browser, Follower
+from tests.faults.browser import Follower
 from tests.faults.site import Site, site
 from tests.replicas.lifecycle.twin import LINES, World
 from tests.replicas.views.world import PASSWORD
@@ -29,10 +30,10 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def browser(portal: Site) -> Iterator[Browser]:
-    person = Browser(portal.web(), "viewer", PASSWORD)
+def browser(portal: Site) -> Iterator[Person]:
+    person = Person(portal.web(), "viewer", PASSWORD)
     yield person
-    person.close()
+    person.client.close()
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def start(portal: Site, world: World) -> int:
         ("install", "after", signal.SIGINT),
     ],
 )
-def test_postgresql(portal: Site, browser: Browser, world: World, key: str, point: str, how: signal.Signals) -> None:
+def test_postgresql(portal: Site, browser: Person, world: World, key: str, point: str, how: signal.Signals) -> None:
     world.tell(key, point)
     run_id = start(portal, world)
     with Follower(browser, run_id) as page:
@@ -99,21 +100,21 @@ def test_postgresql(portal: Site, browser: Browser, world: World, key: str, poin
     assert_whole(portal, run_id, world)
     assert page.numbers == list(range(1, len(page.lines) + 1))
     assert page.state == "succeeded"
-    assert world.path.name in browser.get(f"/runs/{run_id}/")
+    assert world.path.name in browser.client.get(f"/runs/{run_id}/").text
     table.record(
         f"PostgreSQL {'restarted' if how == signal.SIGINT else 'crashed'}", f"{key}, {point}", "verified", seconds
     )
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["restarted", "crashed"])
-def test_redis(portal: Site, browser: Browser, world: World, how: signal.Signals) -> None:
+def test_redis(portal: Site, browser: Person, world: World, how: signal.Signals) -> None:
     world.tell("install", "inside")
     run_id = start(portal, world)
     with Follower(browser, run_id) as page:
         wait(world.reached("install", "inside").exists)
         portal.queue.stop(how)
         time.sleep(AWAY_SECONDS)
-        assert world.path.name in browser.get(f"/runs/{run_id}/")
+        assert world.path.name in browser.client.get(f"/runs/{run_id}/").text
         portal.queue.start()
         world.go_on("install", "inside")
         seconds = wait(lambda: ended(portal, run_id))
@@ -123,7 +124,7 @@ def test_redis(portal: Site, browser: Browser, world: World, how: signal.Signals
     table.record(f"Redis {'restarted' if how == signal.SIGTERM else 'crashed'}", "install, inside", "verified", seconds)
 
 
-def test_a_run_ends_while_redis_is_away(portal: Site, browser: Browser, world: World) -> None:
+def test_a_run_ends_while_redis_is_away(portal: Site, browser: Person, world: World) -> None:
     """Whose work is under way needs no queue, and whoever reads its page no channel layer."""
     world.tell("install", "inside")
     run_id = start(portal, world)
@@ -158,7 +159,7 @@ def test_a_task_that_redis_forgot(portal: Site, world: World) -> None:
     table.record("Redis restarted", "in the queue", "verified", seconds)
 
 
-def test_the_worker_of_another_machine_takes_over(portal: Site, browser: Browser, world: World) -> None:
+def test_the_worker_of_another_machine_takes_over(portal: Site, browser: Person, world: World) -> None:
     """It has no file in common with the one that is killed: only the lease tells."""
     world.tell("install", "inside")
     run_id = start(portal, world)
