@@ -39,14 +39,14 @@ class Site:
         """Start a web server; its address."""
         port = free_port()
         argv = [sys.executable, "-m", "uvicorn", "portal.asgi:application", "--port", str(port), "--no-access-log"]
-        server = self._start(name, argv)
+        server = self.run(name, argv)
         address = f"http://127.0.0.1:{port}"
         wait_until_it_answers(address, server, self.folder / f"{name}.log")
         return address
 
     def worker(self, name: str = "worker") -> None:
         """Start a worker that has no files in common with those of other names."""
-        self._workers.append(self._start(name, [sys.executable, "-m", "tests.faults.acts", "worker"]))
+        self._workers.append(self.run(name, [sys.executable, "-m", "tests.faults.acts", "worker"]))
 
     def kill_workers(self) -> None:
         while self._workers:
@@ -62,7 +62,8 @@ class Site:
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text()
 
-    def _start(self, name: str, argv: list[str]) -> subprocess.Popen[bytes]:
+    def run(self, name: str, argv: list[str]) -> subprocess.Popen[bytes]:
+        """Start a program on the site's services; it writes to the log of that name."""
         log = self.folder / f"{name}.log"
         return self._stack.enter_context(process(argv, log, self._environment(self.folder / name)))
 

@@ -14,7 +14,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from replicas.choices import BundleState, PlanAction, ReplicaState, RunState, StepState
+from replicas.lifecycle import lease as leases
 from replicas.lifecycle.runner import execute
+from replicas.lifecycle.sweeper import sweep
 from replicas.models import AuditEvent, Bundle, LogLine, Run, StepRun
 from tests.replicas.lifecycle.rows import SECRET, make_run
 from tests.replicas.lifecycle.twin import World
@@ -225,3 +227,27 @@ def test_only_a_free_run_is_taken(state: RunState) -> None:
     execute(run.pk)
     run.refresh_from_db()
     assert (run.fence, World(HOST).effects()) == (0, [])
+
+
+def test_a_worker_whose_clock_is_wrong_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leases go by the database's clock: an hour ahead, every lease would look as if it had run out."""
+    run = make_run()
+    assert leases.claim(run.pk) is not None
+    now = timezone.now() + timedelta(hours=1)
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    assert leases.claim(run.pk) is None
+    sweep(Waiting())
+    run.refresh_from_db()
+    assert (run.state, run.fence) == (RunState.RUNNING, 1)
+    assert run.lease_until is not None
+    assert run.lease_until < now
+
+
+class Waiting:
+    """A queue in which nothing waits, and into which nothing may come."""
+
+    def execute(self, run_id: int) -> object:
+        raise AssertionError(f"run {run_id} was queued")
+
+    def waiting(self) -> set[int]:
+        return set()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from django.db import DatabaseError, connection, transaction
 
@@ -9,6 +11,7 @@ from replicas import audit
 from replicas.models import AuditEvent, Master
 from replicas.permissions import Actor
 from tests import database
+from tests.replicas.views import world
 
 
 @pytest.fixture
@@ -64,3 +67,24 @@ def test_an_unknown_verb_is_refused(master: Master) -> None:
 def test_it_belongs_into_a_transaction() -> None:
     with pytest.raises(transaction.TransactionManagementError):
         audit.record(Actor.system(), "run:start", Master(hostname="a.example.com"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_at_once_write_one_chain() -> None:
+    """Each with a change of its own, from connections of their own."""
+
+    def decide(number: int) -> None:
+        try:
+            for _ in range(10):
+                with transaction.atomic():
+                    master = Master.objects.get()
+                    audit.record(Actor.system(), "run:start", master, after={"n": number})
+                    Master.objects.filter(pk=master.pk).update(ssh_port=number)
+        finally:
+            connection.close()
+
+    world.realm_with_master()
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(decide, range(1, 7)))
+    assert AuditEvent.objects.count() == 60
+    assert audit.verify() is None
