@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -36,16 +37,30 @@ def machines(hosts: Lab) -> Iterator[Machines]:
         host.remove()
 
 
-def test_a_worker_and_its_host_die_in_the_middle(machines: Machines, hosts: Lab) -> None:
-    here, there = machines.url("web1"), machines.url("web2")
-    wait(lambda: answers(there) and answers(here))
-    register(Person(here, "administrator", PASSWORD), hosts)
-    replica, plan = ask(Person(here, "operator", PASSWORD), Person(there, "approver", PASSWORD), hosts)
-    person = Person(here, "approver", PASSWORD)
+@pytest.fixture
+def sign_in(machines: Machines) -> Iterator[Callable[[str, str], Person]]:
+    """Somebody's browser at one of the web servers."""
+    with ExitStack() as stack:
+
+        def make(name: str, server: str) -> Person:
+            wait(lambda: answers(machines.url(server)))
+            person = Person(machines.url(server), name, PASSWORD)
+            stack.enter_context(person.client)
+            return person
+
+        yield make
+
+
+def test_a_worker_and_its_host_die_in_the_middle(
+    machines: Machines, hosts: Lab, sign_in: Callable[[str, str], Person]
+) -> None:
+    register(sign_in("administrator", "web1"), hosts)
+    replica, plan = ask(sign_in("operator", "web1"), sign_in("approver", "web2"), hosts)
+    person = sign_in("approver", "web1")
     person.send(f"/plans/{plan}/", {"reason": "Second site"}, to=f"/plans/{plan}/approve/")
     run = found(r"/runs/(\d+)/", person, f"/replicas/{replica}/")
 
-    with Follower(Person(there, "operator", PASSWORD), run) as page:
+    with Follower(sign_in("operator", "web2"), run) as page:
         steps = count(page)
         wait(lambda: at(page, steps // 4))
         seconds = after(page, lambda: kill_worker(holder(machines, run)))

@@ -92,8 +92,7 @@ def test_workers_of_the_version_before_go_on(name: str) -> None:
     ],
 )
 def test_the_rule_finds_it(operation: Operation, expected: str) -> None:
-    migration = migrations.Migration("9999_late", APP)
-    migration.operations = [operation]
+    migration = type("Migration", (migrations.Migration,), {"operations": [operation]})("9999_late", APP)
     loader = MigrationLoader(None)
     found = list(faults(migration, loader.project_state(loader.graph.leaf_nodes(APP))))
     assert len(found) == bool(expected)
