@@ -45,7 +45,7 @@ def sign_in(machines: Machines) -> Iterator[Callable[[str, str], Person]]:
         def make(name: str, server: str) -> Person:
             wait(lambda: answers(machines.url(server)))
             person = Person(machines.url(server), name, PASSWORD)
-            stack.enter_context(person.client)
+            stack.callback(person.client.close)
             return person
 
         yield make
