@@ -20,6 +20,7 @@
   let cursor = past ? Number(root.dataset.lastSeq) : Number(root.dataset.cursor);
   let waiting = []; // lines that came, not shown yet
   let drawing = false;
+  let rest = 0; // milliseconds until the next drawing
   let state = root.dataset.state;
   let following = true;
   let socket = null;
@@ -59,16 +60,18 @@
     draw();
   }
 
-  // Once a frame, however fast lines come. Whoever scrolled up keeps what they read: then nothing is taken away for new
-  // lines, which wait when the page is full.
+  // However fast lines come, drawing them takes a fifth of the time: the rest is for receiving them. Whoever scrolled up
+  // keeps what they read: then nothing is taken away for new lines, which wait when the page is full.
   function draw() {
     if (drawing) return;
     drawing = true;
-    window.requestAnimationFrame(() => {
+    window.setTimeout(() => window.requestAnimationFrame(() => {
+      const begun = performance.now();
       drawing = false;
       count.textContent = cursor;
       show(following ? waiting.splice(0) : waiting.splice(0, Math.max(0, SHOWN - list.children.length)));
-    });
+      rest = Math.min(1000, 4 * (performance.now() - begun));
+    }), rest);
   }
 
   function show(lines) {
@@ -76,7 +79,7 @@
     const last = list.lastElementChild;
     if (last && Number(last.id.slice(1)) + 1 !== lines[0].seq) list.replaceChildren(); // some were left out meanwhile
     list.append(...lines.map(row));
-    while (list.children.length > SHOWN) list.firstElementChild.remove();
+    for (const old of [...list.children].slice(0, -SHOWN)) old.remove();
     showEarlier();
     if (following) log.scrollTop = log.scrollHeight;
   }

@@ -24,6 +24,8 @@ class Site:
     def __init__(self, folder: Path, database: services.PostgreSQL, queue: services.Redis, stack: ExitStack) -> None:
         self.folder, self.database, self.queue, self._stack = folder, database, queue, stack
         self.world = folder / "world"
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        """The last one of each name."""
         self._workers: list[subprocess.Popen[bytes]] = []
         self.act("prepare")
 
@@ -65,7 +67,9 @@ class Site:
     def run(self, name: str, argv: list[str]) -> subprocess.Popen[bytes]:
         """Start a program on the site's services; it writes to the log of that name."""
         log = self.folder / f"{name}.log"
-        return self._stack.enter_context(process(argv, log, self._environment(self.folder / name)))
+        started = self._stack.enter_context(process(argv, log, self._environment(self.folder / name)))
+        self.processes[name] = started
+        return started
 
     def _environment(self, data: Path) -> dict[str, str]:
         urls = {"DATABASE_URL": self.database.url, "REDIS_URL": self.queue.url}

@@ -52,5 +52,5 @@ class Table:
 TABLE = Table()
 
 
-def record(fault: str, step: str, outcome: str, seconds: float) -> None:
+def record(fault: str, step: str, outcome: str, seconds: float | None) -> None:
     TABLE.add(fault, step, outcome, seconds)

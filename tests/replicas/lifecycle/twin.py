@@ -10,7 +10,9 @@ from typing import Any, cast
 
 from replicas.clients.ssh import Host
 from replicas.errors import HostUnreachable, StepError
+from replicas.hostside.follow import piece
 from replicas.lifecycle.base import Capabilities, Context, Finding, Record, ReplicaState, Step
+from replicas.lifecycle.context import RunContext
 from replicas.lifecycle.job import Endpoint, Job
 from replicas.lifecycle.undo import undo
 
@@ -77,6 +79,8 @@ class TwinStep(Step):
             ctx.log(f"{self.key} line {number} of {LINES}")
             ctx.progress(number, LINES, "lines")
         ctx.log("what the worker knows: " + ctx.secret("admin"))
+        if world.told(self.key, "follow"):
+            await follow(world, self.key, cast(RunContext, ctx))
         await pause(world, self.key, "inside")
         if world.told(self.key, "fail"):
             raise StepError(f"{self.key} failed with {ctx.secret('admin')}", "Try again.")
@@ -99,6 +103,19 @@ class TwinStep(Step):
             raise StepError(f"{self.key} cannot be undone now", "Try again.")
         (world.path / self.key).unlink(missing_ok=True)
         ctx.log(f"{self.key} is undone")
+
+
+async def follow(world: World, key: str, ctx: RunContext) -> None:
+    """Log what another process writes to a file, as the engine follows a detached command, until it has ended."""
+    output, ended = world.path / f"output-{key}", world.path / f"ended-{key}"
+    offset, final = ctx.commands._writer.offsets.get(key, 0), False
+    while not final:
+        final = ended.exists()  # asked before reading: what came before the end is then surely in the file
+        while data := piece(str(output), offset, final):
+            offset += len(data)
+            ctx.commands._writer.write(data.decode(), source=(key, offset))
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.02)
 
 
 async def pause(world: World, key: str, point: str) -> None:
