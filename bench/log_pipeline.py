@@ -1,7 +1,7 @@
 """What the log pipeline can do, beside what one would do instead: `python -m bench.log_pipeline`.
 
-With DATABASE_URL set (`python -m script.services python -m bench.log_pipeline`) on PostgreSQL instead of SQLite. Works in
-a test database that is made and removed.
+With DATABASE_URL set (`python -m script.services python -m bench.log_pipeline`) on PostgreSQL instead of SQLite. Works
+in a test database that is made and removed.
 """
 
 from __future__ import annotations
