@@ -34,6 +34,7 @@ urlpatterns = [
     path("replicas/request/", requests.replica_request, name="replica_request"),
     path("replicas/<int:pk>/", replicas.replica, name="replica"),
     path("replicas/<int:pk>/host-key/", host_keys.host_key, {"kind": Replica}, name="replica_host_key"),
+    path("replicas/<int:pk>/bundles/<int:bundle>/revoke/", replicas.bundle_revoke, name="bundle_revoke"),
     path("replicas/<int:pk>/<slug:name>/", replicas.replica_act, name="replica_act"),
     path("approvals/", plans.approvals, name="approvals"),
     path("plans/<int:pk>/", plans.plan, name="plan"),

@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from django.forms import HiddenInput
 from django.utils.translation import gettext_lazy as _
 
-from replicas.choices import ReplicaState
+from replicas.choices import BundleState, ReplicaState
 from replicas.models import AuditEvent, Realm
 from replicas.templatetags.history_tags import verbs_like
 
@@ -30,6 +30,15 @@ class ReplicaFilter(filters.FilterSet):  # type: ignore[misc]
     hostname = filters.CharFilter(lookup_expr="icontains", label=_("Hostname"))
     state = filters.ChoiceFilter(choices=ReplicaState.choices, label=_("State"))
     realm = filters.ModelChoiceFilter(field_name="master__realm", queryset=Realm.objects.all(), label=_("Realm"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        dress(self)
+
+
+class BundleFilter(filters.FilterSet):  # type: ignore[misc]
+    hostname = filters.CharFilter(field_name="replica__hostname", lookup_expr="icontains", label=_("Replica"))
+    state = filters.ChoiceFilter(choices=BundleState.choices, label=_("State"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

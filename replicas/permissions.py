@@ -16,6 +16,7 @@ ROLES: dict[str, frozenset[Role]] = {
     "view": EVERYBODY,
     "request": frozenset({Role.OPERATOR}),
     "cancel": frozenset({Role.OPERATOR, Role.ADMINISTRATOR}),
+    "revoke": frozenset({Role.OPERATOR, Role.ADMINISTRATOR}),
     "retry": frozenset({Role.OPERATOR, Role.ADMINISTRATOR}),
     "decide": frozenset({Role.APPROVER}),
     "register": frozenset({Role.ADMINISTRATOR}),
@@ -24,6 +25,8 @@ ROLES: dict[str, frozenset[Role]] = {
     "manage_users": frozenset({Role.ADMINISTRATOR}),
 }
 """Verb: the roles that may. A superuser has every role, but decides on no own request either."""
+OWN = ("cancel", "revoke")
+"""What operators may do to their own requests only, and administrators to all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ def may(user: AbstractBaseUser | AnonymousUser | None, verb: str, obj: Any = Non
         return False
     if verb == "decide" and _own(user, obj):
         return False
-    if verb == "cancel" and obj is not None and not _own(user, obj):
+    if verb in OWN and obj is not None and not _own(user, obj):
         return user.is_superuser or Role.ADMINISTRATOR in roles(user)
     return user.is_superuser or not ROLES[verb].isdisjoint(roles(user))
 
@@ -74,9 +77,9 @@ def require(actor: Actor, verb: str, obj: Any = None) -> User:
         return actor.user
     if actor.user is not None and verb == "decide" and _own(actor.user, obj):
         raise NotAllowed(_("Nobody decides on an own request."), _("Ask another approver."))
-    if verb == "cancel" and actor.user is not None and may(actor.user, verb):
+    if verb in OWN and actor.user is not None and may(actor.user, verb):
         raise NotAllowed(
-            _("Somebody else asked for this: operators cancel their own requests."),
+            _("Somebody else asked for this: operators %(verb)s what they asked for themselves.") % {"verb": verb},
             _("Ask the requester, or an administrator."),
         )
     names = ", ".join(sorted(str(Role(role).label) for role in ROLES[verb]))

@@ -92,8 +92,9 @@ class BundleTable(tables.Table):  # type: ignore[misc]
     sealed_at = WhenColumn(verbose_name=_("Sealed"))
     expires_at = WhenColumn(verbose_name=_("Expires"))
     used_at = WhenColumn(verbose_name=_("Used"))
+    removed_at = WhenColumn(verbose_name=_("Removed"))
 
     class Meta:
         model = Bundle
-        fields = ("replica", "state", "path", "sealed_at", "expires_at", "used_at")
+        fields = ("replica", "state", "path", "sealed_at", "expires_at", "used_at", "removed_at")
         attrs = {"class": "table"}

@@ -37,6 +37,11 @@ def approve(actor: Actor, plan: Plan, digest: str, reason: str) -> Run:
         # Whoever approved it thought of this state: a retry may have verified the replica meanwhile.
         state = REMOVED_FROM[plan.action]
         claim(plan.replica, {"state": state}, state=state)
+    return queue(actor, plan)
+
+
+def queue(actor: Actor, plan: Plan) -> Run:
+    """The run of a plan that may be done. Belongs into the transaction that allows it."""
     run = Run.objects.create(plan=plan, facts=inherited(plan))
     StepRun.objects.bulk_create(
         StepRun(run=run, index=index, key=step["key"], title=step["title"], stage=step["stage"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
@@ -22,7 +23,22 @@ def freeze(actor: Actor, replica: Replica, action: Action, reason: str = "", **o
 
     Belongs into the caller's transaction. Raises NotAllowed, Conflict when another plan waits.
     """
-    user = require(actor, "request")
+    plan = draft(require(actor, "request"), replica, action, **options)
+    try:
+        with transaction.atomic():
+            plan.save()
+    except IntegrityError as error:
+        raise Conflict(
+            _("Another plan for %(host)s is waiting for its approval.") % {"host": replica.hostname},
+            _("Have it decided or cancel it first."),
+        ) from error
+    after = {"digest": plan.digest, "steps": [step["title"] for step in plan.steps]}
+    audit.record(actor, "plan:submit", plan, after=after, reason=reason)
+    return plan
+
+
+def draft(user: User, replica: Replica, action: Action, **options: Any) -> Plan:
+    """The plan, not stored yet."""
     realm = replica.master.realm
     job = Job(
         action=action,
@@ -32,15 +48,4 @@ def freeze(actor: Actor, replica: Replica, action: Action, reason: str = "", **o
         options=replace(replica.options(), **options),
     )
     steps, digest = plans.freeze(registry.get(realm.backend), job)
-    plan = Plan(replica=replica, action=action, job=job.to_json(), steps=steps, digest=digest, requested_by=user)
-    try:
-        with transaction.atomic():
-            plan.save()
-    except IntegrityError as error:
-        raise Conflict(
-            _("Another plan for %(host)s is waiting for its approval.") % {"host": replica.hostname},
-            _("Have it decided or cancel it first."),
-        ) from error
-    after = {"digest": digest, "steps": [step["title"] for step in steps]}
-    audit.record(actor, "plan:submit", plan, after=after, reason=reason)
-    return plan
+    return Plan(replica=replica, action=action, job=job.to_json(), steps=steps, digest=digest, requested_by=user)

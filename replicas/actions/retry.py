@@ -59,7 +59,9 @@ def retry(actor: Actor, run: Run, reason: str = "", passwords: Mapping[str, str]
 
 def _require_newest(run: Run) -> None:
     """What a later run found or took back, an older one knows nothing of. Raises Conflict."""
-    if Run.objects.filter(plan__replica=run.plan.replica_id, pk__gt=run.pk).exists():
+    later = Run.objects.filter(plan__replica=run.plan.replica_id, pk__gt=run.pk)
+    # The revocation of its bundle is written into its own facts: another bundle is sealed.
+    if later.exclude(plan__action=PlanAction.REVOKE).exists():
         raise Conflict(
             _("A later run has worked on %(host)s since.") % {"host": run.plan.replica.hostname},
             _("Look at the newest run; what is still wanted is asked for anew."),

@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from django_tables2 import RequestConfig
 
+from replicas.filters import BundleFilter
 from replicas.models import Bundle
 from replicas.tables import BundleTable
 from replicas.views.access import SignedInRequest, require
@@ -15,6 +16,7 @@ from replicas.views.access import SignedInRequest, require
 @require_safe
 def bundles(request: SignedInRequest) -> HttpResponse:
     require(request, "view")
-    table = BundleTable(Bundle.objects.select_related("replica", "run"))
+    found = BundleFilter(request.GET, queryset=Bundle.objects.select_related("replica", "run"))
+    table = BundleTable(found.qs)
     RequestConfig(request, paginate={"per_page": 25}).configure(table)
-    return render(request, "bundles/list.html", {"table": table})
+    return render(request, "bundles/list.html", {"table": table, "filter": found})

@@ -21,7 +21,7 @@ from replicas.actions.resubmit import resubmit
 from replicas.actions.retry import retry
 from replicas.actions.setup_dns import setup_dns
 from replicas.actions.undo import remove, undo
-from replicas.choices import REPLICA_ENDED, RUN_ACTIVE, PlanState, ReplicaState, RunState
+from replicas.choices import REPLICA_ENDED, RUN_ACTIVE, PlanAction, PlanState, ReplicaState, RunState
 from replicas.forms.fields import OneRunPasswords
 from replicas.forms.requests import CancelForm, DnsForm, RecordsForm, RemovalForm, ResubmitForm, RetryForm, StopForm
 from replicas.models import Plan, Replica, Run
@@ -44,6 +44,14 @@ class Subject:
     def of(cls, replica: Replica) -> Subject:
         runs = Prefetch("runs", Run.objects.order_by("-pk"))
         return cls(replica, list(replica.plans.select_related("requested_by").prefetch_related(runs)))
+
+    @property
+    def stopped(self) -> Run | None:
+        """The run that can be tried again; the revocation of its bundle, once done, stands in nobody's way."""
+        revoked = (PlanAction.REVOKE, RunState.SUCCEEDED)
+        runs = [run for plan in self.plans for run in plan.runs.all() if (plan.action, run.state) != revoked]
+        run = max(runs, key=lambda run: run.pk, default=None)
+        return run if run is not None and run.state in (RunState.FAILED, RunState.CANCELLED) else None
 
     @property
     def waits(self) -> bool:
@@ -95,8 +103,7 @@ def can_stop(subject: Subject) -> bool:
 
 
 def can_retry(subject: Subject) -> bool:
-    stopped = subject.run is not None and subject.run.state in (RunState.FAILED, RunState.CANCELLED)
-    return subject.idle and stopped and subject.replica.state not in REPLICA_ENDED
+    return subject.idle and subject.stopped is not None and subject.replica.state not in REPLICA_ENDED
 
 
 def can_set_up_dns(subject: Subject) -> bool:
@@ -137,8 +144,8 @@ def stop(actor: Actor, subject: Subject, data: dict[str, Any]) -> None:
 
 
 def try_again(actor: Actor, subject: Subject, data: dict[str, Any]) -> None:
-    if subject.run is not None:
-        retry(actor, subject.run, data["reason"], data["passwords"])
+    if subject.stopped is not None:
+        retry(actor, subject.stopped, data["reason"], data["passwords"])
 
 
 ACTS = {

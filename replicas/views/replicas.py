@@ -5,16 +5,20 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from django_tables2 import RequestConfig
 
 from replicas import permissions
+from replicas.actions.revoke_bundle import revocable, revoke_bundle
 from replicas.errors import PortalError
 from replicas.filters import ReplicaFilter
-from replicas.models import Replica
+from replicas.forms.requests import CancelForm
+from replicas.models import Bundle, Replica
 from replicas.tables import ReplicaTable
 from replicas.views.access import SignedInRequest, posted, require
-from replicas.views.acting import actor, attempt
+from replicas.views.acting import Act, actor, attempt
 from replicas.views.live import live
 from replicas.views.options import described
 from replicas.views.replica_acts import ACTS, Bound, Subject, offered
@@ -56,6 +60,38 @@ def replica_act(request: SignedInRequest, pk: int, name: str) -> HttpResponse:
     return redirect("replica", pk)
 
 
+@posted("replica")
+def bundle_revoke(request: SignedInRequest, pk: int, bundle: int) -> HttpResponse:
+    found = fetch(request, pk, "revoke")
+    sealed = get_object_or_404(found.bundles, pk=bundle)
+    form = CancelForm(request.POST)
+    sent = attempt(form, lambda data: revoke_bundle(actor(request), sealed, data["reason"]))
+    if not sent.done:
+        return page(request, found, failure=sent.failure)
+    messages.success(request, _("The bundle is revoked. Its certificates and files are being taken away."))
+    return redirect("replica", pk)
+
+
+def with_acts(request: SignedInRequest, found: Replica) -> list[tuple[Bundle, Act | None]]:
+    """The replica's bundles, each with what this person may do with it."""
+    may = permissions.may(request.user, "revoke", found)
+    return [(bundle, _revoking(bundle) if may and revocable(bundle) else None) for bundle in found.bundles.all()]
+
+
+def _revoking(bundle: Bundle) -> Act:
+    return Act(
+        url=reverse("bundle_revoke", args=[bundle.replica_id, bundle.pk]),
+        form=CancelForm(),
+        label=_("Revoke bundle"),
+        help=_(
+            "Its certificates go on the revocation list, and its file is removed from both hosts, "
+            "without an approval. A retry of the installation seals another one."
+        ),
+        symbol="stop",
+        style="btn-outline-danger",
+    )
+
+
 def page(
     request: SignedInRequest, found: Replica, bound: Bound | None = None, failure: PortalError | None = None
 ) -> HttpResponse:
@@ -66,7 +102,7 @@ def page(
         "stages": by_stage(about.plan.steps, lambda step: step["stage"]) if about.plan else [],
         "plans": about.plans,
         "options": described(about.plan.frozen_job()) if about.plan else [],
-        "bundles": found.bundles.all(),
+        "bundles": with_acts(request, found),
         "acts": offered(request.user, about, bound),
         "may_accept_host_key": permissions.may(request.user, "accept_host_key"),
         "failure": failure,

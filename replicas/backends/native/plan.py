@@ -17,6 +17,7 @@ from replicas.backends.native.steps.place import OpenBundle
 from replicas.backends.native.steps.prepare import PrepareBundle
 from replicas.backends.native.steps.prove import ProveService
 from replicas.backends.native.steps.removable import CheckRemovable
+from replicas.backends.native.steps.revoke import RevokeCertificates
 from replicas.backends.native.steps.services import ConfigureKerberos, ConfigureTime, ConfigureWeb
 from replicas.lifecycle.base import Step
 from replicas.lifecycle.job import Job
@@ -72,4 +73,8 @@ def remove(job: Job) -> tuple[Step, ...]:
     return (CheckRemovable(), *undo(job))
 
 
-ACTIONS = {"install": install, "dns": dns, "records": records, "undo": undo, "remove": remove}
+def revoke(job: Job) -> tuple[Step, ...]:
+    return (RevokeCertificates(), RemoveBundle())
+
+
+ACTIONS = {"install": install, "dns": dns, "records": records, "undo": undo, "remove": remove, "revoke": revoke}

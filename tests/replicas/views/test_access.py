@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import pytest
@@ -21,7 +22,7 @@ class Page(NamedTuple):
     allowed: set[str]
     subject: str = ""
     method: str = "get"
-    more: dict[str, str] = {}  # noqa: RUF012
+    more: dict[str, Any] = {}  # noqa: RUF012
 
 
 PAGES = {
@@ -44,6 +45,12 @@ PAGES = {
     "run_lines": Page(EVERYBODY, "failed"),
     "run_log": Page(EVERYBODY, "failed"),
     "bundles": Page(EVERYBODY),
+    "bundle_revoke": Page(
+        OPERATORS | {"administrator"},
+        "failed.plan.replica",
+        "post",
+        {"bundle": lambda world: world.failed.bundles.get().pk},
+    ),
     "history": Page(EVERYBODY),
 }
 OPEN = {"login", "logout", "healthz"}
@@ -52,8 +59,9 @@ OPEN = {"login", "logout", "healthz"}
 
 def address(name: str, world: World) -> str:
     page = PAGES[name]
-    key: dict[str, Any] = {"pk": getattr(world, page.subject).pk} if page.subject else {}
-    return reverse(name, kwargs=key | page.more)
+    key: dict[str, Any] = {"pk": attrgetter(page.subject)(world).pk} if page.subject else {}
+    more = {name: value(world) if callable(value) else value for name, value in page.more.items()}
+    return reverse(name, kwargs=key | more)
 
 
 def test_every_address_is_on_the_ladder() -> None:

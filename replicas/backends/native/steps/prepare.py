@@ -59,12 +59,12 @@ class PrepareBundle(Step):
             if ctx.facts.get(sealed.SHA256):
                 await self._retire(ctx)
             await self._make(ctx)
-        await self._forget(ctx)
+        await forget(ctx)
 
     async def undo_realm(self, ctx: Context) -> None:
         await discard(ctx, await ctx.host("master"), ctx.job.bundle_path)
         await sweep_master(ctx)
-        await self._forget(ctx)
+        await forget(ctx)
         if not await revoke(ctx):
             ctx.log(f"{ctx.job.replica.hostname} has no certificate that is valid")
 
@@ -81,7 +81,7 @@ class PrepareBundle(Step):
         """End the bundle that was sealed before; interrupted, it is done again, as its digest is forgotten last."""
         ctx.log("The bundle that was sealed before is not usable any more; another one takes its place", "warning")
         await revoke(ctx)
-        await self._forget(ctx)
+        await forget(ctx)
         for role in ("master", "replica"):
             await (await ctx.host(role)).remove(ctx.job.bundle_path)
         await ctx.fact(sealed.SHA256, "")
@@ -127,12 +127,6 @@ class PrepareBundle(Step):
         else:
             await revoke(ctx, but=str(ctx.facts[ISSUE]))
 
-    async def _forget(self, ctx: Context) -> None:
-        """Wipe what the master kept: it is sealed and noted, or nobody wants it any more."""
-        if issue := ctx.facts.get(ISSUE):
-            await (await ctx.host("master")).python("native_forget", {"issue": issue})
-            await ctx.fact(ISSUE, "")
-
     async def _seal(self, ctx: Context, members: dict[str, bytes]) -> bytes:
         archive = bundle.pack(members)
         return await asyncio.to_thread(gpg.seal, archive, ctx.secret("directory_manager"))
@@ -163,3 +157,10 @@ async def revoke(ctx: Context, but: str = "") -> bool:
     if revoked:
         ctx.log(f"Revoked, and on the revocation list: certificates {revoked}")
     return bool(revoked)
+
+
+async def forget(ctx: Context) -> None:
+    """Wipe what the master kept: it is sealed and noted, or nobody wants it any more."""
+    if issue := ctx.facts.get(ISSUE):
+        await (await ctx.host("master")).python("native_forget", {"issue": issue})
+        await ctx.fact(ISSUE, "")

@@ -1,0 +1,32 @@
+"""Bundles expire by the sweep, once, and only those that nobody opened."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from replicas.choices import BundleState
+from replicas.lifecycle import bundles
+from replicas.lifecycle.steps import sealed
+from replicas.models import AuditEvent, Bundle, Run
+from tests.replicas.views.conftest import World
+
+pytestmark = pytest.mark.django_db
+
+
+def test_expiry_spares_what_is_open_and_what_has_time_left(world: World) -> None:
+    past = timezone.now() - timedelta(seconds=1)
+    bundle = Bundle.objects.latest("pk")
+    Bundle.objects.exclude(pk=bundle.pk).update(state=BundleState.USED)
+    Bundle.objects.filter(pk=bundle.pk).update(state=BundleState.SEALED, expires_at=timezone.now() + timedelta(hours=1))
+    assert bundles.expire() == 0
+    Bundle.objects.filter(pk=bundle.pk).update(expires_at=past)
+    facts = {sealed.SHA256: bundle.sha256, sealed.OPENED: bundle.sha256}
+    Run.objects.filter(pk=bundle.run_id).update(facts=facts)
+    assert bundles.expire() == 0
+    Run.objects.filter(pk=bundle.run_id).update(facts={})
+    assert bundles.expire() == 1
+    assert bundles.expire() == 0
+    assert AuditEvent.objects.filter(verb="bundle:expire", object_id=str(bundle.pk)).count() == 1
