@@ -28,7 +28,6 @@ from lab import Lab
 from replicas.backends.native import bundle
 from replicas.clients import gpg
 from replicas.errors import BundleError
-from replicas.views.replica_acts import ACTS
 from script.people import PageRefused, Person
 from script.processes import ROOT, portal
 from tests.hosts import canaries
@@ -227,10 +226,9 @@ def a_whole_life(cast: Cast, lab: Lab, known: Canaries) -> str:
 
 
 def the_end_of_it(cast: Cast, page: str) -> None:
-    """Removal, from when there is one."""
-    if "remove" in ACTS:
-        cast.act(page, "remove", reason="The site is closed")
-        assert "Succeeded" in cast.follow(page)
+    """Removal."""
+    cast.act(page, "remove", reason="The site is closed")
+    assert "Succeeded" in cast.follow(page)
 
 
 def pins(sampler: Sampler, lab: Lab) -> dict[str, str | bytes]:
