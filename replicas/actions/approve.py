@@ -10,6 +10,7 @@ from replicas import audit
 from replicas.actions.alone import require_alone
 from replicas.actions.claim import claim
 from replicas.actions.host_keys import require_pinned
+from replicas.actions.undo import require_childless
 from replicas.choices import Decision, PlanAction, PlanState, ReplicaState, RunState
 from replicas.errors import Conflict
 from replicas.lifecycle import job
@@ -37,6 +38,7 @@ def approve(actor: Actor, plan: Plan, digest: str, reason: str) -> Run:
         # Whoever approved it thought of this state: a retry may have verified the replica meanwhile.
         state = REMOVED_FROM[plan.action]
         claim(plan.replica, {"state": state}, state=state)
+        require_childless(plan.replica)
     return queue(actor, plan)
 
 

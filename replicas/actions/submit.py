@@ -54,6 +54,17 @@ def check(replica: Replica) -> None:
         raise Conflict(
             _("%(host)s is a registered master.") % {"host": replica.hostname}, _("A replica is another host.")
         )
+    _require_living_master(replica.master)
+
+
+def _require_living_master(master: Master) -> None:
+    """A master that the portal made counts as long as it is verified. Raises Conflict."""
+    states = Replica.objects.filter(hostname=master.hostname).values_list("state", flat=True)
+    if states and ReplicaState.VERIFIED not in states:
+        raise Conflict(
+            _("%(host)s is no master at present: as a replica it is not verified.") % {"host": master.hostname},
+            _("Choose another master."),
+        )
 
 
 def in_use(replica: Replica) -> Conflict:

@@ -37,12 +37,7 @@ def remove(
 ) -> Plan:
     """The same for a verified replica, from which no other one is made. Raises as `undo`."""
     require(actor, "request")
-    if others := _made_from(replica):
-        raise Conflict(
-            _("%(host)s is the master of %(others)s.")
-            % {"host": replica.hostname, "others": ", ".join(other.hostname for other in others)},
-            _("Remove or undo what was made from it first."),
-        )
+    require_childless(replica)
     plan = _freeze(actor, replica, "remove", ReplicaState.VERIFIED, reason, host_gone_reason)
     give_passwords(actor, plan, passwords)
     return plan
@@ -63,6 +58,11 @@ def _freeze(actor: Actor, replica: Replica, action: Action, state: str, reason: 
     return plans.freeze(actor, now, action, reason, removal_reason=reason, host_gone_reason=host_gone_reason.strip())
 
 
-def _made_from(replica: Replica) -> list[Replica]:
-    """Requests and replicas that live and have this one as their master."""
-    return list(Replica.objects.filter(master__hostname=replica.hostname).exclude(state__in=REPLICA_ENDED))
+def require_childless(replica: Replica) -> None:
+    """Raises Conflict when a request or a replica that lives has this one as its master."""
+    others = Replica.objects.filter(master__hostname=replica.hostname).exclude(state__in=REPLICA_ENDED)
+    if names := ", ".join(others.values_list("hostname", flat=True)):
+        raise Conflict(
+            _("%(host)s is the master of %(others)s.") % {"host": replica.hostname, "others": names},
+            _("Remove or undo what was made from it first."),
+        )

@@ -70,11 +70,11 @@ def succeeded(portal: Portal, run: Run) -> Run:
     return run
 
 
-def undone(portal: Portal, host_gone_reason: str = "") -> Run:
+def undone(portal: Portal, name: str = NAME) -> Run:
     """Asked for, approved by somebody else, and worked off."""
-    plan = undo(portal.operator, Replica.objects.get(hostname=NAME), "to begin anew", host_gone_reason)
+    plan = undo(portal.operator, Replica.objects.get(hostname=name), "to begin anew")
     run = succeeded(portal, portal.work(portal.approve(plan)))
-    assert Replica.objects.get(hostname=NAME).state == ReplicaState.REMOVED
+    assert Replica.objects.get(hostname=name).state == ReplicaState.REMOVED
     return run
 
 
@@ -145,4 +145,21 @@ def test_undo_leaves_alone_what_another_portal_made(portal: Portal, hosts: Lab) 
     before = census(hosts)
     assert portal.install(NAME, **everything(hosts)).state == RunState.FAILED
     assert "changed nothing" in portal.log(undone(portal))
+    unchanged(before, hosts)
+
+
+def test_two_halves_do_not_wait_for_each_other(portal: Portal, hosts: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither of two half-made replicas serves, so neither is asked before the other is undone."""
+    portal.register()
+    before = census(hosts)
+    other = "ipareplica2.example.com"
+    for name in (NAME, other):
+        with stopping_after(portal, "initialize", monkeypatch):
+            run = portal.install(name, ip_addresses=[str(hosts.host(name).address)])
+        assert run.state == RunState.CANCELLED
+    for name in (NAME, other):
+        hosts.host(name).run(["systemctl", "stop", "dirsrv@EXAMPLE-COM"])
+    log = portal.log(undone(portal))
+    assert f"{other}, which does not serve yet, was left out" in log
+    undone(portal, name=other)
     unchanged(before, hosts)

@@ -18,6 +18,8 @@ UNWILLING = 53
 """What the server answers while it is cleaning that id already."""
 CLEANING_SECONDS = 60.0
 POLL_SECONDS = 0.1
+QUIET_LOOKS = 5
+"""After this many looks in a row that found nothing, nothing is under way any more."""
 
 
 async def suppliers(bound: Directory, names: Names) -> dict[int, str]:
@@ -56,6 +58,18 @@ async def clean(ctx: Context, servers: Sequence[Directory], number: int) -> None
             f"Look at /var/log/dirsrv/slapd-{ctx.job.instance}/errors there (CleanAllRUV), then try again.",
         )
     ctx.log(f"The replica id {number} is in no update vector any more: {', '.join(one.hostname for one in servers)}")
+
+
+async def end_keep_alive(ctx: Context, servers: Sequence[Directory], number: int) -> None:
+    """Remove the entry that the supplier kept alive, wherever it turns up while changes still travel."""
+    dn, end = Names(ctx.job).keep_alive(number), time.monotonic() + CLEANING_SECONDS
+    quiet = 0
+    while quiet < QUIET_LOOKS and time.monotonic() < end:
+        removed = [bound.hostname for bound in servers if await bound.delete(dn)]
+        if removed:
+            ctx.log(f"Removed on {', '.join(removed)}: {dn}")
+        quiet = 0 if removed else quiet + 1
+        await asyncio.sleep(POLL_SECONDS)
 
 
 async def _start(ctx: Context, bound: Directory, number: int) -> None:

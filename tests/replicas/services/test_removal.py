@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import transaction
 
 from replicas.actions import resubmit as resubmitting
 from replicas.actions import submit
@@ -86,7 +87,14 @@ def test_a_replica_that_another_one_is_made_from_stays(
     with pytest.raises(Conflict, match="is the master of ipareplica2.example.com"):
         remove(cast.operator, replica, "old")
     reject(cast.approver, plan, plan.digest, "no")
-    remove(cast.operator, replica, "old")
+    removal = remove(cast.operator, replica, "old")
+    again = resubmitting.restore(cast.operator, plan.replica, KEY)
+    with pytest.raises(Conflict, match="is the master of"), transaction.atomic():
+        approve(cast.approver, removal, removal.digest, "fine")
+    reject(cast.approver, again, again.digest, "no")
+    in_state(replica, ReplicaState.REMOVED)
+    with pytest.raises(Conflict, match="no master at present"):
+        resubmitting.restore(cast.operator, plan.replica, KEY)
 
 
 def test_an_undo_is_not_approved_for_what_works_by_now(cast: Cast, stopped: Run) -> None:

@@ -102,8 +102,7 @@ class Initialize(Step):
             )
             for number in sorted(found):
                 await ruv.clean(ctx, servers, number)
-                if await servers[0].delete(names.keep_alive(number)):
-                    ctx.log(f"Removed {names.keep_alive(number)}")
+                await ruv.end_keep_alive(ctx, servers, number)
 
     async def _register(self, ctx: Context, master: Directory) -> None:
         """Tell the realm that the replica is coming: its services are configured, and do not serve yet."""
