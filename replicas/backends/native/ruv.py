@@ -14,11 +14,11 @@ from replicas.lifecycle.base import Context
 
 VECTOR = "(&(nsuniqueid=ffffffff-ffffffff-ffffffff-ffffffff)(objectClass=nsTombstone))"
 SUPPLIER = re.compile(r"\{replica (\d+)(?: ldaps?://([^:/}]+))?")
-UNWILLING = 53
-"""What the server answers while it is cleaning that id already."""
+REFERRAL, UNWILLING = 10, 53
+"""What a server answers that takes no changes now; the second also to cleaning an id that it is cleaning already."""
 CLEANING_SECONDS = 60.0
 POLL_SECONDS = 0.1
-QUIET_LOOKS = 5
+QUIET_LOOKS = 10
 """After this many looks in a row that found nothing, nothing is under way any more."""
 
 
@@ -61,14 +61,22 @@ async def clean(ctx: Context, servers: Sequence[Directory], number: int) -> None
 
 
 async def end_keep_alive(ctx: Context, servers: Sequence[Directory], number: int) -> None:
-    """Remove the entry that the supplier kept alive, wherever it turns up while changes still travel."""
-    dn, end = Names(ctx.job).keep_alive(number), time.monotonic() + CLEANING_SECONDS
-    quiet = 0
+    """Remove the entry that the supplier kept alive, wherever it turns up while changes still travel.
+
+    A server that has just cleaned its vector may refer writers to others for a moment.
+    """
+    dn, end, quiet = Names(ctx.job).keep_alive(number), time.monotonic() + CLEANING_SECONDS, 0
     while quiet < QUIET_LOOKS and time.monotonic() < end:
-        removed = [bound.hostname for bound in servers if await bound.delete(dn)]
-        if removed:
-            ctx.log(f"Removed on {', '.join(removed)}: {dn}")
-        quiet = 0 if removed else quiet + 1
+        there = [bound for bound in servers if await bound.get(dn, ["cn"])]
+        for bound in there:
+            try:
+                await bound.delete(dn)
+            except LdapRefused as error:
+                if error.code not in (REFERRAL, UNWILLING):
+                    raise
+            else:
+                ctx.log(f"Removed on {bound.hostname}: {dn}")
+        quiet = 0 if there else quiet + 1
         await asyncio.sleep(POLL_SECONDS)
 
 

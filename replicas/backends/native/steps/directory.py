@@ -15,7 +15,7 @@ from replicas.errors import DirectoryError, StepError, WrongPassword
 from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps import sealed
-from replicas.lifecycle.steps.leftovers import discard, drop_empty, stop_commands
+from replicas.lifecycle.steps.leftovers import drop_empty, stop_commands
 
 REPLICA_ID, TAKER = "replica_id", "replica_id_taker"
 CERTIFIED = "directory_bundle"
@@ -88,12 +88,11 @@ class ConfigureDirectory(Step):
         names, replica = Names(ctx.job), await ctx.host("replica")
         await stop_commands(ctx)
         await stop(ctx, names.unit)
-        if await replica.exists(names.folder):
-            await replica.run("dsctl", ctx.job.instance, "remove", "--do-it", timeout=SECONDS, check=False)
-            ctx.log(f"Removed on {replica.name}: the instance {ctx.job.instance}")
-        await discard(ctx, replica, *names.instance_paths, names.environment, DIRECTORY_KEYTAB)
+        there = await replica.exists(names.folder)
+        await self._remove(ctx)
         await drop_empty(replica, "/run/dirsrv")
         await replica.run("systemctl", "reset-failed", names.unit, check=False)
+        ctx.log(f"Removed on {replica.name}: the instance {names.folder}" if there else f"Not there: {names.folder}")
 
     async def _environment(self, ctx: Context) -> None:
         """Where its Kerberos key will be: read at the start, which is long before the key can be made."""
@@ -144,8 +143,7 @@ class ConfigureDirectory(Step):
             await replica.run("dsctl", ctx.job.instance, "remove", "--do-it", timeout=SECONDS, check=False)
         # What dsctl does not know how to remove: it needs a configuration that may not be there yet, or be torn.
         await replica.run("systemctl", "stop", names.unit, timeout=SECONDS, check=False)
-        folders = (f"/var/{place}/dirsrv/slapd-{ctx.job.instance}" for place in ("lib", "log"))
-        await replica.run("rm", "-rf", "--", names.folder, *folders)
+        await replica.run("rm", "-rf", "--", *names.instance_paths)
 
     def _answers(self, ctx: Context) -> str:
         job = ctx.job
