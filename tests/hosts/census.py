@@ -106,7 +106,7 @@ def in_directory(host: Host) -> dict[str, Any]:
         "trusted": entries(host, mapping, "(objectClass=nsDS5Replica)", "nsDS5ReplicaBindDN"),
         "cleaning": entries(host, mapping, "(nsds5ReplicaCleanRUV=*)", "nsds5ReplicaCleanRUV"),
         "update vector": update_vector(host),
-        "keep alive": entries(host, SUFFIX, "(cn=repl keep alive*)", "cn"),
+        "keep alive": orphans(host),
         "masters": entries(host, f"cn=masters,cn=ipa,cn=etc,{SUFFIX}", "(objectClass=nsContainer)", "description"),
         "principals": sorted(sum(entries(host, SUFFIX, "(krbPrincipalName=*)", "krbPrincipalName").values(), [])),
         "people": len(entries(host, f"cn=users,cn=accounts,{SUFFIX}", "(uid=*)", "uid")),
@@ -129,6 +129,13 @@ def update_vector(host: Host) -> list[str]:
     found = entries(host, SUFFIX, TOMBSTONE, "nsds50ruv")
     parts = [value.partition("}")[0].split() for values in found.values() for value in values]
     return sorted(f"{part[1]} {part[2].split('/')[2].split(':')[0]}" for part in parts if len(part) > 2)
+
+
+def orphans(host: Host) -> list[str]:
+    """Keep-alive entries of suppliers that the update vector does not know; each supplier makes its own."""
+    found = entries(host, SUFFIX, "(&(objectClass=ldapSubEntry)(cn=repl keep alive*))", "cn")
+    known = {line.split()[0] for line in update_vector(host)}
+    return sorted(cn for values in found.values() for cn in values if cn.split()[-1] not in known)
 
 
 def zones(host: Host) -> dict[str, list[str]]:

@@ -107,10 +107,6 @@ class Names:
     def principals(self) -> tuple[str, ...]:
         return tuple(f"{service}/{self.job.replica.hostname}" for service in ("host", "ldap", "HTTP"))
 
-    def keep_alive(self, replica_id: int) -> str:
-        """The entry that a supplier writes to now and then, so that its changes never seem to stop."""
-        return f"cn=repl keep alive {replica_id},{self.suffix}"
-
     @property
     def services(self) -> tuple[str, ...]:
         options = self.job.options

@@ -60,15 +60,21 @@ async def clean(ctx: Context, servers: Sequence[Directory], number: int) -> None
     ctx.log(f"The replica id {number} is in no update vector any more: {', '.join(one.hostname for one in servers)}")
 
 
-async def end_keep_alive(ctx: Context, servers: Sequence[Directory], number: int) -> None:
-    """Remove the entry that the supplier kept alive, wherever it turns up while changes still travel.
+async def kept_alive(bound: Directory, names: Names, number: int) -> list[str]:
+    """The entry that the supplier with this id writes to now and then, by a search.
 
-    A server that has just cleaned its vector may refer writers to others for a moment.
+    Asked for by its name, a server may answer with a referral once it is gone.
     """
-    dn, end, quiet = Names(ctx.job).keep_alive(number), time.monotonic() + CLEANING_SECONDS, 0
+    wanted = f"(&(objectClass=ldapSubEntry)(cn=repl keep alive {number}))"
+    return [dn for dn, _ in await bound.search(names.suffix, wanted, ["cn"], "one")]
+
+
+async def end_keep_alive(ctx: Context, servers: Sequence[Directory], number: int) -> None:
+    """Remove that entry, wherever it turns up while changes still travel."""
+    names, end, quiet = Names(ctx.job), time.monotonic() + CLEANING_SECONDS, 0
     while quiet < QUIET_LOOKS and time.monotonic() < end:
-        there = [bound for bound in servers if await bound.get(dn, ["cn"])]
-        for bound in there:
+        there = [(bound, dn) for bound in servers for dn in await kept_alive(bound, names, number)]
+        for bound, dn in there:
             try:
                 await bound.delete(dn)
             except LdapRefused as error:

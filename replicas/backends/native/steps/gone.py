@@ -96,8 +96,9 @@ async def in_directory(ctx: Context, bound: Directory) -> list[str]:
     """What a server knows of the replica."""
     names, host = Names(ctx.job), ctx.job.replica.hostname
     numbers = await ruv.ids(ctx, [bound], ctx.facts.get(REPLICA_ID))
-    entries = [names.replica_manager, entry_of(ctx.job), *(names.keep_alive(number) for number in sorted(numbers))]
-    left = [f"{dn} on {bound.hostname}" for dn in entries if await bound.get(dn, ["cn"])]
+    entries = [dn for dn in (names.replica_manager, entry_of(ctx.job)) if await bound.get(dn, ["cn"])]
+    entries += [dn for number in sorted(numbers) for dn in await ruv.kept_alive(bound, names, number)]
+    left = [f"{dn} on {bound.hostname}" for dn in entries]
     if host in await masters(bound, names):
         left.append(f"{names.master_entry} on {bound.hostname}")
     if host in await partners(bound, names):
