@@ -81,6 +81,7 @@ class Initialize(Step):
                 ctx.log(f"Starting replication of {total} entries, please wait until this has completed.")
                 await self._start(ctx, master, replica)
             await self._follow(ctx, master, replica, total)
+            await self._renew(ctx, master, replica)
             password = secrets.token_urlsafe(32)
             ctx.mask(password)
             await self._manager(master, names.replica_manager, password)
@@ -132,6 +133,18 @@ class Initialize(Step):
         await ctx.fact(BASE, await received(replica))
         entry = agreement(ctx.job, ctx.job.replica.hostname, REPLICATION_MANAGER, password)
         await master.add(names.to_replica, {**entry, "nsds5BeginReplicaRefresh": "start"})
+
+    async def _renew(self, ctx: Context, master: Directory, replica: Directory) -> None:
+        """The same agreement without the wish for an initialization.
+
+        The server keeps that wish in memory, and would do it again whenever it starts the agreement anew: after each
+        cleaning of an update vector, say.
+        """
+        names, password = Names(ctx.job), secrets.token_urlsafe(32)
+        ctx.mask(password)
+        await set_value(replica, REPLICATION_MANAGER, "userPassword", password)
+        await master.delete(names.to_replica)
+        await master.add(names.to_replica, agreement(ctx.job, ctx.job.replica.hostname, REPLICATION_MANAGER, password))
 
     async def _follow(self, ctx: Context, master: Directory, replica: Directory, total: int) -> None:
         """Log and count until it is done. Raises StepError when it failed, or when nothing moves any more."""
