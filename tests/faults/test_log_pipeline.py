@@ -19,9 +19,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
 from script import services
+from script.people import Person
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
 from tests.faults import table
-from tests.faults.browser import Browser
 from tests.faults.site import Site, site
 from tests.replicas.lifecycle.twin import World
 from tests.replicas.views.world import PASSWORD
@@ -51,7 +51,7 @@ open(sys.argv[2], "w").close()
 class Reader:
     """A browser that keeps to its cursor. `every`: it leaves and comes back after so many seconds."""
 
-    def __init__(self, person: Browser, run_id: int, every: float | None = None) -> None:
+    def __init__(self, person: Person, run_id: int, every: float | None = None) -> None:
         self._person, self._run_id, self._every = person, run_id, every
         self.cursor = self.connections = 0
         self.printed: list[int] = []
@@ -82,23 +82,32 @@ class Reader:
             self.printed += map(int, PRINTED.findall(message))
 
 
+def cookies(person: Person) -> str:
+    return "; ".join(f"{cookie.name}={cookie.value}" for cookie in person.client.cookies.jar)
+
+
 @contextlib.asynccontextmanager
-async def opened(person: Browser, run_id: int, cursor: int) -> AsyncIterator[ClientConnection]:
-    address = f"{person.url.replace('http', 'ws', 1)}/ws/runs/{run_id}/"
-    headers = {"Cookie": person.cookies}
+async def opened(person: Person, run_id: int, cursor: int) -> AsyncIterator[ClientConnection]:
+    address = f"{person.address.replace('http', 'ws', 1)}/ws/runs/{run_id}/"
+    headers = {"Cookie": cookies(person)}
     async with connect(
-        address, origin=Origin(person.url), additional_headers=headers, compression=None, max_size=None
+        address, origin=Origin(person.address), additional_headers=headers, compression=None, max_size=None
     ) as socket:
         await socket.send(json.dumps({"cursor": cursor}))
         yield socket
 
 
-async def never_read(person: Browser, run_id: int) -> None:
+async def never_read(person: Person, run_id: int) -> None:
     """Connects, asks for everything, and takes nothing: TCP's window fills, and the server has to wait."""
-    headers = {"Cookie": person.cookies}
-    address = f"{person.url.replace('http', 'ws', 1)}/ws/runs/{run_id}/"
+    headers = {"Cookie": cookies(person)}
+    address = f"{person.address.replace('http', 'ws', 1)}/ws/runs/{run_id}/"
     async with connect(
-        address, origin=Origin(person.url), additional_headers=headers, ping_interval=None, max_queue=1, close_timeout=0
+        address,
+        origin=Origin(person.address),
+        additional_headers=headers,
+        ping_interval=None,
+        max_queue=1,
+        close_timeout=0,
     ) as socket:
         await socket.send('{"cursor": 0}')
         await asyncio.Event().wait()
@@ -120,12 +129,12 @@ class Tab:
 
 
 @contextlib.asynccontextmanager
-async def tab(person: Browser, run_id: int) -> AsyncIterator[Tab]:
+async def tab(person: Person, run_id: int) -> AsyncIterator[Tab]:
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        context = await chromium.new_context(base_url=person.url)
+        context = await chromium.new_context(base_url=person.address)
         (cookie,) = (cookie for cookie in person.client.cookies.jar if cookie.name == "sessionid")
-        await context.add_cookies([{"name": "sessionid", "value": str(cookie.value), "url": person.url}])
+        await context.add_cookies([{"name": "sessionid", "value": str(cookie.value), "url": person.address}])
         made = Tab(await context.new_page())
         await made.page.goto(f"/runs/{run_id}/")
         yield made
@@ -159,7 +168,7 @@ async def test_fifty_browsers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv("PORTAL_DEBUG", "on")  # the server's static files need not be collected
         world = World(HOSTNAME)
         world.tell("install", "follow")
-        person = Browser(await asyncio.to_thread(portal.web), "viewer", PASSWORD)
+        person = Person(await asyncio.to_thread(portal.web), "viewer", PASSWORD)
         run_id = int(portal.act("request", HOSTNAME))
         readers = [Reader(person, run_id) for _ in range(READERS - 1)] + [Reader(person, run_id, every=1.0)]
         server, memory = portal.processes["web"].pid, list[float]()
@@ -185,9 +194,9 @@ async def test_fifty_browsers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         assert readers[-1].connections > 5
         assert shown == list(range(last - len(shown) + 1, last + 1))
         assert sorted(set(page.numbers)) == list(range(1, last + 1))
-        text = [line for line in person.get(f"/runs/{run_id}/log.txt").splitlines() if " printed " in line]
+        text = [line for line in person.client.get(f"/runs/{run_id}/log.txt").text.splitlines() if " printed " in line]
         assert len(text) == LINES
         assert max(memory) - before < MOST_MEGABYTES
-        person.close()
+        person.client.close()
         outcome = f"every line once, in order; server {before:.0f} to {max(memory):.0f} MB, {seconds:.0f} s in all"
         table.record(f"worker killed, Redis restarted, {READERS + 2} browsers", "200,000 lines", outcome, None)
