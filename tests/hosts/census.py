@@ -36,6 +36,8 @@ RESTLESS = (
     CRL,
 )
 COPIES = "/var/cache/bind/db."
+EPHEMERAL = "/run/replica-portal"
+"""The folder of commands that go on without SSH; what is in it is counted, it itself comes and goes."""
 RESTLESS_ENDS = (".jnl", ".jbk")
 
 FILES = """
@@ -182,7 +184,7 @@ def files(host: Host) -> dict[str, Any]:
     return {
         path: "there" if path.startswith(COPIES) else facts
         for path, facts in found.items()
-        if not path.startswith(RESTLESS) and not path.endswith(RESTLESS_ENDS)
+        if not path.startswith(RESTLESS) and not path.endswith(RESTLESS_ENDS) and path != EPHEMERAL
     }
 
 

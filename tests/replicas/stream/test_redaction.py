@@ -50,6 +50,7 @@ BREAKS = ("\n", "\r\n", "\n ", "\\\n", "\\n", "\\r\\n", "\n\t")
 @given(secret=SECRETS)
 def test_form_is_replaced(form: str, secret: str) -> None:
     printed = FORMS[form](secret)
+    hypothesis.assume(printed not in MASK)
     cleaned = Redactor(secret).clean(f"before {printed} after")
     assert MASK in cleaned
     assert printed not in cleaned
