@@ -26,14 +26,7 @@ from tests.hosts.native.driver import job_for
 
 pytestmark = pytest.mark.hosts
 NAME = "ipareplica.example.com"
-WELL_CHOSEN = (
-    "check-hosts",
-    "prepare-bundle",
-    "configure-directory",
-    "initialize",
-    "service-records",
-    "prove-service",
-)
+WELL_CHOSEN = ("check-hosts", "configure-directory", "prove-service")
 """With UNDO_EVERY_STEP set, it is every step of the plan instead."""
 
 
