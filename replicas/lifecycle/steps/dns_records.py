@@ -8,7 +8,7 @@ from replicas.clients import dns, dns_update
 from replicas.clients.dns_update import Key
 from replicas.lifecycle.base import Context, Record, Step
 from replicas.lifecycle.job import JSON, Job
-from replicas.lifecycle.steps.zones import Placed, place, read_key
+from replicas.lifecycle.steps.zones import Placed, place, read_key, served
 
 SERVED_SECONDS = 30.0
 
@@ -38,11 +38,7 @@ class AddRecords(Step):
         return [f"DNS, if the portal added it: {record}" for record in self.wanted(job)]
 
     async def done(self, ctx: Context) -> bool:
-        placed = await self._place(ctx)
-        for one in placed:
-            if await dns.absent(one.zone.servers, [one.record]):
-                return False
-        return True
+        return await served(await self._place(ctx))
 
     async def run(self, ctx: Context) -> None:
         placed = await self._place(ctx)

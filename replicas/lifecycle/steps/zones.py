@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +16,9 @@ from replicas.lifecycle.base import Context, Record
 if TYPE_CHECKING:
     from replicas.clients.ssh import Host
 
+TRANSFER_SECONDS = 15.0
+"""BIND holds a notification back for up to five."""
+POLL_SECONDS = 0.1
 KEY_FILE = "/etc/bind/ipa.key"
 
 
@@ -46,6 +52,23 @@ async def place(server: str, records: tuple[Record, ...], reverse_zone: str = ""
             known[name] = Zone(name, await primary(server, name), await dns.name_servers(server, name))
         placed.append(Placed(record, known[name]))
     return tuple(placed)
+
+
+async def served(placed: Sequence[Placed]) -> bool:
+    """Whether every name server has every record.
+
+    What the primary has may be on its way to another one: a second replica may have become a name server just now.
+    """
+    for one in placed:
+        there = await dns.lookup(one.zone.primary, one.record.name, one.record.type)
+        if not any(dns.same(record, one.record) for record in there):
+            return False
+    end = time.monotonic() + TRANSFER_SECONDS
+    while [one for one in placed if await dns.absent(one.zone.servers, [one.record])]:
+        if time.monotonic() > end:
+            return False
+        await asyncio.sleep(POLL_SECONDS)
+    return True
 
 
 async def read_key(ctx: Context, master: Host) -> dns_update.Key:

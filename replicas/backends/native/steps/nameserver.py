@@ -17,7 +17,7 @@ from replicas.lifecycle.base import Context, Record, Step
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps.leftovers import discard
 from replicas.lifecycle.steps.zones import Placed as PlacedRecord
-from replicas.lifecycle.steps.zones import place, primary, read_key
+from replicas.lifecycle.steps.zones import place, primary, read_key, served
 
 RESOLVER = "/etc/resolv.conf"
 OPTIONS = "/etc/bind/named.conf.options"
@@ -65,7 +65,7 @@ class ConfigureNameServer(Step):
     async def done(self, ctx: Context) -> bool:
         if not ctx.facts.get(READY) or not await active(ctx, "named"):
             return False
-        return not [one for one in await self._place(ctx) if await dns.absent(one.zone.servers, [one.record])]
+        return await served(await self._place(ctx))
 
     async def run(self, ctx: Context) -> None:
         replica, placed = await ctx.host("replica"), await self._place(ctx)
