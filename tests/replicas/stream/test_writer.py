@@ -255,6 +255,8 @@ acts: st.SearchStrategy[tuple[str, list[str], str | None]] = st.one_of(
 )
 
 
+# The threads of connection pools draw random numbers meanwhile, which Hypothesis takes for the strategies'.
+@pytest.mark.filterwarnings("ignore:Do not use the .random. module")
 @hypothesis.settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(script=st.lists(acts, max_size=25))
 def test_however_lines_are_batched(run: Run, script: list[tuple[str, list[str], str | None]]) -> None:
