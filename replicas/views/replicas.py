@@ -67,21 +67,28 @@ def bundle_revoke(request: SignedInRequest, pk: int, bundle: int) -> HttpRespons
     form = CancelForm(request.POST)
     sent = attempt(form, lambda data: revoke_bundle(actor(request), sealed, data["reason"]))
     if not sent.done:
-        return page(request, found, failure=sent.failure)
+        return page(request, found, Bound(_act_name(sealed), form), sent.failure)
     messages.success(request, _("The bundle is revoked. Its certificates and files are being taken away."))
     return redirect("replica", pk)
 
 
-def with_acts(request: SignedInRequest, found: Replica) -> list[tuple[Bundle, Act | None]]:
+def with_acts(request: SignedInRequest, found: Replica, bound: Bound | None) -> list[tuple[Bundle, Act | None]]:
     """The replica's bundles, each with what this person may do with it."""
     may = permissions.may(request.user, "revoke", found)
-    return [(bundle, _revoking(bundle) if may and revocable(bundle) else None) for bundle in found.bundles.all()]
+    return [(bundle, _revoking(bundle, bound) if may and revocable(bundle) else None) for bundle in found.bundles.all()]
 
 
-def _revoking(bundle: Bundle) -> Act:
+def _act_name(bundle: Bundle) -> str:
+    return f"bundle-{bundle.pk}"
+
+
+def _revoking(bundle: Bundle, bound: Bound | None) -> Act:
+    name = _act_name(bundle)
+    form = bound.form if bound and bound.name == name else CancelForm()
+    form.auto_id = f"id_{name}_%s"
     return Act(
         url=reverse("bundle_revoke", args=[bundle.replica_id, bundle.pk]),
-        form=CancelForm(),
+        form=form,
         label=_("Revoke bundle"),
         help=_(
             "Its certificates go on the revocation list, and its file is removed from both hosts, "
@@ -102,7 +109,7 @@ def page(
         "stages": by_stage(about.plan.steps, lambda step: step["stage"]) if about.plan else [],
         "plans": about.plans,
         "options": described(about.plan.frozen_job()) if about.plan else [],
-        "bundles": with_acts(request, found),
+        "bundles": with_acts(request, found, bound),
         "acts": offered(request.user, about, bound),
         "may_accept_host_key": permissions.may(request.user, "accept_host_key"),
         "failure": failure,

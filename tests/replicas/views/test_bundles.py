@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from replicas.choices import BundleState
@@ -30,3 +31,15 @@ def test_expiry_spares_what_is_open_and_what_has_time_left(world: World) -> None
     assert bundles.expire() == 1
     assert bundles.expire() == 0
     assert AuditEvent.objects.filter(verb="bundle:expire", object_id=str(bundle.pk)).count() == 1
+
+
+def test_revoking_without_a_reason_is_told_at_the_field(world: World) -> None:
+    bundle = Bundle.objects.latest("pk")
+    Bundle.objects.filter(pk=bundle.pk).update(state=BundleState.SEALED)
+    url = reverse("bundle_revoke", args=[bundle.replica_id, bundle.pk])
+    answer = world.client("administrator").post(url, {"reason": ""})
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert f'id="error_1_id_bundle-{bundle.pk}_reason"' in page
+    bundle.refresh_from_db()
+    assert bundle.state == BundleState.SEALED
