@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from replicas.clients import detached
 from replicas.clients.ssh import Host
+from replicas.lifecycle.job import Role
 
 
 async def command(
@@ -25,3 +27,28 @@ async def command(
             await prepare()
         await detached.start(host, unit, argv, input)
     return await detached.follow(host, unit, on_output, offset, timeout)
+
+
+class Detaching:
+    """The part of a Context by hand that runs commands; the rest has `host` and `log`."""
+
+    host: Callable[[Role], Coroutine[Any, Any, Host]]
+    log: Callable[[str], None]
+
+    async def command(
+        self,
+        role: Role,
+        name: str,
+        argv: list[str],
+        *,
+        input: bytes | None = None,
+        timeout: float = 3600,
+        prepare: Callable[[], Awaitable[None]] | None = None,
+    ) -> int:
+        host, unit = await self.host(role), f"test-{name}"
+        try:
+            return await command(
+                host, unit, argv, lambda text, _: self.log(text), input=input, timeout=timeout, prepare=prepare
+            )
+        finally:
+            await detached.clean(host, unit)

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 from lab import Lab
-from replicas.clients import detached
 from replicas.clients.ssh import Host, connect
 from replicas.errors import StepError
 from replicas.lifecycle.base import Level, SecretName, Step
 from replicas.lifecycle.job import JSON, Endpoint, Job, Options, RealmFacts, Role
-from tests.detaching import command
+from tests.detaching import Detaching
 
 
 @dataclass
-class Driver:
+class Driver(Detaching):
     """The Context that steps see, and what they said."""
 
     job: Job
@@ -50,24 +49,6 @@ class Driver:
     def log(self, text: str, level: Level = "info") -> None:
         self.lines.append(text)
         print(f"{time.monotonic():.2f} {level:7} {text}")  # noqa: T201 - pytest shows it when a test fails
-
-    async def command(
-        self,
-        role: Role,
-        name: str,
-        argv: list[str],
-        *,
-        input: bytes | None = None,
-        timeout: float = 3600,
-        prepare: Callable[[], Awaitable[None]] | None = None,
-    ) -> int:
-        host, unit = await self.host(role), f"test-{name}"
-        try:
-            return await command(
-                host, unit, argv, lambda text, _: self.log(text), input=input, timeout=timeout, prepare=prepare
-            )
-        finally:
-            await detached.clean(host, unit)
 
     def progress(self, done: int, total: int, unit: str = "") -> None:
         self.moved.append((unit, done, total))

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 from lab import Host as LabHost
 from lab import Lab
-from replicas.clients import detached, ssh
+from replicas.clients import ssh
 from replicas.lifecycle.base import Level, SecretName
 from replicas.lifecycle.job import JSON, Endpoint, Job, Role
-from tests.detaching import command
+from tests.detaching import Detaching
 
 
 def endpoint(host: LabHost) -> Endpoint:
     return Endpoint(host.name, str(host.address), host.public_key)
 
 
-class KeptContext:
+class KeptContext(Detaching):
     """What the engine's context does, kept in lists."""
 
     def __init__(self, job: Job, lab: Lab, stack: AsyncExitStack) -> None:
@@ -50,24 +49,6 @@ class KeptContext:
 
     def log(self, text: str, level: Level = "info") -> None:
         self.lines.append((level, text))
-
-    async def command(
-        self,
-        role: Role,
-        name: str,
-        argv: list[str],
-        *,
-        input: bytes | None = None,
-        timeout: float = 3600,
-        prepare: Callable[[], Awaitable[None]] | None = None,
-    ) -> int:
-        host, unit = await self.host(role), f"test-{name}"
-        try:
-            return await command(
-                host, unit, argv, lambda text, _: self.log(text), input=input, timeout=timeout, prepare=prepare
-            )
-        finally:
-            await detached.clean(host, unit)
 
     def progress(self, done: int, total: int, unit: str = "") -> None:
         self.steps.append((done, total, unit))
