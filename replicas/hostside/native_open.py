@@ -23,20 +23,18 @@ from replicas.hostside import archive, files, native_directory, native_put, unpa
 
 @contextlib.contextmanager
 def opened(payload: dict[str, Any]) -> Iterator[tuple[str, dict[str, object]]]:
-    sealed(payload["path"], payload["sha256"])
     parent = tempfile.mkdtemp(prefix="portal-bundle-", dir="/run")
     try:
         folder = os.path.join(parent, archive.FOLDER)
         answer = unpack.unpack(payload["path"], payload["passphrase"], folder, payload["host"], archive.Limits())
+        sealed(payload["path"], payload["sha256"])
         yield folder, answer
     finally:
         shutil.rmtree(parent)
 
 
 def sealed(path: str, sha256: str) -> None:
-    """Raises Refused unless the file is the one that was sealed for this use."""
-    if not os.path.isfile(path):
-        return  # unpack says so
+    """Raises Refused unless the file is the one that was sealed. Asked last: unpack knows better causes."""
     with open(path, "rb") as stream:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
     if found != sha256:

@@ -66,6 +66,11 @@ async def test_a_bundle_that_is_damaged_or_for_another_host(hosts: Lab, drive: D
     replica.run(["cp", good.bundle_path, other.job.bundle_path])
     with pytest.raises(BundleError, match=r"was made for ipareplica\.example\.com, not for other"):
         await steps[at].run(other)
+    digest = driver.facts["bundle_sha256"]
+    await driver.fact("bundle_sha256", "0" * 64)
+    with pytest.raises(BundleError, match="is not the bundle that was sealed"):
+        await steps[at].run(driver)
+    await driver.fact("bundle_sha256", digest)
     assert "portal-" not in ask(replica, "ls", "/run")
 
     # Whatever was tried before, the same run goes on where it was.
