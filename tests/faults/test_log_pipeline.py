@@ -90,8 +90,14 @@ def cookies(person: Person) -> str:
 async def opened(person: Person, run_id: int, cursor: int) -> AsyncIterator[ClientConnection]:
     address = f"{person.address.replace('http', 'ws', 1)}/ws/runs/{run_id}/"
     headers = {"Cookie": cookies(person)}
+    # Whoever leaves does not wait for the end of all that is on its way: it is gone, as behind a closed lid.
     async with connect(
-        address, origin=Origin(person.address), additional_headers=headers, compression=None, max_size=None
+        address,
+        origin=Origin(person.address),
+        additional_headers=headers,
+        compression=None,
+        max_size=None,
+        close_timeout=0,
     ) as socket:
         await socket.send(json.dumps({"cursor": cursor}))
         yield socket

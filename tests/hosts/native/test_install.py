@@ -32,7 +32,7 @@ NAMES = (
 
 
 async def test_a_replica_from_nothing_to_proof_and_back_again(hosts: Lab, drive: Drive) -> None:
-    wanted = job(hosts, "ipareplica")
+    wanted = job(hosts, "ipareplica", keep_bundle=True)
     driver, steps = drive(hosts, wanted), BACKEND.steps(wanted)
     await driver.run(steps)
 
