@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import django_tables2 as tables
+from django.utils.html import format_html
+from django.utils.timesince import timeuntil
 from django.utils.translation import gettext_lazy as _
 
+from replicas.choices import BundleState
 from replicas.models import Approval, Bundle, Master, Plan, Replica
 from replicas.templatetags.portal_tags import badge, when
 
@@ -85,12 +88,22 @@ class DecisionTable(tables.Table):  # type: ignore[misc]
         attrs = {"class": "table stacked"}
 
 
+class ExpiryColumn(tables.Column):  # type: ignore[misc]
+    """When a bundle expires; of one that can still be used, how much time is left as well."""
+
+    def render(self, value: Any, record: Bundle) -> str:
+        if record.state != BundleState.SEALED:
+            return when(value)
+        left = _("%(time)s left") % {"time": timeuntil(value)}
+        return format_html("{} ({})", when(value), left)
+
+
 class BundleTable(tables.Table):  # type: ignore[misc]
     replica = tables.Column(linkify=("replica", {"pk": tables.A("replica_id")}))
     state = StateColumn(verbose_name=_("State"))
     path = tables.Column(attrs={"td": {"class": "mono"}})
     sealed_at = WhenColumn(verbose_name=_("Sealed"))
-    expires_at = WhenColumn(verbose_name=_("Expires"))
+    expires_at = ExpiryColumn(verbose_name=_("Expires"))
     used_at = WhenColumn(verbose_name=_("Used"))
     removed_at = WhenColumn(verbose_name=_("Removed"))
 

@@ -152,7 +152,8 @@ class LogWriter:
         offsets = self._offsets | dict(line.source for line in batch if line.source)
         self._doubtful = True
         with fenced(self.run_id, self.fence, last_seq=self._seq + len(batch), offsets=offsets, **changes):
-            rows.insert(self.run_id, self._seq + 1, batch, texts)
+            if batch:
+                rows.insert(self.run_id, self._seq + 1, batch, texts)
         self._stored(len(batch), offsets)
         self._doubtful = False
         notify.reached(self.run_id, self._seq)

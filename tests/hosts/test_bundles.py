@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.models import Group, User
 from django.utils import timezone
+from pytest_django import Settings
 
 from lab import Host, Lab
 from replicas.actions.revoke_bundle import revoke_bundle
-from replicas.choices import BundleState, ReplicaState, RunState
+from replicas.choices import BundleState, ReplicaState, Role, RunState
 from replicas.errors import Conflict, NotAllowed
 from replicas.lifecycle import bundles
 from replicas.lifecycle.steps import sealed
 from replicas.models import AuditEvent, Bundle, Replica, Run
+from replicas.permissions import Actor
 from tests.hosts.conftest import Portal
-from tests.hosts.test_failures import BUNDLE, REPLICA, blocked
+from tests.hosts.test_failures import BUNDLE, REPLICA, blocked, full
 
 pytestmark = pytest.mark.hosts
 CRL = "/var/www/ipa/ipa/crl/MasterCRL.pem"
@@ -82,3 +85,41 @@ def test_an_expired_and_then_a_revoked_bundle_are_replaced_by_a_new_one(portal: 
     assert there(hosts) == [False, False]
     with pytest.raises(Conflict, match="in service"):
         revoke_bundle(portal.operator, third, "why not")
+
+
+def test_a_bundle_that_was_opened_is_revoked_in_two_attempts_and_another_one_is_kept(
+    portal: Portal, hosts: Lab, settings: Settings
+) -> None:
+    settings.KEEP_BUNDLES = True
+    replica = hosts.host(REPLICA)
+    portal.register()
+    with full(replica, "/etc/dirsrv"):  # where dscreate finds what it needs, after the bundle was opened
+        run = portal.install(ip_addresses=[str(replica.address)])
+    assert run.state == RunState.FAILED
+    assert sealed.OPENED in run.facts
+    first = Bundle.objects.get()
+
+    stranger = User.objects.create_user("another-operator")
+    stranger.groups.add(Group.objects.get(name=Role.OPERATOR))
+    with pytest.raises(NotAllowed, match="Somebody else asked"):
+        revoke_bundle(Actor(stranger), first, "not mine")
+    with blocked(replica, 22, "tcp"):
+        revocation = portal.work(revoke_bundle(portal.administrator, first, "The host was opened by strangers"))
+    assert revocation.state == RunState.FAILED
+    assert REPLICA in revocation.error
+    first.refresh_from_db()
+    assert (first.state, first.removed_at) == (BundleState.REVOKED, None)
+    assert portal.retry(revocation).state == RunState.SUCCEEDED
+    first.refresh_from_db()
+    assert first.removed_at
+    assert there(hosts) == [False, False]
+    assert revoked(hosts.master, first)
+
+    run = portal.retry(Run.objects.get(pk=run.pk))
+    assert run.state == RunState.SUCCEEDED, f"{run.error} {run.remedy}"
+    second = Bundle.objects.get(state=BundleState.USED)
+    assert second.certificates.keys() == first.certificates.keys()
+    assert not set(second.certificates.values()) & set(first.certificates.values())
+    assert not revoked(hosts.master, second)
+    assert there(hosts) == [True, True]
+    assert second.removed_at is None

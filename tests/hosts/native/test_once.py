@@ -127,11 +127,28 @@ async def test_a_replica_id_is_taken_once(hosts: Lab, take: Take) -> None:
     assert second.facts["replica_id"] == before
 
 
+@pytest.mark.parametrize(("when", "what"), [("before", "sent"), ("after", "sent"), ("before", "initialized")])
+async def test_the_directory_is_sent_once(hosts: Lab, take: Take, when: Literal["before", "after"], what: str) -> None:
+    wanted = job(hosts, "ipareplica")
+    every = get("native").steps(wanted)
+    plan = every[: [step.key for step in every].index("initialize") + 1]
+    second = take(await killed(dying(hosts, wanted, when, what), plan))
+    await second.run(plan)
+    said = hosts.master.read("/var/log/dirsrv/slapd-EXAMPLE-COM/errors").splitlines()
+    assert sum("Beginning total update" in line and NAME in line for line in said) == 1
+    assert "dn: uid=admin" in ask(hosts.host(NAME), *LOCALLY, "-b", "dc=example,dc=com", "uid=admin", "dn")
+
+
+LOCALLY = (
+    *("ldapsearch", "-LLL", "-o", "ldif-wrap=no", "-Y", "EXTERNAL", "-Q"),
+    *("-H", "ldapi://%2frun%2fslapd-EXAMPLE-COM.socket"),
+)
+
+
 def counter(lab: Lab) -> int:
     found = ask(
         lab.master,
-        *("ldapsearch", "-LLL", "-o", "ldif-wrap=no", "-Y", "EXTERNAL", "-Q"),
-        *("-H", "ldapi://%2frun%2fslapd-EXAMPLE-COM.socket", "-b", "cn=replication,cn=etc,dc=example,dc=com"),
-        *("-s", "base", "nsDS5ReplicaId"),
+        *LOCALLY,
+        *("-b", "cn=replication,cn=etc,dc=example,dc=com", "-s", "base", "nsDS5ReplicaId"),
     )
     return int(found.partition("nsDS5ReplicaId: ")[2].split()[0])

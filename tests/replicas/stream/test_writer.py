@@ -50,7 +50,7 @@ def run() -> Run:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Connections that wait for SQLite's lock for a moment only."""
     if connection.vendor != "sqlite":
-        pytest.skip("PostgreSQL is restarted for this in tests/stream")
+        pytest.skip("on PostgreSQL, tests/faults/test_services.py restarts the server instead")
     with monkeypatch.context() as patch:
         patch.setitem(connections.settings["default"]["OPTIONS"], "timeout", 0.1)
         connection.close()

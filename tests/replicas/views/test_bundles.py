@@ -43,3 +43,12 @@ def test_revoking_without_a_reason_is_told_at_the_field(world: World) -> None:
     assert f'id="error_1_id_bundle-{bundle.pk}_reason"' in page
     bundle.refresh_from_db()
     assert bundle.state == BundleState.SEALED
+
+
+def test_the_list_tells_how_much_time_a_sealed_bundle_has_left(world: World) -> None:
+    bundle = Bundle.objects.latest("pk")
+    url = reverse("bundles") + f"?hostname={bundle.replica.hostname}"
+    for state, told in ((BundleState.SEALED, True), (BundleState.USED, False)):
+        expires = timezone.now() + timedelta(hours=5, minutes=1)
+        Bundle.objects.filter(replica=bundle.replica).update(state=state, expires_at=expires)
+        assert ("5\xa0hours left" in world.client("viewer").get(url).content.decode()) == told

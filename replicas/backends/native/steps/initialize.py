@@ -18,6 +18,7 @@ from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps.wording import duration
 
 MARK = "initialized"
+SENT = "sent"
 BASE = "operations_before"
 POLL_SECONDS = 0.1
 STALLED_SECONDS = 120.0
@@ -29,8 +30,8 @@ class Initialize(Step):
     """The master's agreement sends the whole directory over StartTLS; then the replica gets one of its own.
 
     Each direction has a random password that exists only in the two servers. Fact `initialized`: seconds it took;
-    `operations_before`: what the replica had done before it received anything. The servers go on by themselves when the
-    portal does not: an attempt that takes over follows what is under way.
+    `sent`: the replica has everything; `operations_before`: what it had done before it received anything. The servers
+    go on by themselves when the portal does not: an attempt that takes over follows what is under way.
     Undo removes every server's agreement with the replica and the replica's manager, the entry among the masters, and
     the replica id from every update vector; the replica's own agreement goes with its instance. Raises StepError with
     the server's own words when the initialization fails.
@@ -75,12 +76,8 @@ class Initialize(Step):
         async with directory(ctx, "master") as master, directory(ctx, "replica") as replica:
             await self._register(ctx, master)
             total = await entries(master, ctx.job.realm.suffix)
-            if await self._under_way(names, master, replica):
-                ctx.log(f"Replication of {total} entries goes on, please wait until this has completed.")
-            else:
-                ctx.log(f"Starting replication of {total} entries, please wait until this has completed.")
-                await self._start(ctx, master, replica)
-            await self._follow(ctx, master, replica, total)
+            if not await self._sent(ctx, replica):
+                await self._send(ctx, master, replica, total)
             await self._renew(ctx, master, replica)
             password = secrets.token_urlsafe(32)
             ctx.mask(password)
@@ -113,6 +110,19 @@ class Initialize(Step):
         for service in names.services:
             entry = {"objectClass": kinds, "cn": service, "description": CONFIGURED}
             await ensure(master, f"cn={service},{names.master_entry}", entry)
+
+    async def _sent(self, ctx: Context, replica: Directory) -> bool:
+        """Whether an interrupted attempt got as far as to see the end of it."""
+        return SENT in ctx.facts and await replica.get(Names(ctx.job).master_entry, ["cn"]) is not None
+
+    async def _send(self, ctx: Context, master: Directory, replica: Directory, total: int) -> None:
+        if await self._under_way(Names(ctx.job), master, replica):
+            ctx.log(f"Replication of {total} entries goes on, please wait until this has completed.")
+        else:
+            ctx.log(f"Starting replication of {total} entries, please wait until this has completed.")
+            await self._start(ctx, master, replica)
+        await self._follow(ctx, master, replica, total)
+        await ctx.fact(SENT, True)
 
     async def _under_way(self, names: Names, master: Directory, replica: Directory) -> bool:
         """Whether the servers do what an interrupted attempt began, or have done it meanwhile."""
