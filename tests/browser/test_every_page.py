@@ -1,10 +1,14 @@
-"""Every page, wide and at phone width, light and dark: no error in the console, nothing beside the screen."""
+"""Every page, wide and at phone width, light and dark: no error in the console, nothing beside the screen, and nothing
+that keeps people with a screen reader or a keyboard out (axe-core: WCAG 2.2 A and AA, and its best practices)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from playwright.sync_api import ConsoleMessage, Page
 
@@ -14,6 +18,7 @@ from tests.browser.conftest import Portal
 from tests.replicas.views import world as w
 
 pytestmark = pytest.mark.browser
+AXE = Path(settings.BASE_DIR, "var", "accessibility", "node_modules", "axe-core", "axe.min.js")
 SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 360, "height": 740}}
 
 
@@ -41,7 +46,29 @@ def test_it_fits_and_runs_clean(size: str, scheme: str, portal: Portal, sign_in:
         assert answer.status == 200, path
         assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size]["width"], path
         assert page.evaluate("document.documentElement.dataset.bsTheme") == scheme
+        assert violations(page) == [], path
     assert said == []
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds, worded: the rule, what it wants, and where."""
+    page.evaluate(AXE.read_text())
+    found: list[dict[str, Any]] = page.evaluate("axe.run().then(result => result.violations)")
+    return [
+        f"{rule['id']}: {rule['help']}: {node['html']} {node['failureSummary']}"
+        for rule in found
+        for node in rule["nodes"]
+    ]
+
+
+def test_times_are_in_the_readers_zone(portal: Portal, sign_in: Callable[..., Page]) -> None:
+    run = portal.write(failed, portal, "tokyo.example.com")
+    page = sign_in("viewer", timezone_id="Asia/Tokyo")
+    page.goto(f"/replicas/{run.plan.replica_id}/")
+    assert page.locator(".whoami").get_by_text("Asia/Tokyo").is_visible()
+    shown = page.locator("time[title]").first
+    assert "+09:00" in (shown.get_attribute("datetime") or "")
+    assert (shown.get_attribute("title") or "").endswith("JST")
 
 
 def failed(portal: Portal, hostname: str) -> Run:
