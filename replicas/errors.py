@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import signal
+
+ENDED = (128 + signal.SIGKILL, 128 + signal.SIGTERM)
+"""Statuses of timeout(1) and of shells whose command a signal ended, as it does when a host goes down."""
+GOING_DOWN = re.compile(
+    "Failed to connect to bus|Transport endpoint is not connected|Transaction .* is destructive|System is going down"
+)
+"""What systemd and PAM say of a host that shuts down or has only just begun to start."""
+
 
 class PortalError(Exception):
     """An expected failure, worded for the person who has to act on it.
@@ -50,11 +60,21 @@ class HostKeyChanged(HostError):
 
 
 class CommandFailed(HostError):
-    """A command on a host ended with a status that it should not have."""
+    """A command on a host ended with a status that it should not have.
+
+    One that a signal ended, or that systemd refused because the host goes down, can succeed once the host is back.
+    """
 
     def __init__(self, host: str, program: str, status: int, output: str, remedy: str = "") -> None:
         last = output.strip().splitlines()[-1:] or ["no output"]
-        super().__init__(f"{program} on {host} ended with status {status}: {last[0]}", remedy)
+        number = -status if status < 0 else status - 128 if status in ENDED else 0
+        how = f"was ended by signal {number}" if number else f"ended with status {status}"
+        leaving = bool(number or GOING_DOWN.search(output))
+        super().__init__(
+            f"{program} on {host} {how}: {last[0]}",
+            remedy or (f"See whether {host} was shut down or ran out of memory." if leaving else ""),
+            retryable=leaving,
+        )
         self.host, self.program, self.status, self.output = host, program, status, output
 
 

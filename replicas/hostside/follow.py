@@ -20,8 +20,10 @@ def status(unit: str) -> int | None:
     """The exit status once the main process ended (128 and the number for a signal), and None while it runs."""
     names = ("LoadState", "ActiveState", "SubState", "ExecMainCode", "ExecMainStatus")
     argv = ["systemctl", "show", f"--property={','.join(names)}", f"{unit}.service"]
-    shown = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
-    facts = dict(line.split("=", 1) for line in shown.splitlines())
+    shown = subprocess.run(argv, check=False, capture_output=True, text=True)
+    if shown.returncode:
+        sys.exit(shown.stderr)
+    facts = dict(line.split("=", 1) for line in shown.stdout.splitlines())
     if facts["LoadState"] != "loaded":
         raise Gone
     if facts["ActiveState"] != "failed" and facts["SubState"] != "exited":

@@ -28,6 +28,7 @@ async def start(ctx: Context, *units: str) -> None:
         raise StepError(
             f"{failed[0]} does not start on {replica.name}: {shown.text.strip() or error.message}",
             f"Look at journalctl --unit {failed[0]} on {replica.name}, then try again.",
+            retryable=error.retryable,
         ) from error
 
 

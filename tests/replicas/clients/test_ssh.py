@@ -107,6 +107,15 @@ async def test_failure_and_slowness(master: ssh.Host) -> None:
     assert (await master.run("pgrep", "-f", "^sleep 77.5", check=False)).status == 1
 
 
+async def test_what_a_signal_ended_can_succeed_once_the_host_is_back(master: ssh.Host) -> None:
+    with pytest.raises(CommandFailed, match=r"sh on .* was ended by signal 9") as caught:
+        await master.run("sh", "-c", "kill -KILL $$")
+    assert caught.value.retryable
+    assert "shut down" in caught.value.remedy
+    assert not CommandFailed("host", "ls", 2, "no such file").retryable
+    assert CommandFailed("host", "systemctl", 1, "Failed to connect to bus: Connection refused").retryable
+
+
 async def test_many_at_once_on_one_connection(master: ssh.Host) -> None:
     results = await asyncio.gather(*(master.run("echo", str(number)) for number in range(40)))
     assert [int(result.text) for result in results] == list(range(40))
