@@ -30,10 +30,13 @@ async def command(
 
 
 class Detaching:
-    """The part of a Context by hand that runs commands; the rest has `host` and `log`."""
+    """What contexts by hand have in common: commands, and a run that stays theirs; the rest has `host` and `log`."""
 
     host: Callable[[Role], Coroutine[Any, Any, Host]]
     log: Callable[[str], None]
+
+    def check(self) -> None:
+        """Nobody else has a run without the engine."""
 
     async def command(
         self,

@@ -142,6 +142,7 @@ class Host:
             except (OSError, asyncssh.Error) as error:
                 raise self.lost() from error
             try:
+                self.guard()  # again, as the host took its time: what goes over standard input goes now
                 yield process
             except asyncssh.DisconnectError as error:
                 raise self.lost() from error

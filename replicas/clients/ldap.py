@@ -44,6 +44,8 @@ class Directory:
         # The published stubs of ldap3 know only half of its operations.
         self._connection: Any = connection
         self._lock = asyncio.Lock()
+        self.guard: Callable[[], None] = lambda: None
+        """Asked before anything is sent, and raises when nothing may be: a lease that ran out, for one."""
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -166,6 +168,7 @@ class Directory:
 
     async def _do(self, ask: Callable[[], T]) -> T:
         async with self._lock:
+            self.guard()
             try:
                 return await asyncio.to_thread(ask)
             except LDAPException as error:

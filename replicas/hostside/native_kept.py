@@ -2,7 +2,8 @@
 
 So whoever asks for the same one again gets the same one. They lie below /run/replica-portal/ISSUE (0700; files 0600),
 one file for each label; ISSUE is a random word of the run. A lock lets one program at a time issue a label, and none
-while somebody looks at what there is.
+while somebody looks at what there is. Without the folder nothing is issued: what a worker sent before it was frozen may
+arrive when others have long forgotten the issue.
 """
 
 from __future__ import annotations
@@ -20,19 +21,30 @@ from replicas.hostside import files
 FOLDER = "/run/replica-portal"
 
 
+class Over(OSError):
+    """Nothing is kept under this name: the issue has not begun, or it has been forgotten."""
+
+
 def place(issue: str) -> str:
-    """The folder of an issue, made where it is missing."""
+    """The folder of an issue."""
     if not issue.isalnum():
         raise ValueError("an issue is named by letters and digits")
-    folder = os.path.join(FOLDER, issue)
+    return os.path.join(FOLDER, issue)
+
+
+def begin(issue: str) -> None:
+    """Make room for an issue, unless it is there."""
     os.makedirs(FOLDER, mode=0o700, exist_ok=True)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    return folder
+    os.makedirs(place(issue), mode=0o700, exist_ok=True)
 
 
 @contextlib.contextmanager
 def locked(issue: str, name: str, how: int) -> Iterator[None]:
-    handle = os.open(os.path.join(place(issue), f".{name}"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    path = os.path.join(place(issue), f".{name}")
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except FileNotFoundError:
+        raise Over(f"the issue {issue} is over") from None
     try:
         fcntl.flock(handle, how)
         yield
@@ -74,8 +86,8 @@ def serials(issue: str) -> set[int]:
 
 
 def forget(issue: str) -> None:
-    """Wipe it, as soon as nobody works in it."""
-    with settled(issue):
+    """Wipe it, as soon as nobody works in it; what is forgotten already is fine."""
+    with contextlib.suppress(Over), settled(issue):
         shutil.rmtree(place(issue))
     with contextlib.suppress(OSError):  # that of another run may be beside it
         os.rmdir(FOLDER)

@@ -65,6 +65,10 @@ class Context(Protocol):
 
     job: Job
 
+    def check(self) -> None:
+        """Raises when the run is not ours any more. Connections that no `host` gives ask it before each operation."""
+        ...
+
     async def host(self, role: Role) -> Host:
         """An open connection to that host, kept across steps. Raises HostUnreachable, HostKeyChanged."""
         ...

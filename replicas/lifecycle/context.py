@@ -49,6 +49,9 @@ class RunContext:
         self._timer: asyncio.TimerHandle | None = None
         self._shown = 0.0
 
+    def check(self) -> None:
+        self._lease.check()
+
     async def host(self, role: Role) -> Host:
         self._lease.check()
         async with self._opening[role]:

@@ -29,6 +29,7 @@ async def directory_at(ctx: Context, hostname: str, address: str) -> AsyncIterat
     """The same of any server of the realm."""
     password = ctx.secret("directory_manager")
     async with Directory.bind(hostname, address, ctx.job.realm.ca_certificate, DIRECTORY_MANAGER, password) as bound:
+        bound.guard = ctx.check
         yield bound
 
 

@@ -10,7 +10,9 @@ from typing import Literal
 import pytest
 
 from lab import Lab
+from replicas.backends.native import bundle
 from replicas.backends.registry import get
+from replicas.errors import StepError
 from replicas.lifecycle.base import Step
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps import sealed
@@ -94,6 +96,23 @@ async def test_a_certificate_is_finished_when_the_connection_is_gone_and_then_fo
     assert set(found.values()) == {"V"}
     assert set(found) == set(third.facts[sealed.SERIALS].values())  # type: ignore[union-attr]
     assert "portal-issue" not in ask(hosts.master, "ls", "/run")
+
+
+async def test_what_arrives_when_the_issue_is_over_issues_nothing(hosts: Lab, take: Take) -> None:
+    """A worker that was frozen with a command on its way."""
+    wanted = job(hosts, "ipareplica")
+    plan = steps(wanted, "check-hosts", "prepare-bundle")
+    late = take(await killed(dying(hosts, wanted, "after", "certificate_issue"), plan))
+    issue = late.facts["certificate_issue"]
+    second = take(dataclasses.replace(Driver(wanted, late.key, late.passwords), _facts=dict(late.facts)))
+    await second.run(plan)
+    before = certificates(hosts)
+    (order, *_) = bundle.orders(wanted)
+    with pytest.raises(StepError, match="is over"):
+        await (await late.host("master")).python("native_issue", order.payload(wanted, str(issue)))
+    assert certificates(hosts) == before
+    await (await late.host("master")).python("native_forget", {"issue": issue})
+    assert "No such file" in ask(hosts.master, "ls", KEPT)
 
 
 async def test_what_a_reboot_of_the_master_lost_is_revoked(hosts: Lab, take: Take) -> None:

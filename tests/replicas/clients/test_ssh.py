@@ -223,5 +223,15 @@ async def test_nothing_is_sent_when_the_guard_refuses(replica: ssh.Host) -> None
     replica.guard = refuse
     with pytest.raises(StepError, match="the lease is over"):
         await replica.run("touch", "/run/sent")
+    allowed = [True]
+
+    def refuse_later() -> None:
+        if not allowed:
+            raise StepError("the lease is over")
+        allowed.pop()
+
+    replica.guard = refuse_later
+    with pytest.raises(StepError, match="the lease is over"):
+        await replica.run("tee", "/run/sent", input="too late\n")
     replica.guard = lambda: None
-    assert not await replica.exists("/run/sent")
+    assert (await replica.run("cat", "/run/sent", check=False)).text == ""

@@ -23,6 +23,8 @@ BASE = "operations_before"
 POLL_SECONDS = 0.1
 STALLED_SECONDS = 120.0
 FLOW_WINDOW, FLOW_PAUSE_MS = "1000", "20"
+LOST = "Error (-"
+"""Negative codes are those of the LDAP library for connections that broke: the other host went down, say."""
 STATUS = ("nsds5replicaLastInitStatus", "nsds5BeginReplicaRefresh")
 
 
@@ -174,7 +176,9 @@ class Initialize(Step):
                 await master.delete(names.to_replica)
                 raise StepError(
                     f"[{ctx.job.master.hostname}] reports: Update failed! Status: [{status or 'no progress'}]",
-                    f"Look at /var/log/dirsrv/slapd-{ctx.job.instance}/errors on both hosts, then try again.",
+                    f"Look at /var/log/dirsrv/slapd-{ctx.job.instance}/errors there and on "
+                    f"{ctx.job.replica.hostname}, then try again.",
+                    retryable=LOST in status,
                 )
             if sent != last:
                 moved, last = time.monotonic(), sent

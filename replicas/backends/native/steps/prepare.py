@@ -119,12 +119,14 @@ class PrepareBundle(Step):
 
     async def _intend(self, ctx: Context) -> None:
         """Name the issue and note where its serial numbers begin, before there is any; later, revoke what was lost."""
+        master, again = await ctx.host("master"), bool(ctx.facts.get(ISSUE))
         if FLOOR not in ctx.facts:
-            serial = (await (await ctx.host("master")).read(f"{CA_FOLDER}/serial")).decode().strip()
+            serial = (await master.read(f"{CA_FOLDER}/serial")).decode().strip()
             await ctx.fact(FLOOR, int(serial, 16))
-        if not ctx.facts.get(ISSUE):
+        if not again:
             await ctx.fact(ISSUE, secrets.token_hex(8))
-        else:
+        await master.python("native_begin", {"issue": ctx.facts[ISSUE]})
+        if again:
             await revoke(ctx, but=str(ctx.facts[ISSUE]))
 
     async def _seal(self, ctx: Context, members: dict[str, bytes]) -> bytes:
