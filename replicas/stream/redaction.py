@@ -18,8 +18,11 @@ SHORTEST = 6
 TELLING = 4
 """So many first characters of a secret at the end of what is there make it worth waiting for the next line."""
 
-GAP = r"(?:\s|\\[nrt\n])*"
-"""What may stand between two characters: lines that were broken, also where the break itself is quoted or continued."""
+ESCAPE = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])"
+"""A control sequence of a terminal (ECMA-48): a colour, say."""
+GAP = rf"(?:\s|\\[nrt\n]|{ESCAPE})*"
+"""What may stand between two characters: colours, and lines that were broken, also where the break is quoted."""
+ESCAPES = re.compile(ESCAPE)
 QUOTED_BREAK = re.compile(r"\\(?:[nrt]|(?=\n))")
 
 
@@ -98,6 +101,8 @@ def forms(secret: bytes) -> Iterator[str]:
 
 def _squeezed(text: str) -> tuple[str, ...]:
     """Without anything that GAP stands for; a backslash before a line break may be the text's own, so with it, too."""
+    if "\x1b" in text:
+        text = ESCAPES.sub("", text)
     plain = "".join(text.split())
     return (plain, "".join(QUOTED_BREAK.sub("", text).split())) if "\\" in text else (plain,)
 

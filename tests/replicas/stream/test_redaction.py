@@ -113,3 +113,25 @@ def test_dangling_start() -> None:
     assert redactor.dangling("the password is correct-ho")
     assert not redactor.dangling("the password is correct-horse-battery")
     assert not redactor.dangling("nothing")
+
+
+COLOURS = ("\x1b[31m", "\x1b[0m", "\x1b[1;38:2::255:0:0m", "\x1b[2K", "\x1bM")
+
+
+@pytest.mark.parametrize("form", ["plain", "base64", "hex", "json"])
+@hypothesis.settings(max_examples=30)
+@given(secret=SECRETS, data=st.data())
+def test_colours_hide_nothing(form: str, secret: str, data: st.DataObject) -> None:
+    """As terminals show it: control sequences between any two characters."""
+    printed = FORMS[form](secret)
+    hypothesis.assume(printed not in MASK)
+    inside = st.lists(st.sampled_from(COLOURS), max_size=2).map("".join)
+    coloured = "".join(character + data.draw(inside) for character in printed)
+    cleaned = Redactor(secret).clean(f"\x1b[1mbefore {coloured} after")
+    assert MASK in cleaned
+    assert printed not in re.sub(r"\x1b(\[[\d;:]*[A-Za-z]|M)", "", cleaned)
+    assert cleaned.endswith(" after")
+
+
+def test_a_coloured_start_is_dangling_too() -> None:
+    assert Redactor("correct-horse-battery").dangling("it is \x1b[31mcor\x1b[1mrect-\x1b[0m")
