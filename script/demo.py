@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
-import secrets
-import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from lab import Lab, LabError
 from lab.check import missing
+from script import scene
 from script.people import PageRefused, Person
-from script.processes import ROOT, portal
+from script.processes import ROOT
 
 if TYPE_CHECKING:
-    from replicas.models import Plan, Run
+    from replicas.models import Run
 
-MASTER = "ipaserver.example.com"
-REPLICA = "ipareplica.example.com"
-ROLES = ("viewer", "operator", "approver", "administrator")
 DATA = ROOT / "var" / "demo"
 
 
@@ -44,9 +38,9 @@ def main() -> int:
     failed = False
     try:
         with ExitStack() as stack:
-            lab = None if lacking else stack.enter_context(_hosts(options.users))
+            lab = None if lacking else stack.enter_context(scene.hosts("demo", 1, options.users))
             key = {"PORTAL_SSH_KEY_FILE": str(lab.ssh_key)} if lab else {}
-            address, people = stack.enter_context(_portal(options.port, key))
+            address, people = stack.enter_context(scene.served(DATA, options.port, key))
             _announce(address, people)
             failed = not _show(address, people, lab)
             if options.once:
@@ -82,48 +76,6 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-@contextmanager
-def _hosts(users: int) -> Iterator[Lab]:
-    lab = Lab("demo")
-    begun = time.monotonic()
-    try:
-        lab.down()
-        lab.up(replicas=1, users=users)
-        print(f"Test hosts are up: {MASTER} with {users} users, {REPLICA} blank ({time.monotonic() - begun:.0f} s)")
-        yield lab
-    finally:
-        lab.down()
-
-
-@contextmanager
-def _portal(port: int, environment: dict[str, str]) -> Iterator[tuple[str, dict[str, str]]]:
-    """A portal with an empty database and one user a role; gives its address and the users' passwords."""
-    shutil.rmtree(DATA, ignore_errors=True)
-    DATA.mkdir(parents=True, mode=0o700)
-    environment = {"PORTAL_DATA_DIR": str(DATA), "DJANGO_SETTINGS_MODULE": "portal.settings"} | environment
-    os.environ.update(environment)
-    people = _prepare_database()
-    with portal(DATA, environment, port) as address:
-        yield address, people
-
-
-def _prepare_database() -> dict[str, str]:
-    import django
-
-    django.setup()
-    from django.contrib.auth.models import Group, User
-    from django.core.management import call_command
-
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    call_command("migrate", verbosity=0)
-    call_command("collectstatic", interactive=False, verbosity=0)
-    people = {role: secrets.token_urlsafe(9) for role in ROLES}
-    for role, password in people.items():
-        user = User.objects.create_user(role, f"{role}@example.com", password, is_staff=role == "administrator")
-        user.groups.add(Group.objects.get(name=role))
-    return people
-
-
 def _announce(address: str, people: dict[str, str]) -> None:
     print(f"\nThe portal is at {address}")
     for role, password in people.items():
@@ -133,66 +85,17 @@ def _announce(address: str, people: dict[str, str]) -> None:
 
 def _create_replica(address: str, people: dict[str, str], lab: Lab) -> None:
     """Administrator, operator and approver do their part on the pages; the terminal follows the run's socket."""
-    administrator = Person(address, "administrator", people["administrator"])
-    _register(administrator, lab)
+    scene.register(Person(address, "administrator", people["administrator"]), lab)
+    print(f"administrator registered the master {lab.master.name}, host key {lab.master.fingerprint}")
     operator = Person(address, "operator", people["operator"])
-    plan = _ask(operator, lab)
+    plan = scene.ask(operator, lab.host(scene.REPLICA), setup_ca="on", setup_dns="on", no_forwarders="on")
+    print(f"operator asked for {plan.replica} with DNS and an authority: {len(plan.steps)} steps, {plan.digest[:12]}")
     approver = Person(address, "approver", people["approver"])
     begun = time.monotonic()
-    _approve(approver, plan)
-    run = _run_of(plan)
+    run = scene.approve(approver, plan, "Second site")
+    print(f"approver approved plan {plan.digest[:12]}\n")
     _follow(approver, run)
     _summarise(run, time.monotonic() - begun)
-
-
-def _register(administrator: Person, lab: Lab) -> None:
-    master = lab.host(MASTER)
-    where = {
-        "hostname": MASTER,
-        "ssh_address": str(master.address),
-        "ssh_port": 22,
-        "ssh_user": "root",
-        "backend": "native",
-    }
-    passwords = {"directory_manager": lab.secrets.directory_manager, "admin": lab.secrets.admin}
-    administrator.send("/masters/register/", where, {"compared": "on", **passwords})
-    print(f"administrator registered the master {MASTER}, host key {master.fingerprint}")
-
-
-def _ask(operator: Person, lab: Lab) -> Plan:
-    from replicas.models import Master, Plan
-
-    replica = lab.host(REPLICA)
-    addresses = f"{replica.address}\n{replica.address6}"
-    operator.send(
-        "/replicas/request/",
-        {
-            "hostname": REPLICA,
-            "master": Master.objects.get().pk,
-            "ssh_address": str(replica.address),
-            "ssh_port": 22,
-            "ssh_user": "root",
-            "ip_addresses": addresses,
-            "setup_dns": "on",
-            "no_forwarders": "on",
-            "setup_ca": "on",
-            "forward_policy": "first",
-        },
-    )
-    plan = Plan.objects.get()
-    print(f"operator asked for {REPLICA} with DNS and an authority: {len(plan.steps)} steps, plan {plan.digest[:12]}")
-    return plan
-
-
-def _approve(approver: Person, plan: Plan) -> None:
-    approver.send(f"/plans/{plan.pk}/", {"reason": "Second site"}, to=f"/plans/{plan.pk}/approve/")
-    print(f"approver approved plan {plan.digest[:12]}\n")
-
-
-def _run_of(plan: Plan) -> Run:
-    from replicas.models import Run
-
-    return Run.objects.get(plan=plan)
 
 
 def _follow(person: Person, run: Run) -> None:
