@@ -25,7 +25,8 @@ ANSWERS = {
     "KRB-ERROR 60": "refuses an empty request",
 }
 PREFIX = "replica-proof-"
-REPLICATED_SECONDS = 30.0
+REPLICATED_SECONDS = 120.0
+"""A server that could not reach another one pauses for 3 s, and then for twice as long each time."""
 POLL_SECONDS = 0.05
 
 
