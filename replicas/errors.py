@@ -82,6 +82,12 @@ class DirectoryError(PortalError):
     """An LDAP operation was refused or could not be sent."""
 
 
+class DirectoryLost(DirectoryError):
+    """A directory that had accepted the connection does not answer on it any more."""
+
+    retryable = True
+
+
 class WrongPassword(PortalError):
     """A password was given that the server does not accept."""
 

@@ -13,7 +13,7 @@ import ldap3
 from ldap3.core.exceptions import LDAPException
 from ldap3.utils.conv import escape_filter_chars as escape
 
-from replicas.errors import DirectoryError, WrongPassword
+from replicas.errors import DirectoryError, DirectoryLost, WrongPassword
 
 T = TypeVar("T")
 Values: TypeAlias = "Sequence[str | bytes]"
@@ -25,6 +25,9 @@ SUCCESS, NO_SUCH_ATTRIBUTE, VALUE_EXISTS, NO_SUCH_OBJECT, INVALID_CREDENTIALS = 
 SCOPES = {"base": ldap3.BASE, "one": ldap3.LEVEL, "subtree": ldap3.SUBTREE}
 CHANGES = {"add": ldap3.MODIFY_ADD, "delete": ldap3.MODIFY_DELETE, "replace": ldap3.MODIFY_REPLACE}
 COUNTER_TRIES = 50
+CONNECT_SECONDS = 10
+# A busy disk holds a change up for longer than a network does; what waits in vain for less is done twice.
+ANSWER_SECONDS = 30
 PAGE = 500
 
 
@@ -59,11 +62,12 @@ class Directory:
         *,
         starttls: bool = False,
         port: int | None = None,
-        timeout: float = 10,
+        timeout: float = ANSWER_SECONDS,
     ) -> AsyncIterator[Self]:
         """Connect to `address`, insist on a certificate for `hostname`, and bind.
 
         LDAPS on 636, or StartTLS on 389. Raises WrongPassword, and DirectoryError when the server cannot be reached.
+        An operation that has no answer after `timeout` seconds raises DirectoryLost.
         """
         connection = _connection(hostname, address, ca_pem, dn, password, starttls, port, timeout)
         directory = cls(hostname, connection)
@@ -172,8 +176,8 @@ class Directory:
             try:
                 return await asyncio.to_thread(ask)
             except LDAPException as error:
-                raise DirectoryError(
-                    f"{self.hostname} did not answer: {error}.", "See that its Directory Server runs.", retryable=True
+                raise DirectoryLost(
+                    f"{self.hostname} did not answer: {error}.", "See that its Directory Server runs."
                 ) from error
 
     def _judge(self, what: str, accepted: set[int] | None = None) -> int:
@@ -206,7 +210,7 @@ def _connection(
         use_ssl=not starttls,
         tls=tls,
         get_info=ldap3.NONE,
-        connect_timeout=timeout,
+        connect_timeout=CONNECT_SECONDS,
     )
     return ldap3.Connection(server, user=dn, password=password, receive_timeout=timeout, auto_referrals=False)
 

@@ -15,7 +15,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from replicas.backends import registry
 from replicas.choices import RunState, StepState
-from replicas.errors import PortalError, StepError
+from replicas.errors import DirectoryLost, PortalError, StepError
 from replicas.lifecycle import lease as leases
 from replicas.lifecycle import outcome, plan, summary
 from replicas.lifecycle.base import Step
@@ -179,6 +179,7 @@ class Execution:
 
     def _insist(self, stage: StepLoop, work: Callable[[], Coroutine[Any, Any, T]], repeatable: bool = True) -> T:
         """Do it again, for RECONNECT_SECONDS, after an error that passes by itself; at first contact it counts."""
+        met = False
         end, pauses = (
             time.monotonic() + settings.RECONNECT_SECONDS,
             itertools.chain(PAUSES, itertools.repeat(PAUSES[-1])),
@@ -188,7 +189,8 @@ class Execution:
                 return stage.run(work())
             except PortalError as error:
                 pause = next(pauses)
-                passing = error.retryable and repeatable and stage.ctx.met
+                met = met or stage.ctx.met or isinstance(error, DirectoryLost)
+                passing = error.retryable and repeatable and met
                 if not passing or time.monotonic() + pause > end:
                     raise
                 self.writer.write(f"{error.message} Trying again in {pause:g} s.", "warning")

@@ -9,7 +9,7 @@ import pytest
 
 from lab import Lab
 from replicas.clients.ldap import Directory, LdapRefused
-from replicas.errors import DirectoryError, WrongPassword
+from replicas.errors import DirectoryError, DirectoryLost, WrongPassword
 
 pytestmark = pytest.mark.hosts
 
@@ -71,6 +71,17 @@ async def test_refusals(lab: Lab, ca: str, name: str, host: int, error: type[Exc
     with pytest.raises(error, match=words):
         async with Directory.bind(name, str(lab.hosts[host].address), ca, MANAGER, "wrong"):
             pass
+
+
+async def test_a_server_that_falls_silent_is_lost(lab: Lab, ca: str) -> None:
+    address, password = str(lab.master.address), lab.secrets.directory_manager
+    async with Directory.bind(lab.master.name, address, ca, MANAGER, password, timeout=1) as directory:
+        lab.master.run(["pkill", "-STOP", "ns-slapd"])
+        try:
+            with pytest.raises(DirectoryLost, match=r"ipaserver\.example\.com did not answer: .*timed out"):
+                await directory.get(COUNTER)
+        finally:
+            lab.master.run(["pkill", "-CONT", "ns-slapd"])
 
 
 async def test_foreign_authority(lab: Lab, foreign_ca: str) -> None:

@@ -171,14 +171,18 @@ def test_a_step_that_kills_its_workers_ends_the_run() -> None:
     assert run.state == RunState.SUCCEEDED
 
 
-def test_a_lost_connection_is_opened_again_by_itself() -> None:
+@pytest.mark.parametrize(
+    ("step", "what", "words"),
+    [("install", "cut", "was lost"), ("prepare", "silent", "did not answer")],  # the second before all hosts were met
+)
+def test_a_lost_connection_is_opened_again_by_itself(step: str, what: str, words: str) -> None:
     run = make_run()
     world = World(HOST)
-    world.tell("install", "cut")
+    world.tell(step, what)
     thread = in_background(run)
     thread.start()
-    wait(LogLine.objects.filter(text__endswith="was lost. Trying again in 0.5 s.").exists)
-    world.go_on("install", "cut")
+    wait(LogLine.objects.filter(text__endswith=f"{words}. Trying again in 0.5 s.").exists)
+    world.go_on(step, what)
     thread.join(5)
     assert texts(run)[-1].startswith("Done in")
     assert run.state == RunState.SUCCEEDED

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from replicas.clients.ssh import Host
-from replicas.errors import HostUnreachable, StepError
+from replicas.errors import DirectoryLost, HostUnreachable, StepError
 from replicas.hostside.follow import piece
 from replicas.lifecycle.base import Capabilities, Context, Finding, Record, ReplicaState, Step
 from replicas.lifecycle.context import RunContext
@@ -88,6 +88,8 @@ class TwinStep(Step):
             await ctx.host("master")
             await ctx.host("replica")
             raise HostUnreachable("The connection to the replica was lost.")
+        if world.told(self.key, "silent"):
+            raise DirectoryLost("The master's directory did not answer.")
         if world.told(self.key, "crash"):
             raise RuntimeError(ctx.secret("admin"))
         await ctx.host("replica")
