@@ -148,6 +148,15 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CRISPY_ALLOWED_TEMPLATE_PACKS = CRISPY_TEMPLATE_PACK = "bootstrap5"
 DJANGO_TABLES2_TEMPLATE = "django_tables2/bootstrap5.html"
 
+PUBLIC_URL = env.str("PORTAL_URL", default="http://localhost:8000")
+"""Where people reach the portal: the beginning of every address in e-mails and webhooks."""
+email_url = take("EMAIL_URL")  # smtp+tls://USER:PASSWORD@HOST:587, see django-environ; empty: no e-mail is sent
+EMAIL_URL_GIVEN = bool(email_url)
+if email_url:
+    vars().update(environ.Env.email_url_config(email_url))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("PORTAL_EMAIL_FROM", default="Replica portal <replica-portal@localhost>")
+
 BUNDLE_HOURS = env.int("PORTAL_BUNDLE_HOURS", default=24)
 KEEP_BUNDLES = env.bool("PORTAL_KEEP_BUNDLES", default=False)
 LEASE_SECONDS = env.int("PORTAL_LEASE_SECONDS", default=30)
@@ -171,6 +180,8 @@ LOGGING: dict[str, Any] = {
         # Their debug lines quote what they encrypt and send.
         "gnupg": {"level": "INFO"},
         "ldap3": {"level": "INFO"},
+        "httpx": {"level": "WARNING"},  # quotes whole addresses, which are as good as passwords for some webhooks
+        "httpcore": {"level": "INFO"},
         "django.request": {"level": "ERROR"},  # a wrong address or role is no event of the log
     },
 }

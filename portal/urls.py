@@ -14,11 +14,13 @@ from replicas.views import (
     history,
     host_keys,
     masters,
+    notices,
     plans,
     register,
     replicas,
     requests,
     runs,
+    webhooks,
 )
 
 urlpatterns = [
@@ -44,6 +46,13 @@ urlpatterns = [
     path("runs/<int:pk>/lines", runs.run_lines, name="run_lines"),
     path("runs/<int:pk>/log.txt", runs.run_log, name="run_log"),
     path("bundles/", bundles.bundles, name="bundles"),
+    path("notices/", notices.notices, name="notices"),
+    path("notices/read/", notices.notices_read, name="notices_read"),
+    path("notices/email/", notices.notices_email, name="notices_email"),
+    path("notices/<int:pk>/", notices.notice, name="notice"),
+    path("webhooks/", webhooks.webhooks, name="webhooks"),
+    path("webhooks/<int:pk>/", webhooks.webhook, name="webhook"),
+    path("webhooks/<int:pk>/<slug:name>/", webhooks.webhook_act, name="webhook_act"),
     path("history/", history.history, name="history"),
     path("healthz", health.healthz, name="healthz"),
     path("admin/", admin.site.urls),

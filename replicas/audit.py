@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.db.models import Model
 from django.utils import timezone
 
+from replicas import notices
 from replicas.models import AuditEvent
 from replicas.permissions import Actor
 
@@ -21,6 +22,7 @@ VERBS = frozenset(
         "hostkey": ("accept",),
         "credential": ("set", "use", "rotate", "wipe"),
         "user": ("add", "change"),
+        "webhook": ("add", "change", "remove"),
         "replica": ("request", "resubmit", "change"),
         "plan": ("submit", "approve", "reject", "cancel"),
         "run": ("queue", "start", "cancel", "retry", "succeed", "fail", "cancelled"),
@@ -63,6 +65,7 @@ def record(
     )
     event.digest = digest(event)
     event.save()
+    notices.follow(event, obj)
     return event
 
 

@@ -111,3 +111,39 @@ class LogLevel(models.TextChoices):
     INFO = "info", _("Info")
     WARNING = "warning", _("Warning")
     ERROR = "error", _("Error")
+
+
+class NoticeKind(models.TextChoices):
+    """What somebody is told."""
+
+    WAITING = "waiting", _("Waits for your decision")
+    APPROVED = "approved", _("Approved")
+    REJECTED = "rejected", _("Rejected")
+    CANCELLED = "cancelled", _("Cancelled")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+    BYPASSED = "bypassed", _("Run without your approval")
+
+
+class EmailWish(models.TextChoices):
+    """Which notices also come by e-mail."""
+
+    ALL = "all", _("Everything")
+    IMPORTANT = "important", _("What waits for me, and what went wrong")
+    NONE = "none", _("Nothing")
+
+
+EMAILED: dict[str, tuple[str, ...]] = {
+    EmailWish.ALL: tuple(NoticeKind.values),
+    EmailWish.IMPORTANT: (NoticeKind.WAITING, NoticeKind.FAILED, NoticeKind.BYPASSED),
+    EmailWish.NONE: (),
+}
+"""The kinds of notices that each wish lets through."""
+
+
+class DeliveryState(models.TextChoices):
+    """One e-mail or one call of a webhook."""
+
+    WAITING = "waiting", _("On its way")
+    SENT = "sent", _("Delivered")
+    GIVEN_UP = "given_up", _("Given up")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from replicas.choices import Role
@@ -23,6 +24,7 @@ ROLES: dict[str, frozenset[Role]] = {
     "set_credentials": frozenset({Role.ADMINISTRATOR}),
     "accept_host_key": frozenset({Role.ADMINISTRATOR}),
     "manage_users": frozenset({Role.ADMINISTRATOR}),
+    "manage_webhooks": frozenset({Role.ADMINISTRATOR}),
 }
 """Verb: the roles that may. A superuser has every role, but decides on no own request either."""
 OWN = ("cancel", "revoke")
@@ -54,6 +56,11 @@ def may(user: AbstractBaseUser | AnonymousUser | None, verb: str, obj: Any = Non
     if verb in OWN and obj is not None and not _own(user, obj):
         return user.is_superuser or Role.ADMINISTRATOR in roles(user)
     return user.is_superuser or not ROLES[verb].isdisjoint(roles(user))
+
+
+def people(verb: str) -> QuerySet[User]:
+    """Everybody who may do `verb` (a key of ROLES) to something that is not an own request."""
+    return User.objects.filter(Q(is_superuser=True) | Q(groups__name__in=ROLES[verb]), is_active=True).distinct()
 
 
 def _own(user: User, obj: Any) -> bool:

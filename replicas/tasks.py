@@ -9,6 +9,7 @@ from contextlib import suppress
 from huey.contrib.djhuey import HUEY, db_task
 from redis.exceptions import RedisError
 
+from replicas import outbox
 from replicas.lifecycle import runner, sweeper
 from replicas.lifecycle.sweeper import QueueAway
 
@@ -18,6 +19,11 @@ def execute(run_id: int) -> None:
     if runner.execute(run_id):
         with suppress(QueueAway):  # the next sweep does it
             sweeper.enqueue_waiting(sys.modules[__name__])
+
+
+@db_task()  # type: ignore[untyped-decorator]  # Huey has no types
+def deliver() -> None:
+    outbox.deliver()
 
 
 def waiting() -> set[int]:

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -295,3 +296,25 @@ def addresses_check(table: str, field: str) -> models.CheckConstraint:
 def lowercase_hostname_check(table: str) -> models.CheckConstraint:
     """The shape of a host name as a database constraint, so that no way around the forms bypasses it."""
     return models.CheckConstraint(condition=Q(hostname__regex=HOSTNAME), name=f"{table}_hostname_dns_safe")
+
+
+def validate_webhook(url: str) -> None:
+    """Accept an https address without a password, or http to this machine itself. Raises ValidationError."""
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname or "", parts.port
+    except ValueError:
+        parts, host = urlsplit(""), ""
+    if parts.scheme not in ("http", "https") or not host or any(letter.isspace() for letter in url):
+        raise ValidationError(_("Enter a whole address, as in https://chat.example.com/hooks/replicas."))
+    if parts.username or parts.password:
+        raise ValidationError(_("Leave user and password out: the signature tells the receiver who calls."))
+    if parts.scheme == "http" and not _loopback(host):
+        raise ValidationError(_("Over http anybody on the way could read and change what is sent: use https."))
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -77,7 +77,9 @@ def _rows(lock: bool = False) -> list[Sealed]:
     """Every credential of every kind; locked, nobody sets another password until the transaction ends."""
     rows: list[Sealed] = []
     for model in Sealed.__subclasses__():
-        found = model._default_manager.select_related(model.SUBJECT).order_by("pk")
+        found = model._default_manager.order_by("pk")
+        if model.SUBJECT:
+            found = found.select_related(model.SUBJECT)
         rows += found.select_for_update(of=("self",)) if lock else found
     return rows
 

@@ -1,4 +1,4 @@
-"""Finds runs that nobody works on, and queues them again; beside that, compresses a little of what rests."""
+"""Finds runs that nobody works on, and queues them again; beside that, it is the clock of everything that waits."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from django.db import DatabaseError, connection
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from replicas.choices import RunState
+from replicas.choices import DeliveryState, RunState
 from replicas.lifecycle import bundles, lockfile
-from replicas.models import Run
+from replicas.models import Delivery, Run
 from replicas.stream import chunks
 
 logger = logging.getLogger(__name__)
@@ -30,14 +30,18 @@ class Queue(Protocol):
 
     def waiting(self) -> set[int]: ...
 
+    def deliver(self) -> object: ...
+
 
 def sweep(queue: Queue) -> None:
-    """One look: abandoned runs go back to the queue, every queued run has a task, and bundles expire."""
+    """One look: abandoned runs go back to the queue, queued ones have a task, bundles expire, notices are sent."""
     for run in Run.objects.filter(state=RunState.RUNNING).annotate(overdue=Q(lease_until__lt=Now())):
         if run.overdue or lockfile.abandoned(run.pk, run.fence):
             _requeue(run)
     enqueue_waiting(queue)
     bundles.expire()
+    if Delivery.objects.filter(state=DeliveryState.WAITING, due_at__lte=Now()).exists():
+        queue.deliver()
 
 
 def enqueue_waiting(queue: Queue) -> None:

@@ -1,8 +1,9 @@
-"""The rows: topology, requests, runs with their logs, bundles, credentials, history."""
+"""The rows: topology, requests, runs with their logs, bundles, credentials, notices, history."""
 
 from replicas.models.audit import AuditEvent
 from replicas.models.bundles import Bundle
 from replicas.models.credentials import Credential, CredentialName, PlanCredential
+from replicas.models.notices import Delivery, EmailChoice, Notice, Webhook
 from replicas.models.requests import Approval, Plan, Replica
 from replicas.models.runs import LogChunk, LogLine, Run, StepRun
 from replicas.models.topology import HostKey, Master, Realm
@@ -13,14 +14,18 @@ __all__ = [
     "Bundle",
     "Credential",
     "CredentialName",
+    "Delivery",
+    "EmailChoice",
     "HostKey",
     "LogChunk",
     "LogLine",
     "Master",
+    "Notice",
     "Plan",
     "PlanCredential",
     "Realm",
     "Replica",
     "Run",
     "StepRun",
+    "Webhook",
 ]

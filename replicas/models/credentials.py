@@ -25,8 +25,8 @@ class Sealed(models.Model):
     Without a data key, the key of the ring opens the ciphertext itself (replicas/keyring.py).
     """
 
-    SUBJECT: ClassVar[str]
-    """The field that says whose secret it is."""
+    SUBJECT: ClassVar[str] = ""
+    """The relation that says whose secret it is; empty when the row itself does."""
 
     name = models.CharField(max_length=20, choices=CredentialName)
     key_id = models.CharField(max_length=40)

@@ -44,6 +44,9 @@ VERBS = {
     "run:succeed": gettext_lazy("Run succeeded"),
     "user:add": gettext_lazy("Person added"),
     "user:change": gettext_lazy("Person changed"),
+    "webhook:add": gettext_lazy("Webhook added"),
+    "webhook:change": gettext_lazy("Webhook changed"),
+    "webhook:remove": gettext_lazy("Webhook removed"),
 }
 LONG = 40
 """Characters and more make a value that is shown on demand."""

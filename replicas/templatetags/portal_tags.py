@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 
 from replicas import permissions
 from replicas.choices import PlanState, Role
-from replicas.models import AuditEvent, Plan, StepRun
+from replicas.models import AuditEvent, Notice, Plan, StepRun
 
 register = template.Library()
 
@@ -43,6 +43,9 @@ LOOKS = {
     "reject": ("bad", "cross"),
     "cancelled": ("calm", "stop"),
     "pending": ("calm", "circle"),
+    "bypassed": ("bad", "warning"),
+    "sent": ("good", "check"),
+    "given_up": ("bad", "cross"),
 }
 """Tone and icon of every state; the words come from the choices."""
 
@@ -94,6 +97,12 @@ def waiting_for(user: User) -> int:
     if not permissions.may(user, "decide"):
         return 0
     return Plan.objects.filter(state=PlanState.WAITING).exclude(requested_by=user).count()
+
+
+@register.simple_tag
+def unread(user: User) -> int:
+    """How many notices this person has not read."""
+    return Notice.objects.filter(recipient=user, read_at=None).count()
 
 
 TONES = {"success": "good", "error": "bad", "danger": "bad", "warning": "wait", "info": "busy", "debug": "calm"}

@@ -33,8 +33,9 @@ def posted(page: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., H
     def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         @require_http_methods(["GET", "HEAD", "POST"])
         @wraps(view)
-        def answer(request: SignedInRequest, pk: int, **more: Any) -> HttpResponse:
-            return view(request, pk, **more) if request.method == "POST" else redirect(page, pk)
+        def answer(request: SignedInRequest, **where: Any) -> HttpResponse:
+            key = [where["pk"]] if "pk" in where else []
+            return view(request, **where) if request.method == "POST" else redirect(page, *key)
 
         return answer
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
+from pathlib import Path
+from ssl import PROTOCOL_TLS_SERVER, SSLContext
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from lab import Lab
 from replicas.clients import ssh
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import Job, Options, RealmFacts
+from tests.replicas.receivers import web
 from tests.replicas.steps.kept import KeptContext, endpoint
 
 
@@ -48,6 +51,18 @@ def foreign_ca(tmp_path_factory: pytest.TempPathFactory) -> str:
     argv = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=Foreign", "-days", "1"]
     subprocess.run([*argv, "-keyout", folder / "key", "-out", folder / "crt"], check=True, capture_output=True)
     return (folder / "crt").read_text()
+
+
+@pytest.fixture
+def foreign_server(tmp_path: Path) -> Iterator[str]:
+    """The address of a web server whose authority nobody here knows."""
+    argv = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=Foreign", "-days", "1"]
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", f"{tmp_path}/key", "-out", f"{tmp_path}/crt"]
+    subprocess.run([*argv, *names], check=True, capture_output=True)
+    tls = SSLContext(PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(tmp_path / "crt", tmp_path / "key")
+    with web(tls) as receiver:
+        yield receiver.url
 
 
 @pytest.fixture

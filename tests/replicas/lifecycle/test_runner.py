@@ -255,3 +255,6 @@ class Waiting:
 
     def waiting(self) -> set[int]:
         return set()
+
+    def deliver(self) -> object:
+        raise AssertionError("something was sent")

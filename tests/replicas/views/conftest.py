@@ -13,7 +13,7 @@ from django.test import Client
 from replicas.actions import host_keys
 from replicas.choices import Decision, PlanState, ReplicaState, RunState
 from replicas.errors import HostUnreachable
-from replicas.models import Master, Plan, Replica, Run
+from replicas.models import Master, Plan, Replica, Run, Webhook
 from tests.replicas.views import world as w
 
 
@@ -26,6 +26,11 @@ class World:
     running: Run
     verified: Replica
     clients: dict[str, Client] = field(default_factory=dict)
+
+    @property
+    def webhook(self) -> Webhook:
+        found = Webhook.objects.first()
+        return found or w.webhook("chat", "https://chat.example.com/hooks/1")
 
     def client(self, name: str) -> Client:
         """A browser in which that person is signed in."""

@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
 from replicas.choices import BundleState, Decision, PlanAction, PlanState, ReplicaState, Role, RunState, StepState
+from replicas.clients.webhook import new_secret
 from replicas.lifecycle import job
 from replicas.models import (
     Approval,
@@ -24,9 +25,17 @@ from replicas.models import (
     Replica,
     Run,
     StepRun,
+    Webhook,
 )
 
 PASSWORD = "correct-horse-battery"
+
+
+def webhook(name: str, url: str, secret: str = "") -> Webhook:
+    hook = Webhook(name=name, url=url, set_by="administrator").enclose(secret or new_secret())
+    hook.save()
+    return hook
+
 
 STEPS: list[dict[str, Any]] = [
     {"key": "refuse", "title": "Refusing what already exists", "stage": "prepare", "undoable": True,

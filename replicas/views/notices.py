@@ -1,0 +1,58 @@
+"""What a person was told, newest first."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from replicas import permissions
+from replicas.choices import EmailWish
+from replicas.forms.notices import EmailForm
+from replicas.models import EmailChoice, Notice
+from replicas.views.access import SignedInRequest, posted, require
+
+A_PAGE = 25
+
+
+@require_safe
+def notices(request: SignedInRequest) -> HttpResponse:
+    require(request, "view")
+    mine = Notice.objects.filter(recipient=request.user).select_related("plan__replica", "run")
+    wish = EmailChoice.objects.filter(user=request.user).values_list("wish", flat=True).first() or EmailWish.ALL
+    context = {
+        "page": Paginator(mine, A_PAGE).get_page(request.GET.get("page")),
+        "email_form": EmailForm(initial={"wish": wish}),
+        "may_manage": permissions.may(request.user, "manage_webhooks"),
+    }
+    return render(request, "notices/list.html", context)
+
+
+@require_safe
+def notice(request: SignedInRequest, pk: int) -> HttpResponse:
+    """Where the notice leads; with that it is read."""
+    require(request, "view")
+    found = get_object_or_404(Notice, pk=pk, recipient=request.user)
+    Notice.objects.filter(pk=pk, read_at=None).update(read_at=timezone.now())
+    return redirect("run", found.run_id) if found.run_id else redirect("plan", found.plan_id)
+
+
+@posted("notices")
+def notices_read(request: SignedInRequest) -> HttpResponse:
+    require(request, "view")
+    Notice.objects.filter(recipient=request.user, read_at=None).update(read_at=timezone.now())
+    return redirect("notices")
+
+
+@posted("notices")
+def notices_email(request: SignedInRequest) -> HttpResponse:
+    require(request, "view")
+    form = EmailForm(request.POST)
+    if form.is_valid():
+        EmailChoice.objects.update_or_create(user=request.user, defaults=form.cleaned_data)
+        messages.success(request, _("Your choice is stored."))
+    return redirect("notices")
