@@ -12,8 +12,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from playwright.sync_api import ConsoleMessage, Page
 
-from replicas.choices import PlanState, ReplicaState, RunState
-from replicas.models import Run
+from replicas.choices import NoticeKind, PlanState, ReplicaState, RunState
+from replicas.models import Delivery, Notice, Run, Webhook
 from tests.browser.conftest import Portal
 from tests.replicas.views import world as w
 
@@ -26,6 +26,7 @@ SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 360, "height
 @pytest.mark.parametrize("size", SIZES)
 def test_it_fits_and_runs_clean(size: str, scheme: str, portal: Portal, sign_in: Callable[..., Page]) -> None:
     run = portal.write(failed, portal, f"{size}-{scheme}.a-rather-long-subdomain.example.com")
+    hook = portal.write(told, run, f"chat-{size}-{scheme}")
     page = sign_in("root", viewport=SIZES[size], color_scheme=scheme)
     said: list[str] = []
 
@@ -39,7 +40,7 @@ def test_it_fits_and_runs_clean(size: str, scheme: str, portal: Portal, sign_in:
     for path in (
         "/", "/masters/", f"/masters/{portal.master.pk}/", "/masters/register/", "/replicas/", "/replicas/request/",
         f"/replicas/{plan.replica_id}/", "/approvals/", f"/plans/{plan.pk}/", f"/runs/{run.pk}/", "/bundles/",
-        "/history/",
+        "/history/", "/notices/", "/webhooks/", f"/webhooks/{hook.pk}/",
     ):  # fmt: skip
         answer = page.goto(path)
         assert answer is not None
@@ -48,6 +49,17 @@ def test_it_fits_and_runs_clean(size: str, scheme: str, portal: Portal, sign_in:
         assert page.evaluate("document.documentElement.dataset.bsTheme") == scheme
         assert violations(page) == [], path
     assert said == []
+
+
+def told(run: Run, name: str) -> Webhook:
+    """Notices of all kinds, and a webhook that could not be reached."""
+    root = User.objects.get(username="root")
+    for kind in NoticeKind:
+        Notice.objects.create(recipient=root, kind=kind, plan=run.plan, run=run, actor="olga", reason="Needed in Ulm")
+    hook = w.webhook(name, "https://chat.example.com/hooks/a-rather-long-path-that-does-not-fit-on-a-phone")
+    error = "It could not be reached: [Errno 111] Connection refused."
+    Delivery.objects.create(webhook=hook, body={"type": "run.failed"}, attempts=2, error=error)
+    return hook
 
 
 def violations(page: Page) -> list[str]:
