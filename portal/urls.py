@@ -8,6 +8,7 @@ from django.urls import path
 
 from replicas.models import Master, Replica
 from replicas.views import (
+    bulk,
     bundles,
     dashboard,
     health,
@@ -34,6 +35,8 @@ urlpatterns = [
     path("masters/<int:pk>/host-key/", host_keys.host_key, {"kind": Master}, name="master_host_key"),
     path("replicas/", replicas.replicas, name="replicas"),
     path("replicas/request/", requests.replica_request, name="replica_request"),
+    path("replicas/bulk/", bulk.replica_bulk, name="replica_bulk"),
+    path("replicas/bulk/example.csv", bulk.replica_bulk_example, name="replica_bulk_example"),
     path("replicas/<int:pk>/", replicas.replica, name="replica"),
     path("replicas/<int:pk>/host-key/", host_keys.host_key, {"kind": Replica}, name="replica_host_key"),
     path("replicas/<int:pk>/bundles/<int:bundle>/revoke/", replicas.bundle_revoke, name="bundle_revoke"),

@@ -35,6 +35,8 @@ PAGES = {
     "replicas": Page(EVERYBODY),
     "replica": Page(EVERYBODY, "verified"),
     "replica_request": Page(OPERATORS),
+    "replica_bulk": Page(OPERATORS),
+    "replica_bulk_example": Page(OPERATORS),
     "replica_host_key": Page(ADMINISTRATORS, "verified"),
     "replica_act": Page(OPERATORS, "verified", "post", {"name": "dns"}),
     "approvals": Page(EVERYBODY),

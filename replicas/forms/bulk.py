@@ -1,0 +1,199 @@
+"""Requests in bulk: a table of comma-separated values, checked as a whole, each wrong cell named."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from django import forms
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from replicas.actions.submit import check
+from replicas.errors import Conflict
+from replicas.forms.requests import ReplicaRequestForm
+from replicas.models import Master, Replica
+
+COLUMNS: tuple[str, ...] = tuple(ReplicaRequestForm.Meta.fields)
+NEEDED = ("hostname", "master", "ssh_address")
+DEFAULTS = {"ssh_port": "22", "ssh_user": "root"}
+EXAMPLE = {
+    "hostname": "ipareplica.example.com",
+    "master": "ipaserver.example.com",
+    "ssh_address": "192.0.2.21",
+    "ip_addresses": "192.0.2.21 2001:db8::21",
+    "setup_dns": "yes",
+    "forwarders": "192.0.2.53",
+}
+YES, NO = ("yes", "true", "1", "x"), ("", "no", "false", "0")
+MOST_ROWS, MOST_BYTES = 200, 256 * 1024
+
+
+class Wrong(NamedTuple):
+    """One thing that is wrong with the table: the line in the file, the column's name (both if known), the cell."""
+
+    line: int | None
+    column: str
+    value: str
+    problem: str
+
+
+@dataclass
+class Sheet:
+    """What a table asks for; nothing of it may be created while something is wrong."""
+
+    replicas: list[Replica] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    wrong: list[Wrong] = field(default_factory=list)
+
+
+class BulkForm(forms.Form):
+    """A file, or its content; `content` in the cleaned data."""
+
+    file = forms.FileField(
+        label=gettext_lazy("File"),
+        required=False,
+        help_text=gettext_lazy("Comma-separated values (CSV) in UTF-8, as spreadsheets save them."),
+        widget=forms.ClearableFileInput(attrs={"accept": ".csv,text/csv"}),
+    )
+    content = forms.CharField(
+        label=gettext_lazy("Or its content"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false", "class": "mono"}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        upload = data.get("file")
+        if upload and upload.size > MOST_BYTES:
+            raise ValidationError(_("The file is larger than %(most)d KiB.") % {"most": MOST_BYTES // 1024})
+        if upload:
+            try:
+                data["content"] = upload.read().decode("utf-8-sig")
+            except UnicodeDecodeError as error:
+                raise ValidationError(
+                    _("The file is not in UTF-8 (byte %(at)d): save it as «CSV UTF-8».") % {"at": error.start}
+                ) from error
+        if not data.get("content", "").strip() and not self.errors:
+            raise ValidationError(_("Choose a file, or enter its content."))
+        return data
+
+
+def example() -> str:
+    """A table with every column and one row."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, COLUMNS)
+    table.writeheader()
+    table.writerow(EXAMPLE)
+    return text.getvalue()
+
+
+def read(content: str, user: User) -> Sheet:
+    """Read and check a table of what `user` asks for.
+
+    The first line names the columns, in any order, separated by commas or semicolons.
+    """
+    sheet = Sheet()
+    content = content.removeprefix("\ufeff")
+    first = content.lstrip().partition("\n")[0]
+    rows = csv.reader(io.StringIO(content), delimiter=";" if first.count(";") > first.count(",") else ",", strict=True)
+    try:
+        table = [(rows.line_num, row) for row in rows if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        sheet.wrong.append(Wrong(rows.line_num, "", "", _("This is not a table: %(error)s.") % {"error": error}))
+        return sheet
+    if not table:
+        sheet.wrong.append(Wrong(None, "", "", _("The table is empty.")))
+        return sheet
+    names = [name.strip().lower() for name in table[0][1]]
+    sheet.wrong += _wrong_columns(table[0][0], names)
+    if len(table) - 1 > MOST_ROWS:
+        problem = _("The table has %(rows)d rows; %(most)d go at a time.") % {"rows": len(table) - 1, "most": MOST_ROWS}
+        sheet.wrong.append(Wrong(None, "", "", problem))
+    if len(table) == 1:
+        sheet.wrong.append(Wrong(None, "", "", _("There is no row below the names of the columns.")))
+    if not sheet.wrong:
+        _read_rows(sheet, user, names, table[1:])
+    return sheet
+
+
+def _wrong_columns(line: int, names: list[str]) -> Iterable[Wrong]:
+    for name in dict.fromkeys(names):
+        if name not in COLUMNS:
+            known = ", ".join(COLUMNS)
+            yield Wrong(line, name, name, _("There is no such column. There are: %(known)s.") % {"known": known})
+        elif names.count(name) > 1:
+            yield Wrong(line, name, name, _("The column is there more than once."))
+    for name in NEEDED:
+        if name not in names:
+            yield Wrong(line, name, "", _("The column is missing."))
+
+
+def _read_rows(sheet: Sheet, user: User, names: list[str], table: list[tuple[int, list[str]]]) -> None:
+    masters = dict(Master.objects.values_list("hostname", "pk"))
+    first_seen: dict[str, int] = {}
+    for line, cells in table:
+        row = dict(zip(names, (cell.strip() for cell in cells), strict=False))
+        wrong = [*_wrong_cells(line, names, cells, row, masters)]
+        form = ReplicaRequestForm(_typed(row, masters), instance=Replica(requested_by=user))
+        for column, problems in form.errors.items():
+            told = {one.column for one in wrong}
+            wrong += [
+                Wrong(line, "" if column == "__all__" else column, row.get(column, ""), str(problem))
+                for problem in problems
+                if column not in told
+            ]
+        hostname = row.get("hostname", "")
+        if hostname in first_seen:
+            problem = _("The same host is in line %(line)d.") % {"line": first_seen[hostname]}
+            wrong.append(Wrong(line, "hostname", hostname, problem))
+        first_seen.setdefault(hostname, line)
+        if not wrong:
+            wrong += _in_the_way(line, form.instance)
+        sheet.wrong += wrong
+        sheet.replicas.append(form.instance)
+        sheet.lines.append(line)
+
+
+def _wrong_cells(
+    line: int, names: list[str], cells: list[str], row: dict[str, str], masters: dict[str, int]
+) -> Iterable[Wrong]:
+    """What a form cannot know: cells without a column, names of masters, words for yes and no."""
+    for cell in cells[len(names) :]:
+        if cell.strip():
+            yield Wrong(line, "", cell, _("The row has more cells than there are columns."))
+    master = row.get("master", "")
+    if master and master not in masters:
+        yield Wrong(line, "master", master, _("There is no registered master of that name."))
+    for name in _switches():
+        if row.get(name, "").lower() not in (*YES, *NO):
+            yield Wrong(line, name, row[name], _("Write yes or no."))
+
+
+def _typed(row: dict[str, str], masters: dict[str, int]) -> dict[str, str]:
+    """The row as a browser would send it."""
+    typed = {name: value for name, value in row.items() if value}
+    for name in _switches():
+        if row.get(name, "").lower() not in YES:
+            typed.pop(name, None)
+    return DEFAULTS | typed | {"master": str(masters.get(row.get("master", ""), ""))}
+
+
+def _switches() -> list[str]:
+    return [name for name in COLUMNS if isinstance(ReplicaRequestForm.base_fields[name], forms.BooleanField)]
+
+
+def _in_the_way(line: int, replica: Replica) -> Iterable[Wrong]:
+    try:
+        check(replica)
+    except Conflict as error:
+        yield Wrong(line, "hostname", replica.hostname, str(error))
+    except ValidationError as error:
+        for column, problems in error.message_dict.items():
+            for problem in problems:
+                yield Wrong(line, column, str(getattr(replica, column, "")), problem)
