@@ -1,15 +1,27 @@
-"""The answer to a request that ended in an exception."""
+"""The answers to requests that ended in an exception."""
 
 from __future__ import annotations
 
 import sys
 
+from django.contrib.auth.models import User
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.loader import render_to_string
 from django.views import defaults
 
+from replicas.actions.refusals import refused
+from replicas.permissions import Actor
+
 AGAIN_SECONDS = 5
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """The page 403; that somebody who is signed in was refused is noted first."""
+    if isinstance(request.user, User):
+        actor = Actor(request.user, request.META.get("REMOTE_ADDR", ""))
+        refused(actor, "page", "", f"{request.method} {request.path}", str(exception))
+    return defaults.permission_denied(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:

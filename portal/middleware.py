@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import secrets
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -10,6 +12,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from whitenoise.middleware import WhiteNoiseMiddleware
+
+from replicas import requestid
 
 POLICY = "; ".join((
     "default-src 'self'",
@@ -30,6 +34,23 @@ def content_security_policy(answer: Callable[[HttpRequest], HttpResponseBase]) -
         return response
 
     return secured
+
+
+def request_id(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """A name for each request, in the history and in the answer; that of a proxy in front, if it gives one."""
+
+    def named(request: HttpRequest) -> HttpResponseBase:
+        given = request.headers.get("X-Request-ID", "")
+        name = given if re.fullmatch(r"[A-Za-z0-9._-]{8,64}", given) else secrets.token_hex(8)
+        token = requestid.current.set(name)
+        try:
+            response = answer(request)
+        finally:
+            requestid.current.reset(token)
+        response.headers["X-Request-ID"] = name
+        return response
+
+    return named
 
 
 def time_zone(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[..., HttpResponseBase]:

@@ -65,6 +65,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "portal.middleware.request_id",
     "portal.middleware.content_security_policy",
     "portal.middleware.StaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -148,6 +149,14 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CRISPY_ALLOWED_TEMPLATE_PACKS = CRISPY_TEMPLATE_PACK = "bootstrap5"
 DJANGO_TABLES2_TEMPLATE = "django_tables2/bootstrap5.html"
 
+CHECKPOINTS_FILE = DATA_DIR / "checkpoints.jsonl"
+"""Signed ends of the history: copy it to where nobody who may write to the database can change it."""
+CHECKPOINT_KEY_FILE = Path(env.str("PORTAL_CHECKPOINT_KEY_FILE", default=str(DATA_DIR / "checkpoint-key.pem")))
+CHECKPOINT_SECONDS = env.int("PORTAL_CHECKPOINT_SECONDS", default=300)
+AUDIT_SYSLOG = env.str("PORTAL_AUDIT_SYSLOG", default="")
+"""Where checkpoints go as well: /dev/log, or HOST:PORT by UDP."""
+AUDIT_VERIFY_HOURS = env.float("PORTAL_AUDIT_VERIFY_HOURS", default=24)
+"""So often the history is verified by itself."""
 PUBLIC_URL = env.str("PORTAL_URL", default="http://localhost:8000")
 """Where people reach the portal: the beginning of every address in e-mails and webhooks."""
 email_url = take("EMAIL_URL")  # smtp+tls://USER:PASSWORD@HOST:587, see django-environ; empty: no e-mail is sent

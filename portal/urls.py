@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from replicas.models import Master, Replica
@@ -14,6 +14,7 @@ from replicas.views import (
     health,
     history,
     host_keys,
+    login,
     masters,
     notices,
     plans,
@@ -26,7 +27,7 @@ from replicas.views import (
 
 urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
-    path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("login/", login.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("masters/", masters.masters, name="masters"),
     path("masters/register/", register.master_register, name="master_register"),
@@ -57,8 +58,12 @@ urlpatterns = [
     path("webhooks/<int:pk>/", webhooks.webhook, name="webhook"),
     path("webhooks/<int:pk>/<slug:name>/", webhooks.webhook_act, name="webhook_act"),
     path("history/", history.history, name="history"),
+    path("history/verify/", history.history_verify, name="history_verify"),
+    path("history/events.<str:form>", history.history_export, name="history_export"),
+    path("history/<slug:kind>/<str:object_id>/", history.timeline, name="timeline"),
     path("healthz", health.healthz, name="healthz"),
     path("admin/", admin.site.urls),
 ]
 
+handler403 = "portal.errors.permission_denied"
 handler500 = "portal.errors.server_error"

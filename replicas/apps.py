@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class ReplicasConfig(AppConfig):
-    """Registers the system checks."""
+    """Registers the system checks, and listens to who signs in."""
 
     name = "replicas"
     verbose_name = "Replicas"
@@ -12,3 +12,6 @@ class ReplicasConfig(AppConfig):
 
     def ready(self) -> None:
         from portal import checks  # noqa: F401  registers portal.E001 and the others
+        from replicas import sessions
+
+        sessions.connect()

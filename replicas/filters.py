@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import django_filters as filters
 from django.db.models import Q, QuerySet
-from django.forms import HiddenInput
+from django.forms import DateInput
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from replicas.choices import BundleState, ReplicaState
@@ -22,6 +24,9 @@ KINDS = (
     ("hostkey", _("Host key")),
     ("credential", _("Password")),
     ("user", _("Person")),
+    ("webhook", _("Webhook")),
+    ("page", _("Page")),
+    ("history", _("History")),
 )
 """Models whose rows the history tells of."""
 
@@ -46,21 +51,33 @@ class BundleFilter(filters.FilterSet):  # type: ignore[misc]
 
 
 class EventFilter(filters.FilterSet):  # type: ignore[misc]
-    """History by person, kind and text; `before` is the key that a page goes on after."""
+    """History by person, object, kind, time and text; pages go on after a key (views/history.py)."""
 
     actor = filters.CharFilter(label=_("Person"))
     kind = filters.ChoiceFilter(label=_("Kind"), choices=KINDS)
-    object_id = filters.CharFilter(widget=HiddenInput)
+    label = filters.CharFilter(lookup_expr="icontains", label=_("Object"))
+    since = filters.DateFilter(method="from_day", label=_("From"), widget=DateInput(attrs={"type": "date"}))
+    until = filters.DateFilter(method="to_day", label=_("Until"), widget=DateInput(attrs={"type": "date"}))
     text = filters.CharFilter(method="search", label=_("Text"))
-    before = filters.NumberFilter(field_name="pk", lookup_expr="lt", widget=HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         dress(self)
 
+    def from_day(self, events: QuerySet[AuditEvent], name: str, day: date) -> QuerySet[AuditEvent]:
+        return events.filter(at__gte=_beginning(day))
+
+    def to_day(self, events: QuerySet[AuditEvent], name: str, day: date) -> QuerySet[AuditEvent]:
+        return events.filter(at__lt=_beginning(day + timedelta(days=1)))
+
     def search(self, events: QuerySet[AuditEvent], name: str, text: str) -> QuerySet[AuditEvent]:
-        words = Q(verb__icontains=text) | Q(verb__in=verbs_like(text))
+        words = Q(verb__icontains=text) | Q(verb__in=verbs_like(text)) | Q(address=text) | Q(request_id=text)
         return events.filter(words | Q(label__icontains=text) | Q(reason__icontains=text))
+
+
+def _beginning(day: date) -> datetime:
+    """Midnight in the reader's zone."""
+    return timezone.make_aware(datetime.combine(day, time()))
 
 
 def dress(found: Any) -> None:

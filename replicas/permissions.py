@@ -25,6 +25,7 @@ ROLES: dict[str, frozenset[Role]] = {
     "accept_host_key": frozenset({Role.ADMINISTRATOR}),
     "manage_users": frozenset({Role.ADMINISTRATOR}),
     "manage_webhooks": frozenset({Role.ADMINISTRATOR}),
+    "verify_history": EVERYBODY,
 }
 """Verb: the roles that may. A superuser has every role, but decides on no own request either."""
 OWN = ("cancel", "revoke")

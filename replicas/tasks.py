@@ -10,6 +10,7 @@ from huey.contrib.djhuey import HUEY, db_task
 from redis.exceptions import RedisError
 
 from replicas import outbox
+from replicas.audit import checks
 from replicas.lifecycle import runner, sweeper
 from replicas.lifecycle.sweeper import QueueAway
 
@@ -24,6 +25,11 @@ def execute(run_id: int) -> None:
 @db_task()  # type: ignore[untyped-decorator]  # Huey has no types
 def deliver() -> None:
     outbox.deliver()
+
+
+@db_task()  # type: ignore[untyped-decorator]  # Huey has no types
+def verify_history(by: str) -> None:
+    checks.verify(by)
 
 
 def waiting() -> set[int]:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
+from replicas import requestid
 from replicas.backends import registry
 from replicas.choices import RunState, StepState
 from replicas.errors import DirectoryLost, PortalError, StepError
@@ -44,6 +45,7 @@ def execute(run_id: int) -> bool:
     lease = leases.claim(run_id)
     if lease is None:
         return False
+    named = requestid.current.set(f"run-{run_id}")
     try:
         with lease, LogWriter(run_id, lease.fence, Redactor(), lambda: lease.over) as writer:
             Execution(lease, writer).run()
@@ -52,6 +54,8 @@ def execute(run_id: int) -> bool:
     except DATABASE_GONE as error:
         logger.warning("Run %s: the database is away; the run goes on when it is back. %s", run_id, error)
         _give_back_later(lease)
+    finally:
+        requestid.current.reset(named)
     return True
 
 

@@ -11,6 +11,7 @@ from django.db import DatabaseError, connection
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from replicas.audit import checks
 from replicas.choices import DeliveryState, RunState
 from replicas.lifecycle import bundles, lockfile
 from replicas.models import Delivery, Run
@@ -32,9 +33,11 @@ class Queue(Protocol):
 
     def deliver(self) -> object: ...
 
+    def verify_history(self, by: str) -> object: ...
+
 
 def sweep(queue: Queue) -> None:
-    """One look: abandoned runs go back to the queue, queued ones have a task, bundles expire, notices are sent."""
+    """One look: abandoned runs go back to the queue, queued ones have a task, and what is due is begun."""
     for run in Run.objects.filter(state=RunState.RUNNING).annotate(overdue=Q(lease_until__lt=Now())):
         if run.overdue or lockfile.abandoned(run.pk, run.fence):
             _requeue(run)
@@ -42,6 +45,8 @@ def sweep(queue: Queue) -> None:
     bundles.expire()
     if Delivery.objects.filter(state=DeliveryState.WAITING, due_at__lte=Now()).exists():
         queue.deliver()
+    if checks.overdue():
+        queue.verify_history("portal")
 
 
 def enqueue_waiting(queue: Queue) -> None:
@@ -63,6 +68,7 @@ class Sweeper:
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
         self._closed = threading.Event()
+        self._notary = checks.Notary()
         self._thread = threading.Thread(target=self._keep, name="sweeper", daemon=True)
 
     def start(self) -> None:
@@ -76,6 +82,7 @@ class Sweeper:
         while True:
             try:
                 sweep(self._queue)
+                self._notary.look()
                 chunks.compress_some()
             except (DatabaseError, QueueAway) as error:
                 logger.warning("Runs could not be looked over: %s", error)

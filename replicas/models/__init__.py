@@ -1,6 +1,6 @@
 """The rows: topology, requests, runs with their logs, bundles, credentials, notices, history."""
 
-from replicas.models.audit import AuditEvent
+from replicas.models.audit import AuditCheck, AuditEvent, AuditHead
 from replicas.models.bundles import Bundle
 from replicas.models.credentials import Credential, CredentialName, PlanCredential
 from replicas.models.notices import Delivery, EmailChoice, Notice, Webhook
@@ -10,7 +10,9 @@ from replicas.models.topology import HostKey, Master, Realm
 
 __all__ = [
     "Approval",
+    "AuditCheck",
     "AuditEvent",
+    "AuditHead",
     "Bundle",
     "Credential",
     "CredentialName",

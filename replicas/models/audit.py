@@ -21,12 +21,20 @@ class AuditEvent(models.Model):
     reason = models.TextField(blank=True)
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
+    # NULL: SQLite adds such a column in place, where another one would copy the table and lose its triggers.
+    request_id = models.CharField(_("request"), max_length=64, null=True, blank=True)  # noqa: DJ001
     previous = models.CharField(max_length=64)
     digest = models.CharField(max_length=64, unique=True)
 
     class Meta:
         ordering = ("-pk",)
-        indexes = (models.Index(fields=["kind", "object_id"]),)
+        indexes = (
+            models.Index(fields=["kind", "object_id"]),
+            models.Index(fields=["actor", "-id"], name="event_by_actor"),
+            models.Index(fields=["kind", "-id"], name="event_by_kind"),
+            models.Index(fields=["verb", "-id"], name="event_by_verb"),
+            models.Index(fields=["at"], name="event_by_time"),
+        )
 
     def __str__(self) -> str:
         return f"{self.actor} {self.verb} {self.label}"
@@ -38,3 +46,32 @@ class AuditEvent(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         raise TypeError("An audit event is never deleted.")
+
+
+class AuditHead(models.Model):
+    """Where the history ends, and how many events it has: one row, moved by a trigger with every event."""
+
+    last_id = models.BigIntegerField()
+    digest = models.CharField(max_length=64)
+    events = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"event {self.last_id}"
+
+
+class AuditCheck(models.Model):
+    """One verification of the history: what was looked at, and the first thing that was wrong."""
+
+    at = models.DateTimeField(auto_now_add=True)
+    by = models.CharField(max_length=150)
+    events = models.BigIntegerField()
+    checkpoints = models.IntegerField()
+    seconds = models.FloatField()
+    event = models.BigIntegerField(null=True)
+    problem = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return self.problem or f"{self.events} events are in order"

@@ -13,6 +13,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from replicas import permissions
+from replicas.actions.refusals import refused
 from replicas.models import Run
 from replicas.stream import feed
 from replicas.stream.feed import Snapshot
@@ -32,7 +33,7 @@ class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has
 
     async def connect(self) -> None:
         self.run_id: int = self.scope["url_route"]["kwargs"]["run_id"]
-        if not await _may_view(self.scope["user"], self.run_id):
+        if not await _may_view(self.scope, self.run_id):
             await self.close()
             return
         await self.accept()
@@ -88,13 +89,19 @@ def _cursor(text: str | None) -> int | None:
     return cursor if type(cursor) is int and cursor >= 0 else None
 
 
-async def _may_view(user: Any, run_id: int) -> bool:
-    return bool(await database_sync_to_async(_check_view)(user, run_id))
+async def _may_view(scope: dict[str, Any], run_id: int) -> bool:
+    address = (scope.get("client") or [""])[0]
+    return bool(await database_sync_to_async(_check_view)(scope["user"], run_id, address))
 
 
-def _check_view(user: Any, run_id: int) -> bool:
+def _check_view(user: Any, run_id: int, address: str) -> bool:
     run = Run.objects.filter(pk=run_id).first()
-    return run is not None and user.is_authenticated and permissions.may(user, "view", run)
+    if run is None or not user.is_authenticated:
+        return False
+    if permissions.may(user, "view", run):
+        return True
+    refused(permissions.Actor(user, address), "run", str(run_id), f"live log of {run}")
+    return False
 
 
 def _changes(seen: Snapshot | None, now: Snapshot) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from replicas.models import AuditEvent
 register = template.Library()
 
 VERBS = {
+    "access:refuse": gettext_lazy("Refused"),
     "bundle:expire": gettext_lazy("Bundle expired"),
     "bundle:remove": gettext_lazy("Bundle removed from both hosts"),
     "bundle:replace": gettext_lazy("Bundle replaced by another one"),
@@ -25,6 +26,8 @@ VERBS = {
     "credential:set": gettext_lazy("Password stored"),
     "credential:use": gettext_lazy("Password used"),
     "credential:wipe": gettext_lazy("Password wiped"),
+    "history:export": gettext_lazy("History exported"),
+    "history:verify": gettext_lazy("Verification asked for"),
     "hostkey:accept": gettext_lazy("Host key accepted"),
     "master:register": gettext_lazy("Master registered"),
     "master:unregister": gettext_lazy("Master taken off the list"),
@@ -37,11 +40,15 @@ VERBS = {
     "replica:resubmit": gettext_lazy("Replica requested again"),
     "run:cancel": gettext_lazy("Run's end asked for"),
     "run:cancelled": gettext_lazy("Run cancelled"),
+    "run:export": gettext_lazy("Log downloaded"),
     "run:fail": gettext_lazy("Run failed"),
     "run:queue": gettext_lazy("Run queued"),
     "run:retry": gettext_lazy("Run retried"),
     "run:start": gettext_lazy("Run started"),
     "run:succeed": gettext_lazy("Run succeeded"),
+    "session:begin": gettext_lazy("Signed in"),
+    "session:end": gettext_lazy("Signed out"),
+    "session:fail": gettext_lazy("Sign-in failed"),
     "user:add": gettext_lazy("Person added"),
     "user:change": gettext_lazy("Person changed"),
     "webhook:add": gettext_lazy("Webhook added"),

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from django.core.exceptions import ValidationError
 from django.forms import BaseForm
 
-from replicas.errors import PortalError
+from replicas.actions.refusals import refused
+from replicas.errors import NotAllowed, PortalError
 from replicas.permissions import Actor
 from replicas.views.access import SignedInRequest
 
@@ -38,12 +39,15 @@ class Outcome(NamedTuple):
     failure: PortalError | None = None
 
 
-def attempt(form: BaseForm, action: Callable[[dict[str, Any]], object]) -> Outcome:
+def attempt(request: SignedInRequest, form: BaseForm, action: Callable[[dict[str, Any]], object]) -> Outcome:
     """Act on a valid form. What is wrong with the fields stays on the form; what a service refuses is returned."""
     if not form.is_valid():
         return Outcome(False)
     try:
         return Outcome(True, action(form.cleaned_data))
+    except NotAllowed as error:
+        refused(actor(request), "page", "", f"{request.method} {request.path}", error.message)
+        return Outcome(False, failure=error)
     except PortalError as error:
         return Outcome(False, failure=error)
     except ValidationError as error:

@@ -28,7 +28,7 @@ def replica_bulk(request: SignedInRequest) -> HttpResponse:
         content = form.cleaned_data["content"]
         sheet = read(content, request.user)
         if "confirmed" in request.POST and not sheet.wrong:
-            sent = attempt(form, lambda data: submit_all(actor(request), sheet.replicas))
+            sent = attempt(request, form, lambda data: submit_all(actor(request), sheet.replicas))
             if sent.done:
                 number = len(sent.value)
                 text = ngettext(

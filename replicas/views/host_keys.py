@@ -26,7 +26,9 @@ def host_key(request: SignedInRequest, kind: type[SSHTarget], pk: int) -> HttpRe
     if request.method != "POST":
         return compare(request, target)
     form = HostKeyForm(request.POST)
-    sent = attempt(form, lambda data: host_keys.accept(actor(request), target.host_key, present(target), **data))
+    sent = attempt(
+        request, form, lambda data: host_keys.accept(actor(request), target.host_key, present(target), **data)
+    )
     if not sent.done:
         return page(request, target, form, sent.failure)
     messages.success(request, _("The new host key is pinned."))

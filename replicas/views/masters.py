@@ -46,7 +46,7 @@ def master(request: SignedInRequest, pk: int) -> HttpResponse:
 def master_credentials(request: SignedInRequest, pk: int) -> HttpResponse:
     found = fetch(request, pk, "set_credentials")
     form = CredentialsForm(request.POST)
-    outcome = attempt(form, lambda data: set_credentials(actor(request), found.realm, data))
+    outcome = attempt(request, form, lambda data: set_credentials(actor(request), found.realm, data))
     if not outcome.done:
         return page(request, found, form, outcome.failure)
     messages.success(request, _("The passwords are stored, encrypted. Only the worker opens them."))

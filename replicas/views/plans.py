@@ -51,7 +51,7 @@ def plan(request: SignedInRequest, pk: int) -> HttpResponse:
 def approve(request: SignedInRequest, pk: int) -> HttpResponse:
     found = fetch(request, pk, "decide")
     form = ApprovalForm(request.POST)
-    outcome = attempt(form, lambda data: approve_plan(actor(request), found, **data))
+    outcome = attempt(request, form, lambda data: approve_plan(actor(request), found, **data))
     if not outcome.done:
         return page(request, found, form, outcome.failure)
     messages.success(request, _("Approved. The run is queued."))
@@ -62,7 +62,7 @@ def approve(request: SignedInRequest, pk: int) -> HttpResponse:
 def reject(request: SignedInRequest, pk: int) -> HttpResponse:
     found = fetch(request, pk, "decide")
     form = ApprovalForm(request.POST)
-    outcome = attempt(form, lambda data: reject_plan(actor(request), found, **data))
+    outcome = attempt(request, form, lambda data: reject_plan(actor(request), found, **data))
     if not outcome.done:
         return page(request, found, form, outcome.failure)
     messages.success(request, _("Rejected. The requester sees the reason."))

@@ -24,7 +24,7 @@ def master_register(request: SignedInRequest) -> HttpResponse:
     if request.POST.get("step") == "register":
         return second_step(request)
     form = MasterInspectForm(request.POST or None)
-    sent = attempt(form, lambda data: inspect(actor(request), data["ssh_address"], data["ssh_port"]))
+    sent = attempt(request, form, lambda data: inspect(actor(request), data["ssh_address"], data["ssh_port"]))
     if not sent.done:
         return page(request, {"form": form, "failure": sent.failure})
     given = form.cleaned_data | {"fingerprint": sent.value}
@@ -33,7 +33,7 @@ def master_register(request: SignedInRequest) -> HttpResponse:
 
 def second_step(request: SignedInRequest) -> HttpResponse:
     form = MasterRegisterForm(request.POST)
-    sent = attempt(form, lambda data: register(actor(request), registration(data)))
+    sent = attempt(request, form, lambda data: register(actor(request), registration(data)))
     if not sent.done:
         return page(request, {"form": form, "inspection": form.data, "failure": sent.failure})
     messages.success(request, _("Registered. Replicas can be requested from it now."))

@@ -53,7 +53,7 @@ def replica_act(request: SignedInRequest, pk: int, name: str) -> HttpResponse:
     kind = ACTS[name]
     found = fetch(request, pk, kind.verb)
     form = kind.form(request.POST)
-    sent = attempt(form, lambda data: kind.do(actor(request), Subject.of(found), data))
+    sent = attempt(request, form, lambda data: kind.do(actor(request), Subject.of(found), data))
     if not sent.done:
         return page(request, found, Bound(name, form), sent.failure)
     messages.success(request, kind.thanks)
@@ -65,7 +65,7 @@ def bundle_revoke(request: SignedInRequest, pk: int, bundle: int) -> HttpRespons
     found = fetch(request, pk, "revoke")
     sealed = get_object_or_404(found.bundles, pk=bundle)
     form = CancelForm(request.POST)
-    sent = attempt(form, lambda data: revoke_bundle(actor(request), sealed, data["reason"]))
+    sent = attempt(request, form, lambda data: revoke_bundle(actor(request), sealed, data["reason"]))
     if not sent.done:
         return page(request, found, Bound(_act_name(sealed), form), sent.failure)
     messages.success(request, _("The bundle is revoked. Its certificates and files are being taken away."))

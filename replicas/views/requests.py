@@ -26,7 +26,7 @@ ITS_OWN = ("hostname", "ssh_address", "ip_addresses", "reverse_zone", "no_revers
 def replica_request(request: SignedInRequest) -> HttpResponse:
     require(request, "request")
     form = ReplicaRequestForm(request.POST or None, initial=_initial(request.GET))
-    sent = attempt(form, lambda data: submit(actor(request), form.instance, data["passwords"]))
+    sent = attempt(request, form, lambda data: submit(actor(request), form.instance, data["passwords"]))
     if sent.done:
         messages.success(request, _("Submitted. Someone else has to approve the plan now."))
         return redirect("replica", sent.value.replica_id)

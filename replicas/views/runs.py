@@ -9,9 +9,11 @@ from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
+from replicas.actions.history import export_log
 from replicas.models import Run
 from replicas.stream import lines
 from replicas.views.access import SignedInRequest, require
+from replicas.views.acting import actor
 from replicas.views.live import as_text, lines_after, live
 from replicas.views.outcome import outcome
 from replicas.views.replica_acts import Subject, offered
@@ -48,6 +50,7 @@ def run_lines(request: SignedInRequest, pk: int) -> JsonResponse:
 def run_log(request: SignedInRequest, pk: int) -> StreamingHttpResponse:
     """Streamed: a log may be longer than memory has room for."""
     found = fetch(request, pk)
+    export_log(actor(request), found)
     response = StreamingHttpResponse(whole_text(found.pk), content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{found.plan.replica}-run-{found.pk}.txt"'
     return response

@@ -35,7 +35,7 @@ def webhooks(request: SignedInRequest) -> HttpResponse:
     form = NewWebhookForm(request.POST or None)
     outcome = Outcome(False)
     if request.method == "POST":
-        outcome = attempt(form, lambda data: actions.add(actor(request), **data))
+        outcome = attempt(request, form, lambda data: actions.add(actor(request), **data))
         if outcome.done:
             hook, secret = outcome.value
             return _page(request, hook, secret=secret)
@@ -70,7 +70,7 @@ def webhook_act(request: SignedInRequest, pk: int, name: str) -> HttpResponse:
     if name not in ACTS:
         return redirect("webhook", pk)
     form = _forms(hook, request.POST, name)[name]
-    outcome = attempt(form, lambda data: ACTS[name](actor(request), hook, **data))
+    outcome = attempt(request, form, lambda data: ACTS[name](actor(request), hook, **data))
     if not outcome.done:
         return _page(request, hook, forms=_forms(hook) | {name: form}, failure=outcome.failure)
     if name == "renew":

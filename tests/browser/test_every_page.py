@@ -41,6 +41,7 @@ def test_it_fits_and_runs_clean(size: str, scheme: str, portal: Portal, sign_in:
         "/", "/masters/", f"/masters/{portal.master.pk}/", "/masters/register/", "/replicas/", "/replicas/request/",
         f"/replicas/{plan.replica_id}/", "/approvals/", f"/plans/{plan.pk}/", f"/runs/{run.pk}/", "/bundles/",
         "/history/", "/notices/", "/webhooks/", f"/webhooks/{hook.pk}/",
+        f"/history/replica/{plan.replica_id}/", "/replicas/bulk/",
     ):  # fmt: skip
         answer = page.goto(path)
         assert answer is not None

@@ -14,7 +14,8 @@ django.setup()
 from django.core.management import call_command  # noqa: E402 - needs set-up Django
 from django.db import transaction  # noqa: E402
 
-from replicas import audit, tasks  # noqa: E402
+from replicas import tasks  # noqa: E402
+from replicas.audit import chain  # noqa: E402
 from tests.replicas.lifecycle import rows  # noqa: E402
 from tests.replicas.views import world  # noqa: E402
 
@@ -35,8 +36,8 @@ def request(hostname: str) -> None:
 
 def verify() -> None:
     """Fails when the history's chain is broken."""
-    if audit.verify() is not None:
-        raise SystemExit("the history's chain is broken")
+    if problem := chain.verify().problem:
+        raise SystemExit(problem)
 
 
 def worker() -> None:

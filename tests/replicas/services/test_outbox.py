@@ -155,6 +155,9 @@ def test_the_sweeper_starts_what_is_due(db: None) -> None:
             asked.append("deliver")
             return None
 
+        def verify_history(self, by: str) -> object:
+            raise AssertionError("there is no history")
+
     sweep(Queue())
     assert asked == []
     Delivery.objects.create(webhook=webhook("chat", "https://chat.example.com/"), body=BODY)

@@ -60,6 +60,9 @@ PAGES = {
     "webhook": Page(ADMINISTRATORS, "webhook"),
     "webhook_act": Page(ADMINISTRATORS, "webhook", "post", {"name": "test"}),
     "history": Page(EVERYBODY),
+    "history_verify": Page(EVERYBODY, method="post"),
+    "history_export": Page(EVERYBODY, more={"form": "csv"}),
+    "timeline": Page(EVERYBODY, more={"kind": "plan", "object_id": lambda world: str(world.waiting.pk)}),
 }
 OPEN = {"login", "logout", "healthz"}
 """Reached without signing in."""

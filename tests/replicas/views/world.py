@@ -167,7 +167,8 @@ def bundle_of(run: Run, state: BundleState = BundleState.USED) -> Bundle:
 
 def event(actor: str, verb: str, kind: str, pk: Any, label: str, **fields: Any) -> AuditEvent:
     count = AuditEvent.objects.count()
+    fields.setdefault("at", timezone.now())
     return AuditEvent.objects.create(
-        at=timezone.now(), actor=actor, verb=verb, kind=kind, object_id=str(pk), label=label, address="198.51.100.7",
+        actor=actor, verb=verb, kind=kind, object_id=str(pk), label=label, address="198.51.100.7",
         previous="0" * 64, digest=f"{count:064x}", **fields,
     )  # fmt: skip

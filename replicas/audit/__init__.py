@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Model
 from django.utils import timezone
 
-from replicas import notices
+from replicas import notices, requestid
 from replicas.models import AuditEvent
 from replicas.permissions import Actor
 
@@ -18,25 +18,37 @@ GENESIS = "0" * 64
 VERBS = frozenset(
     f"{subject}:{action}"
     for subject, actions in {
-        "master": ("register", "unregister"),
-        "hostkey": ("accept",),
+        "access": ("refuse",),
+        "bundle": ("seal", "use", "expire", "revoke", "replace", "remove"),
         "credential": ("set", "use", "rotate", "wipe"),
+        "history": ("export", "verify"),
+        "hostkey": ("accept",),
+        "master": ("register", "unregister"),
+        "plan": ("submit", "approve", "reject", "cancel"),
+        "replica": ("request", "resubmit", "change"),
+        "run": ("queue", "start", "cancel", "retry", "succeed", "fail", "cancelled", "export"),
+        "session": ("begin", "end", "fail"),
         "user": ("add", "change"),
         "webhook": ("add", "change", "remove"),
-        "replica": ("request", "resubmit", "change"),
-        "plan": ("submit", "approve", "reject", "cancel"),
-        "run": ("queue", "start", "cancel", "retry", "succeed", "fail", "cancelled"),
-        "bundle": ("seal", "use", "expire", "revoke", "replace", "remove"),
     }.items()
     for action in actions
 )
 _POSTGRES_LOCK = 0x5265706C  # any number that nothing else in the database locks
+_FIELDS = ("actor", "verb", "kind", "object_id", "label", "address", "reason", "before", "after", "previous")
+
+
+class Subject(NamedTuple):
+    """What an event is about when that is no row: a page, or the history itself."""
+
+    kind: str
+    object_id: str
+    label: str
 
 
 def record(
     actor: Actor,
     verb: str,
-    obj: Model,
+    obj: Model | Subject,
     *,
     before: Any = None,
     after: Any = None,
@@ -50,43 +62,43 @@ def record(
         raise ValueError(f"{verb} is not a registered verb of the history")
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("audit.record() belongs into the transaction of the change")
+    about = obj if isinstance(obj, Subject) else Subject(obj._meta.model_name or "", str(obj.pk), str(obj))
+    previous = _last_digest()
     event = AuditEvent(
-        at=timezone.now(),
+        at=timezone.now(),  # within the lock: times rise with the numbers
         actor=actor.name,
         verb=verb,
-        kind=obj._meta.model_name or "",
-        object_id=str(obj.pk),
-        label=str(obj)[:300],
+        kind=about.kind,
+        object_id=about.object_id,
+        label=about.label[:300],
         address=actor.address,
         reason=reason,
         before=before,
         after=after,
-        previous=_last_digest(),
+        request_id=requestid.current.get() or None,
+        previous=previous,
     )
     event.digest = digest(event)
     event.save()
-    notices.follow(event, obj)
+    if isinstance(obj, Model):
+        notices.follow(event, obj)
     return event
 
 
 def digest(event: AuditEvent) -> str:
-    """SHA-256 (hex) over the canonical JSON of everything in the event but its own digest and row number."""
-    fields = {
-        name: getattr(event, name)
-        for name in ("actor", "verb", "kind", "object_id", "label", "address", "reason", "before", "after", "previous")
-    }
+    """SHA-256 (hex) over the canonical JSON of everything in the event but its own digest and row number.
+
+    Canonical: keys sorted, no white space, ASCII. A missing request id is left out.
+    """
+    fields = {name: getattr(event, name) for name in _FIELDS}
     fields["at"] = event.at.isoformat()
-    return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    if event.request_id:
+        fields["request_id"] = event.request_id
+    return hashlib.sha256(canonical(fields)).hexdigest()
 
 
-def verify() -> AuditEvent | None:
-    """The first event that does not fit the chain, or None. Finds edits, deletions in the middle and reordering."""
-    previous = GENESIS
-    for event in AuditEvent.objects.order_by("pk").iterator(chunk_size=2000):
-        if event.previous != previous or event.digest != digest(event):
-            return event
-        previous = event.digest
-    return None
+def canonical(fields: dict[str, Any]) -> bytes:
+    return json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _last_digest() -> str:
