@@ -33,8 +33,10 @@ KINDS = (
 
 class ReplicaFilter(filters.FilterSet):  # type: ignore[misc]
     hostname = filters.CharFilter(lookup_expr="icontains", label=_("Hostname"))
-    state = filters.ChoiceFilter(choices=ReplicaState.choices, label=_("State"))
-    realm = filters.ModelChoiceFilter(field_name="master__realm", queryset=Realm.objects.all(), label=_("Realm"))
+    state = filters.ChoiceFilter(choices=ReplicaState.choices, label=_("State"), empty_label=_("any"))
+    realm = filters.ModelChoiceFilter(
+        field_name="master__realm", queryset=Realm.objects.all(), label=_("Realm"), empty_label=_("any")
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -43,7 +45,7 @@ class ReplicaFilter(filters.FilterSet):  # type: ignore[misc]
 
 class BundleFilter(filters.FilterSet):  # type: ignore[misc]
     hostname = filters.CharFilter(field_name="replica__hostname", lookup_expr="icontains", label=_("Replica"))
-    state = filters.ChoiceFilter(choices=BundleState.choices, label=_("State"))
+    state = filters.ChoiceFilter(choices=BundleState.choices, label=_("State"), empty_label=_("any"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -54,7 +56,7 @@ class EventFilter(filters.FilterSet):  # type: ignore[misc]
     """History by person, object, kind, time and text; pages go on after a key (views/history.py)."""
 
     actor = filters.CharFilter(label=_("Person"))
-    kind = filters.ChoiceFilter(label=_("Kind"), choices=KINDS)
+    kind = filters.ChoiceFilter(label=_("Kind"), choices=KINDS, empty_label=_("any"))
     label = filters.CharFilter(lookup_expr="icontains", label=_("Object"))
     since = filters.DateFilter(method="from_day", label=_("From"), widget=DateInput(attrs={"type": "date"}))
     until = filters.DateFilter(method="to_day", label=_("Until"), widget=DateInput(attrs={"type": "date"}))
