@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -153,20 +154,46 @@ def _from_sqlite() -> Iterator[Row]:
 
 
 def _from_postgresql() -> Iterator[Row]:
-    """One JSON object a row: the server makes it beside our own work, and it is parsed in one go."""
-    names = ",".join(f"'{name}',{name}" for name in _COLUMNS.split(",") if name not in ("request_id", "digest"))
-    time_text = "to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"
-    select = (
-        f"SELECT id, digest, request_id, json_build_object('at', {time_text}, {names})::text "  # noqa: S608
-        "FROM replicas_auditevent ORDER BY id"
+    """COPY's text format: tabs between the fields, and a backslash before what would be taken for something else."""
+    plain = "CAST(at AS text)," + ",".join(
+        f"COALESCE(CAST({name} AS text), '')" if name in ("before", "after", "request_id") else name
+        for name in _COLUMNS.split(",")
     )
     loads = orjson.loads
     connection.ensure_connection()
-    with connection.connection.transaction(), connection.connection.cursor("verify_audit") as cursor:
-        cursor.itersize = AT_A_TIME
-        for pk, digest, request, text in cursor.execute(select):
-            fields = loads(text)
-            fields["at"] = f"{fields['at'].removesuffix('.000000')}+00:00"
+    with (
+        connection.connection.cursor() as cursor,
+        cursor.copy(f"COPY (SELECT id, {plain} FROM replicas_auditevent ORDER BY id) TO STDOUT") as stream,  # noqa: S608
+    ):
+        for piece in stream:
+            cells = str(piece, "utf-8")[:-1].split("\t")
+            if b"\\" in bytes(piece):
+                cells = [_ESCAPED.sub(_unescape, cell) for cell in cells]
+            (
+                pk, at, actor, verb, kind, object_id, label, address, reason, before, after, request, previous, digest,
+            ) = cells  # fmt: skip
+            moment = at[:-3]  # the session's zone is UTC: +00
+            fields = {
+                "actor": actor,
+                "address": address,
+                "after": loads(after) if after else None,
+                "at": f"{moment.ljust(26, '0') if '.' in moment else moment}+00:00".replace(" ", "T"),
+                "before": loads(before) if before else None,
+                "kind": kind,
+                "label": label,
+                "object_id": object_id,
+                "previous": previous,
+                "reason": reason,
+                "verb": verb,
+            }
             if request:
                 fields["request_id"] = request
-            yield pk, fields["previous"], digest, fields
+            yield int(pk), previous, digest, fields
+
+
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_MEANT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+
+
+def _unescape(found: re.Match[str]) -> str:
+    return _MEANT.get(found[1], found[1])

@@ -69,6 +69,7 @@ def test_an_untouched_chain_verifies(events: list[AuditEvent]) -> None:
     "what",
     [
         {"reason": "größer"},
+        {"reason": "tab\there,\nlines\r\n\vand \\N \\. \\\\ backslashes\b\f"},
         {"after": {"z": 1, "a": [1.5, None, True, '\u2028 \x7f 𝄞 \\ "'], "n": 10**15}},
         {"before": ""},
     ],
