@@ -78,8 +78,9 @@ def forms(secret: bytes) -> Iterator[str]:
     yield secret.hex().upper()
     yield secret.hex(":")
     yield secret.hex(":").upper()
-    text = secret.decode(errors="replace")
-    if "\ufffd" in text:
+    try:
+        text = secret.decode()
+    except UnicodeDecodeError:  # no text: nothing prints it as one
         return
     yield text
     yield shlex.quote(text)[1:-1] if shlex.quote(text) != text else text

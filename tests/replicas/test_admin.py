@@ -49,7 +49,7 @@ def test_roles_are_given_and_kept_in_the_history(browser: Client, people: dict[s
     assert [group.name for group in olga.groups.all()] == ["operator"]
     assert not olga.is_superuser
     assert not olga.is_staff
-    event = AuditEvent.objects.get()
+    event = AuditEvent.objects.get(verb__startswith="user:")
     assert (event.actor, event.verb, event.label, event.address) == (
         "administrator", "user:change", "olga", "198.51.100.7"
     )  # fmt: skip
@@ -61,14 +61,14 @@ def test_roles_are_given_and_kept_in_the_history(browser: Client, people: dict[s
 def test_an_account_is_added(browser: Client, people: dict[str, User]) -> None:
     data = {"username": "new", "password1": PASSWORD, "password2": PASSWORD, "usable_password": "true"}
     assert browser.post(reverse("admin:auth_user_add"), data).status_code == 302
-    assert AuditEvent.objects.get().verb == "user:add"
+    assert AuditEvent.objects.get(verb__startswith="user:").verb == "user:add"
 
 
 def test_a_new_password_is_in_the_history_without_the_password(browser: Client, people: dict[str, User]) -> None:
     data = {"password1": PASSWORD, "password2": PASSWORD, "usable_password": "true"}
     where = reverse("admin:auth_user_password_change", args=[people["olga"].pk])
     assert browser.post(where, data).status_code == 302
-    event = AuditEvent.objects.get()
+    event = AuditEvent.objects.get(verb__startswith="user:")
     assert event.after
     assert "password" in str(event.after["changed"])
     assert PASSWORD not in str(event.after)

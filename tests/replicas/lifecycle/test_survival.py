@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 import pytest
 
@@ -38,8 +39,14 @@ def kill(worker: BaseProcess) -> None:
 
 
 def freeze(worker: BaseProcess, number: int) -> None:
+    """A stopped one is waited for: the signal takes its time to reach every thread."""
     assert worker.pid is not None
     os.kill(worker.pid, number)
+    threads = Path(f"/proc/{worker.pid}/task")
+    while number == signal.SIGSTOP and any(
+        (thread / "stat").read_text().rpartition(")")[2].split()[0] != "T" for thread in threads.iterdir()
+    ):
+        time.sleep(0.001)
 
 
 def assert_whole(run: Run, keys: list[str]) -> None:

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 
 import hypothesis
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from replicas.errors import StepError
@@ -75,6 +75,7 @@ def test_broken_over_lines(secret: str, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 @hypothesis.settings(max_examples=30)
+@example(secret="0000000\ufffd", width=1, between="\n")
 @given(secret=SECRETS, width=st.integers(1, 76), between=st.sampled_from(BREAKS))
 def test_every_form_in_a_block_of_lines(form: str, secret: str, width: int, between: str) -> None:
     printed = FORMS[form](secret)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import json
@@ -11,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
+from asgiref.sync import async_to_sync
 from django.conf import settings as now
 from django.urls import reverse
 
@@ -139,10 +138,9 @@ def exported(world: World, form: str, **query: str) -> str:
     async def collect() -> bytes:
         return b"".join([piece async for piece in answer.streaming_content])
 
-    return asyncio.run(collect()).decode()
+    return async_to_sync(collect)().decode()
 
 
-@pytest.mark.django_db(transaction=True)
 def test_exports_hold_what_the_filters_let_through_and_are_told_of(world: World, monkeypatch: Any) -> None:
     monkeypatch.setattr(history, "EXPORTED_AT_ONCE", 3)
     for number in range(8):
