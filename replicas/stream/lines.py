@@ -17,7 +17,7 @@ def page(run_id: int, after: int, limit: int) -> list[Line]:
     wanted = range(after + 1, after + limit + 1)
     rows = _rows(run_id, wanted)
     missing = range(wanted.start, rows[0].seq if rows else wanted.stop)
-    return [*_from_chunks(run_id, missing), *rows] if missing else rows
+    return [*from_chunks(run_id, missing), *rows] if missing else rows
 
 
 def everything(run_id: int) -> Iterator[list[Line]]:
@@ -35,7 +35,8 @@ def _rows(run_id: int, wanted: range) -> list[Line]:
     return list(map(Line._make, rows.values_list(*COLUMNS)))
 
 
-def _from_chunks(run_id: int, wanted: range) -> list[Line]:
+def from_chunks(run_id: int, wanted: range) -> list[Line]:
+    """Those of the lines that are compressed by now."""
     chunks = LogChunk.objects.filter(run=run_id, last_seq__gte=wanted.start, first_seq__lt=wanted.stop)
     return [
         line

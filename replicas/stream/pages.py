@@ -8,7 +8,7 @@ from typing import Any
 
 from channels.db import database_sync_to_async
 
-from replicas.stream import lines
+from replicas.stream import ansi, lines
 from replicas.stream.chunks import Line
 
 PAGE_LINES = 1000
@@ -17,9 +17,12 @@ KEPT = 32
 
 
 def plain(line: Line) -> dict[str, Any]:
-    """A line as run.js knows it."""
+    """A line as run.js knows it; `spans` only where there are colours."""
     seq, at, level, step, text = line
-    return {"seq": seq, "at": at.isoformat(), "level": level, "step": step, "text": text}
+    shown: dict[str, Any] = {"seq": seq, "at": at.isoformat(), "level": level, "step": step, "text": ansi.plain(text)}
+    if ansi.ESCAPE in text:
+        shown["spans"] = ansi.spans(text)
+    return shown
 
 
 class Pages:

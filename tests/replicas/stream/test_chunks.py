@@ -75,14 +75,14 @@ def test_readers_do_not_notice(run: Run) -> None:
 def test_compressed_between_two_queries(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """The worst moment: after the rows were read, and before the chunks are."""
     before = everything(run)
-    read = lines._from_chunks
+    read = lines.from_chunks
 
     def meanwhile(run_id: int, wanted: range) -> list[Line]:
         chunks.compress_some(3)
         return read(run_id, wanted)
 
     chunks.compress_some(1)
-    monkeypatch.setattr(lines, "_from_chunks", meanwhile)
+    monkeypatch.setattr(lines, "from_chunks", meanwhile)
     assert lines.page(run.pk, 50, 400) == before[50:450]
 
 

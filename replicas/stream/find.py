@@ -1,0 +1,92 @@
+"""Looking through a run's log for lines, a bounded stretch at a time: nobody waits for a million lines at once."""
+
+from __future__ import annotations
+
+import re
+from functools import reduce
+from operator import and_
+from typing import NamedTuple, get_args
+
+from django.db.models import Q
+
+from replicas.lifecycle.base import Level
+from replicas.models import LogChunk, LogLine
+from replicas.stream import ansi
+from replicas.stream.chunks import COLUMNS, Line
+from replicas.stream.lines import from_chunks, page
+
+ROWS_A_LOOK = 50_000
+CHUNKS_A_LOOK = 4
+"""Either takes a database or a processor a few hundredths of a second."""
+ASCII = re.compile(r"[\x00-\x7f]+")
+LEVELS: tuple[Level, ...] = get_args(Level)
+"""From the least important to the most."""
+
+
+class Query(NamedTuple):
+    """What a line must have: the text, in whatever case; the step; the level, or a more important one."""
+
+    text: str = ""
+    step: int | None = None
+    level: Level = "debug"
+
+    def __bool__(self) -> bool:
+        return self != Query()
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        return LEVELS[LEVELS.index(self.level) :]
+
+    def matches(self, line: Line) -> bool:
+        if self.step is not None and line.step != self.step:
+            return False
+        if line.level not in self.levels:
+            return False
+        return not self.text or self.text.lower() in ansi.plain(line.text).lower()
+
+
+class Found(NamedTuple):
+    """The lines that match, in order, and up to which number every line was looked at."""
+
+    lines: list[Line]
+    looked: int
+
+
+def find(run_id: int, query: Query, after: int, last: int, limit: int) -> Found:
+    """At most `limit` lines of those after number `after`, of a log that ends with `last`.
+
+    Ends early, with `looked` short of `last`, when that was enough work for once. Rows are read before chunks, so that
+    a line that is compressed meanwhile is found twice and taken once (see lines.py).
+    """
+    if not query:
+        lines = page(run_id, after, max(0, min(limit, last - after)))
+        return Found(lines, lines[-1].seq if lines else after)
+    end = _end_of_look(run_id, after, max(after, min(last, after + ROWS_A_LOOK)))
+    likely = _rows(run_id, query, after, end, limit)
+    if len(likely) == limit:
+        end = likely[-1].seq
+    found = {
+        line.seq: line for line in (*likely, *from_chunks(run_id, range(after + 1, end + 1))) if query.matches(line)
+    }
+    lines = [found[seq] for seq in sorted(found)[:limit]]
+    return Found(lines, end if len(lines) == len(found) else lines[-1].seq)
+
+
+def _end_of_look(run_id: int, after: int, end: int) -> int:
+    """Where the first chunk too many would begin."""
+    chunks = LogChunk.objects.filter(run=run_id, last_seq__gt=after, first_seq__lte=end).order_by("first_seq")
+    too_many = chunks.values_list("first_seq", flat=True)[CHUNKS_A_LOOK : CHUNKS_A_LOOK + 1]
+    return next((first - 1 for first in too_many), end)
+
+
+def _rows(run_id: int, query: Query, after: int, end: int, limit: int) -> list[Line]:
+    """Rows that may match. Not every database knows the case of letters beyond ASCII, and colours may be in a word."""
+    rows = LogLine.objects.filter(run=run_id, seq__gt=after, seq__lte=end)
+    if query.step is not None:
+        rows = rows.filter(step=query.step)
+    if query.levels != LEVELS:
+        rows = rows.filter(level__in=query.levels)
+    if query.text:
+        words = (Q(text__icontains=word) for word in ASCII.findall(query.text))
+        rows = rows.filter(reduce(and_, words, Q()) | Q(text__contains=ansi.ESCAPE))
+    return list(map(Line._make, rows.order_by("seq").values_list(*COLUMNS)[:limit]))
