@@ -48,6 +48,7 @@ urlpatterns = [
     path("plans/<int:pk>/reject/", plans.reject, name="reject"),
     path("runs/<int:pk>/", runs.run, name="run"),
     path("runs/<int:pk>/lines", runs.run_lines, name="run_lines"),
+    path("runs/<int:pk>/find", runs.run_find, name="run_find"),
     path("runs/<int:pk>/log.txt", runs.run_log, name="run_log"),
     path("bundles/", bundles.bundles, name="bundles"),
     path("notices/", notices.notices, name="notices"),

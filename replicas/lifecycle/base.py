@@ -10,6 +10,7 @@ from replicas.lifecycle.job import JSON, Action, Endpoint, Job, Role
 
 if TYPE_CHECKING:
     from replicas.clients.ssh import Host
+    from replicas.lifecycle.symptoms import Symptom
 
 Level = Literal["debug", "info", "warning", "error"]
 SecretName = Literal["directory_manager", "admin"]
@@ -173,6 +174,8 @@ class Backend(Protocol):
 
     kind: str
     title: str
+    symptoms: tuple[Symptom, ...]
+    """What its failures usually mean, beside those that all backends share."""
 
     async def probe(self, master: Host) -> Capabilities:
         """Read what the master is and offers. Raises StepError when it is not a master of this kind."""

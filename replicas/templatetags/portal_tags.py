@@ -11,13 +11,14 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from replicas import permissions
 from replicas.choices import PlanState, Role
 from replicas.models import AuditEvent, Notice, Plan, StepRun
+from replicas.stream import ansi
 
 register = template.Library()
 
@@ -65,13 +66,19 @@ def badge(state: str, label: Any) -> SafeString:
 
 
 @register.simple_tag
-def when(moment: datetime | None, style: str = "j M Y, H:i") -> str:
+def when(moment: datetime | None, style: str = "j M Y, H:i", css: str = "") -> str:
     """A time in the current zone; the machine-readable and the exact form are on the element."""
     if moment is None:
         return "–"
     local = timezone.localtime(moment)
     exact = local.strftime("%Y-%m-%d %H:%M:%S %Z")
-    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), exact, date_format(local, style))
+    return format_html(
+        '<time{} datetime="{}" title="{}">{}</time>',
+        format_html(' class="{}"', css) if css else "",
+        local.isoformat(),
+        exact,
+        date_format(local, style),
+    )
 
 
 @register.filter
@@ -84,6 +91,13 @@ def duration(seconds: float | None) -> str:
     if seconds < 60:
         return f"{round(seconds)} s"
     return f"{int(seconds // 60)} min {round(seconds) % 60:02d} s"
+
+
+@register.filter
+def coloured(text: str) -> SafeString:
+    """A log line with the colours that its program gave it. row.js makes the same."""
+    pieces = ((format_html('<span class="{}">{}</span>', *span) if span[0] else span[1]) for span in ansi.spans(text))
+    return format_html_join("", "{}", ((piece,) for piece in pieces))
 
 
 @register.simple_tag

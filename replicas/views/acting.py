@@ -25,6 +25,8 @@ class Act:
     help: object
     symbol: str
     style: str = "btn-quiet"
+    name: str = ""
+    """By which remedies refer to it (replicas/views/remedies.py)."""
 
 
 def actor(request: SignedInRequest) -> Actor:

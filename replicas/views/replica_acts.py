@@ -263,6 +263,7 @@ def offered(user: User, subject: Subject, bound: Bound | None = None) -> list[Ac
             help=kind.help,
             symbol=kind.symbol,
             style=kind.style,
+            name=name,
         )
         for name, kind in ACTS.items()
         if kind.offered(subject) and permissions.may(user, kind.verb, subject.plan)

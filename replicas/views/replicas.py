@@ -21,6 +21,7 @@ from replicas.views.access import SignedInRequest, posted, require
 from replicas.views.acting import Act, actor, attempt
 from replicas.views.live import live
 from replicas.views.options import described
+from replicas.views.remedies import explained
 from replicas.views.replica_acts import ACTS, Bound, Subject, offered
 from replicas.views.stages import by_stage
 
@@ -110,10 +111,10 @@ def page(
         "plans": about.plans,
         "options": described(about.plan.frozen_job()) if about.plan else [],
         "bundles": with_acts(request, found, bound),
-        "acts": offered(request.user, about, bound),
         "may_accept_host_key": permissions.may(request.user, "accept_host_key"),
         "failure": failure,
         "run": about.run,
         **about.findings,
+        **explained(request.user, about.run, offered(request.user, about, bound)),
     }
-    return render(request, "replicas/detail.html", context | (live(about.run) if about.run else {}))
+    return render(request, "replicas/detail.html", context | (live(about.run, request.GET) if about.run else {}))

@@ -10,12 +10,14 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from replicas.actions.history import export_log
+from replicas.forms.log import LogForm
 from replicas.models import Run
 from replicas.stream import lines
 from replicas.views.access import SignedInRequest, require
 from replicas.views.acting import actor
-from replicas.views.live import as_text, lines_after, live
+from replicas.views.live import as_text, lines_after, lines_found, live
 from replicas.views.outcome import outcome
+from replicas.views.remedies import explained
 from replicas.views.replica_acts import Subject, offered
 
 
@@ -34,16 +36,24 @@ def whole_number(request: SignedInRequest, name: str) -> int:
 def run(request: SignedInRequest, pk: int) -> HttpResponse:
     found = fetch(request, pk)
     about = Subject.of(found.plan.replica)
-    context = live(found, whole_number(request, "after") if "after" in request.GET else None) | outcome([found])
-    if about.run == found:
-        context["acts"] = offered(request.user, about)
-    return render(request, "runs/detail.html", context)
+    after = whole_number(request, "after") if "after" in request.GET else None
+    context = live(found, request.GET, after) | outcome([found])
+    acts = offered(request.user, about) if about.run == found else []
+    return render(request, "runs/detail.html", context | explained(request.user, found, acts))
 
 
 @require_safe
 def run_lines(request: SignedInRequest, pk: int) -> JsonResponse:
     found = fetch(request, pk)
     return JsonResponse(lines_after(found, whole_number(request, "after")))
+
+
+@require_safe
+def run_find(request: SignedInRequest, pk: int) -> JsonResponse:
+    """Lines by filter, or all of them: one bounded look, which says how far it came."""
+    found = fetch(request, pk)
+    form = LogForm(found.steps.all(), request.GET)
+    return JsonResponse(lines_found(found, form.query, whole_number(request, "after")))
 
 
 @require_safe

@@ -131,6 +131,7 @@ class Tab:
         socket.on("framereceived", lambda frame: self.numbers.extend(map(int, NUMBER.findall(str(frame)))))
 
     async def shown(self) -> list[int]:
+        """What is visible: the page holds no other lines."""
         return [int(number) for number in await self.page.locator(".line-seq").all_text_contents()]
 
 
@@ -199,6 +200,7 @@ async def test_fifty_browsers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             assert reader.printed == list(range(1, LINES + 1))
         assert readers[-1].connections > 5
         assert shown == list(range(last - len(shown) + 1, last + 1))
+        assert 10 < len(shown) < 120
         assert sorted(set(page.numbers)) == list(range(1, last + 1))
         text = [line for line in person.client.get(f"/runs/{run_id}/log.txt").text.splitlines() if " printed " in line]
         assert len(text) == LINES

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from replicas.backends.native import checks, plan, probing, records, state
+from replicas.backends.native.symptoms import SYMPTOMS
 from replicas.errors import PortalError, StepError
 from replicas.lifecycle.base import Capabilities, Context, Finding, Record, ReplicaState, Step
 from replicas.lifecycle.job import Job
@@ -19,6 +20,7 @@ class NativeBackend:
 
     kind = "native"
     title = "389 Directory Server, MIT Kerberos and BIND"
+    symptoms = SYMPTOMS
 
     async def probe(self, master: Host) -> Capabilities:
         """Raises StepError when the host is not a master of such a realm."""

@@ -14,6 +14,7 @@ from replicas.hostside.follow import piece
 from replicas.lifecycle.base import Capabilities, Context, Finding, Record, ReplicaState, Step
 from replicas.lifecycle.context import RunContext
 from replicas.lifecycle.job import Endpoint, Job
+from replicas.lifecycle.symptoms import Symptom
 from replicas.lifecycle.undo import undo
 
 LINES = 20
@@ -158,6 +159,7 @@ class TwinBackend:
 
     kind = "twin"
     title = "Twin"
+    symptoms: tuple[Symptom, ...] = ()
 
     async def probe(self, master: Host) -> Capabilities:
         return Capabilities("EXAMPLE.COM", "example.com", "dc=example,dc=com", True, True, "")

@@ -45,6 +45,7 @@ PAGES = {
     "reject": Page({"approver", "both", "root"}, "waiting", "post"),
     "run": Page(EVERYBODY, "failed"),
     "run_lines": Page(EVERYBODY, "failed"),
+    "run_find": Page(EVERYBODY, "failed"),
     "run_log": Page(EVERYBODY, "failed"),
     "bundles": Page(EVERYBODY),
     "bundle_revoke": Page(

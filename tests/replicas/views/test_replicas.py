@@ -24,7 +24,8 @@ def act(world: World, who: str, replica: Replica, name: str, **data: Any) -> int
 
 def offered(world: World, who: str, replica: Replica) -> set[str]:
     page = world.client(who).get(reverse("replica", args=[replica.pk]))
-    return {action.url.split("/")[-2] for action in page.context["acts"]}
+    trouble = page.context["trouble"]
+    return {action.name for action in (*page.context["acts"], *(trouble.acts if trouble else ()))}
 
 
 def test_the_list_filters_by_state_and_name(world: World) -> None:

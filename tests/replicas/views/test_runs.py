@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from asgiref.sync import async_to_sync
 from django.urls import reverse
@@ -43,13 +44,53 @@ def test_a_long_log_begins_with_its_end(world: World) -> None:
     where, last = reverse("run", args=[world.running.pk]), 3 * live.LINES_A_PAGE
     client = world.client("viewer")
     page = client.get(where)
-    assert [page.context[name] for name in ("first", "cursor", "more")] == [last - live.LINES_A_PAGE + 1, last, False]
+    assert [page.context[name] for name in ("earlier", "cursor", "more")] == [live.LINES_A_PAGE, last, False]
+    assert numbers(page) == list(range(last - live.LINES_A_PAGE + 1, last + 1))
     assert f"?after={live.LINES_A_PAGE}" in page.content.decode()
     page = client.get(where, {"after": live.LINES_A_PAGE})
-    assert [page.context[name] for name in ("first", "earlier")] == [live.LINES_A_PAGE + 1, 0]
+    assert [page.context[name] for name in ("earlier", "more")] == [0, True]
     assert f"?after={2 * live.LINES_A_PAGE}" in page.content.decode()
     page = client.get(where, {"after": 0})
-    assert [page.context[name] for name in ("first", "earlier", "more")] == [1, None, True]
+    assert [page.context[name] for name in ("earlier", "more")] == [None, True]
+    assert numbers(page) == list(range(1, live.LINES_A_PAGE + 1))
+
+
+def numbers(page: Any) -> list[int]:
+    return [line.seq for line in page.context["lines"]]
+
+
+def test_a_search_is_a_page_with_an_address(world: World) -> None:
+    w.lines(world.failed, *(f"line {number}" for number in range(1, 501)))
+    w.lines(world.failed, "\x1b[31mno <b>space</b>\x1b[0m", level="error")
+    w.lines(world.failed, "The remedy.")
+    where, client = reverse("run", args=[world.failed.pk]), world.client("viewer")
+    page = client.get(where, {"q": "LINE 4"})
+    assert numbers(page) == [6, *range(42, 52), *range(402, 502)]
+    assert not page.context["more"]
+    page = client.get(where, {"q": "line", "level": "info", "wrap": "on"})
+    assert numbers(page) == list(range(1, 201))
+    assert "q=line&amp;level=info&amp;wrap=on&amp;after=200" in page.content.decode()
+    page = client.get(where, {"level": "error"})
+    assert numbers(page) == [503]
+    assert '<span class="ansi-red">no &lt;b&gt;space&lt;/b&gt;</span>' in page.content.decode()
+    assert page.context["failing"] == 503
+    assert numbers(client.get(where, {"step": "99", "level": "loud", "q": "x" * 201})) == list(range(305, 505))
+
+
+def test_finding_says_how_far_it_looked(world: World) -> None:
+    w.lines(world.failed, *(f"line {number}" for number in range(1, 501)))
+    where, client = reverse("run_find", args=[world.failed.pk]), world.client("viewer")
+    answer = client.get(where, {"q": "second"}).json()
+    assert ([line["seq"] for line in answer["lines"]], answer["looked"], answer["last_seq"]) == ([2], 502, 502)
+    answer = client.get(where, {"after": 400}).json()
+    assert ([line["seq"] for line in answer["lines"]], answer["looked"]) == (list(range(401, 503)), 502)
+
+
+def test_a_program_that_colours_its_words(world: World) -> None:
+    w.lines(world.failed, "\x1b[31mno\x1b[0m")
+    answer = world.client("viewer").get(reverse("run_lines", args=[world.failed.pk]), {"after": 2}).json()
+    assert [(line["text"], line["spans"]) for line in answer["lines"]] == [("no", [["ansi-red", "no"]])]
+    assert text_of(world, world.failed)[-1].endswith("INFO    no")
 
 
 def text_of(world: World, run: Run) -> list[str]:
