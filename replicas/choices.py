@@ -55,6 +55,7 @@ class PlanState(models.TextChoices):
     APPROVED = "approved", _("Approved")
     REJECTED = "rejected", _("Rejected")
     CANCELLED = "cancelled", _("Cancelled")
+    VOID = "void", _("Void")
 
 
 class Decision(models.TextChoices):
@@ -123,6 +124,7 @@ class NoticeKind(models.TextChoices):
     DONE = "done", _("Done")
     FAILED = "failed", _("Failed")
     BYPASSED = "bypassed", _("Run without your approval")
+    VOID = "void", _("Void")
 
 
 class EmailWish(models.TextChoices):

@@ -25,7 +25,9 @@ class Rule(NamedTuple):
 
 
 def deciders(plan: Plan) -> Iterable[User]:
-    return permissions.people("decide").exclude(pk=plan.requested_by_id)
+    people = permissions.people("decide").exclude(pk=plan.requested_by_id).exclude(approvals__plan=plan)
+    groups = permissions.policy_groups(plan)
+    return people.filter(Q(is_superuser=True) | Q(groups__name__in=groups)).distinct() if groups else people
 
 
 def requester(plan: Plan) -> Iterable[User]:
@@ -42,6 +44,7 @@ RULES = {
     "plan:submit": Rule(NoticeKind.WAITING, deciders),
     "plan:approve": Rule(NoticeKind.APPROVED, requester),
     "plan:reject": Rule(NoticeKind.REJECTED, requester),
+    "plan:void": Rule(NoticeKind.VOID, requester),
     "plan:cancel": Rule(NoticeKind.CANCELLED, requester),
     "run:succeed": Rule(NoticeKind.DONE, everyone_of),
     "run:fail": Rule(NoticeKind.FAILED, everyone_of),

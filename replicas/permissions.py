@@ -23,6 +23,9 @@ ROLES: dict[str, frozenset[Role]] = {
     "register": frozenset({Role.ADMINISTRATOR}),
     "set_credentials": frozenset({Role.ADMINISTRATOR}),
     "accept_host_key": frozenset({Role.ADMINISTRATOR}),
+    "set_policy": frozenset({Role.ADMINISTRATOR}),
+    "break_glass": frozenset({Role.ADMINISTRATOR}),
+    "review_bypass": frozenset({Role.APPROVER, Role.ADMINISTRATOR}),
     "manage_users": frozenset({Role.ADMINISTRATOR}),
     "manage_webhooks": frozenset({Role.ADMINISTRATOR}),
     "verify_history": EVERYBODY,
@@ -52,7 +55,7 @@ def may(user: AbstractBaseUser | AnonymousUser | None, verb: str, obj: Any = Non
     """Whether `user` may do `verb` (a key of ROLES), to `obj` if it matters whose that is."""
     if not isinstance(user, User) or not user.is_active:
         return False
-    if verb == "decide" and _own(user, obj):
+    if verb == "decide" and (_own(user, obj) or not _in_groups(user, obj)):
         return False
     if verb in OWN and obj is not None and not _own(user, obj):
         return user.is_superuser or Role.ADMINISTRATOR in roles(user)
@@ -60,7 +63,7 @@ def may(user: AbstractBaseUser | AnonymousUser | None, verb: str, obj: Any = Non
 
 
 def people(verb: str) -> QuerySet[User]:
-    """Everybody who may do `verb` (a key of ROLES) to something that is not an own request."""
+    """Everybody who may do `verb` (a key of ROLES), whatever the policy of a realm says."""
     return User.objects.filter(Q(is_superuser=True) | Q(groups__name__in=ROLES[verb]), is_active=True).distinct()
 
 
@@ -68,6 +71,17 @@ def _own(user: User, obj: Any) -> bool:
     """Whether `user` asked for this plan, or for the plan of this run."""
     plan = getattr(obj, "plan", obj)
     return plan is not None and bool(plan.requested_by_id == user.pk)
+
+
+def policy_groups(plan: Any) -> list[str]:
+    """The groups that the plan's policy names; no group when it asks for none."""
+    job = getattr(plan, "job", None) or {}
+    return list(job.get("policy", {}).get("groups", ()))
+
+
+def _in_groups(user: User, obj: Any) -> bool:
+    groups = policy_groups(obj)
+    return not groups or user.is_superuser or not roles(user).isdisjoint(groups)
 
 
 def roles(user: User) -> frozenset[str]:
@@ -85,6 +99,11 @@ def require(actor: Actor, verb: str, obj: Any = None) -> User:
         return actor.user
     if actor.user is not None and verb == "decide" and _own(actor.user, obj):
         raise NotAllowed(_("Nobody decides on an own request."), _("Ask another approver."))
+    if verb == "decide" and may(actor.user, verb):
+        raise NotAllowed(
+            _("The policy of the realm leaves this to other people."),
+            _("It takes one of these groups: %(groups)s.") % {"groups": ", ".join(policy_groups(obj))},
+        )
     if verb in OWN and actor.user is not None and may(actor.user, verb):
         raise NotAllowed(
             _("Somebody else asked for this: operators %(verb)s what they asked for themselves.") % {"verb": verb},

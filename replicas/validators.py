@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -17,6 +18,7 @@ from django.db.models.lookups import Regex
 from django.utils.translation import gettext as _
 
 from replicas.choices import ForwardPolicy
+from replicas.lifecycle import windows
 
 if TYPE_CHECKING:
     from replicas.models import Replica
@@ -296,6 +298,28 @@ def addresses_check(table: str, field: str) -> models.CheckConstraint:
 def lowercase_hostname_check(table: str) -> models.CheckConstraint:
     """The shape of a host name as a database constraint, so that no way around the forms bypasses it."""
     return models.CheckConstraint(condition=Q(hostname__regex=HOSTNAME), name=f"{table}_hostname_dns_safe")
+
+
+def parse_windows(text: str) -> list[str]:
+    """Maintenance windows, one a line, as they are stored (replicas/lifecycle/windows.py). Raises ValidationError."""
+    found = []
+    for line in filter(str.strip, text.splitlines()):
+        try:
+            found.append(windows.check(line))
+        except ValueError:
+            message = _(
+                "«%(line)s» names no time: write days and hours, as in Mon-Fri 22:00-04:00 or Sat,Sun 00:00-24:00."
+            )
+            raise ValidationError(message % {"line": line.strip()}, code="window") from None
+    return list(dict.fromkeys(found))
+
+
+def validate_zone_name(name: str) -> None:
+    """Accept a name of the time zone database. Raises ValidationError."""
+    if name not in available_timezones():
+        raise ValidationError(
+            _("%(name)s is no time zone: write it as in Europe/Berlin.") % {"name": name}, code="zone"
+        )
 
 
 def validate_webhook(url: str) -> None:

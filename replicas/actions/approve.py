@@ -1,9 +1,12 @@
-"""Approve a plan: the digest that the approver saw, by somebody other than the requester; the run starts."""
+"""Approve a plan: the digest that the approver saw, by others than the requester; with the last approval it runs."""
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from replicas import audit
@@ -13,7 +16,7 @@ from replicas.actions.host_keys import require_pinned
 from replicas.actions.undo import require_childless
 from replicas.choices import Decision, PlanAction, PlanState, ReplicaState, RunState
 from replicas.errors import Conflict
-from replicas.lifecycle import job
+from replicas.lifecycle import job, voiding, windows
 from replicas.lifecycle.inheritance import inherited
 from replicas.models import Approval, Plan, Run, StepRun
 from replicas.permissions import Actor, require
@@ -23,15 +26,27 @@ REMOVED_FROM: dict[str, str] = {PlanAction.UNDO: ReplicaState.FAILED, PlanAction
 
 
 @transaction.atomic
-def approve(actor: Actor, plan: Plan, digest: str, reason: str) -> Run:
-    """Give the approval and queue the run.
+def approve(actor: Actor, plan: Plan, digest: str, reason: str) -> Run | None:
+    """Give one approval; the last one that the plan needs queues its run, which is given.
 
-    Raises NotAllowed (own requests too), Conflict (another plan than the one seen, decided already, another run is
-    working on the replica), ValidationError without a reason.
+    Raises NotAllowed (own requests, people outside of the policy's groups), Conflict (another plan than the one seen,
+    decided already, void, another run is working on the replica), ValidationError without a reason.
     """
     require_alone(plan.replica)
-    decide(actor, plan, digest, reason, Decision.APPROVE)
     require_pinned(plan)
+    require_current(plan)
+    decide(actor, plan, digest, reason, Decision.APPROVE)
+    missing = plan.frozen_job().policy.needed - plan.approvals.filter(decision=Decision.APPROVE).count()
+    if missing > 0:
+        return None
+    return begin(actor, plan)
+
+
+def begin(actor: Actor, plan: Plan, hold: bool = True) -> Run:
+    """Queue the run of a plan that has what it needs. Belongs into the transaction that gave the last of it."""
+    require_alone(plan.replica)
+    require_pinned(plan)
+    claim(plan, {"state": PlanState.WAITING}, state=PlanState.APPROVED)
     if plan.action == PlanAction.INSTALL:
         claim(plan.replica, {"state": ReplicaState.REQUESTED}, state=ReplicaState.APPROVED)
     elif plan.action in REMOVED_FROM:
@@ -39,26 +54,70 @@ def approve(actor: Actor, plan: Plan, digest: str, reason: str) -> Run:
         state = REMOVED_FROM[plan.action]
         claim(plan.replica, {"state": state}, state=state)
         require_childless(plan.replica)
-    return queue(actor, plan)
+    return queue(actor, plan, hold)
 
 
-def queue(actor: Actor, plan: Plan) -> Run:
-    """The run of a plan that may be done. Belongs into the transaction that allows it."""
-    run = Run.objects.create(plan=plan, facts=inherited(plan))
+def queue(actor: Actor, plan: Plan, hold: bool = True) -> Run:
+    """The run of a plan that may be done, held until its window opens. Belongs into the transaction that allows it."""
+    held_until = opening(plan) if hold else None
+    run = Run.objects.create(plan=plan, facts=inherited(plan), held_until=held_until)
     StepRun.objects.bulk_create(
         StepRun(run=run, index=index, key=step["key"], title=step["title"], stage=step["stage"])
         for index, step in enumerate(plan.steps, 1)
     )
-    audit.record(actor, "run:queue", run, after={"state": RunState.QUEUED, "replica": plan.replica.state})
+    after = {"state": RunState.QUEUED, "replica": plan.replica.state}
+    if held_until is not None:
+        after["held_until"] = held_until.isoformat()
+    audit.record(actor, "run:queue", run, after=after)
     transaction.on_commit(lambda: execute(run.pk))
     return run
 
 
+def opening(plan: Plan) -> datetime | None:
+    """When the plan may begin, if that is not now."""
+    policy = plan.frozen_job().policy
+    return windows.next_opening(policy.windows, policy.zone, timezone.now())
+
+
 def decide(actor: Actor, plan: Plan, digest: str, reason: str, decision: Decision) -> None:
-    """Write the decision down, for the digest that was on the approver's screen, unless somebody else has decided."""
+    """Write one person's decision down, for the digest that was on the screen, unless the plan is decided already."""
     user = require(actor, "decide", plan)
     if not reason.strip():
         raise ValidationError({"reason": _("Say why: the requester and later readers want to know.")})
+    require_same(plan, digest)
+    Plan.objects.select_for_update().get(pk=plan.pk)
+    if plan.approvals.filter(approver=user).exists():
+        raise Conflict(_("You have approved this plan already."), _("Somebody else gives the next approval."))
+    after, verb = {
+        Decision.APPROVE: (PlanState.WAITING, "plan:approve"),
+        Decision.REJECT: (PlanState.REJECTED, "plan:reject"),
+    }[decision]
+    claim(plan, {"state": PlanState.WAITING, "digest": digest}, state=after)
+    Approval.objects.create(
+        plan=plan, digest=digest, requester=plan.requested_by, approver=user, decision=decision, reason=reason
+    )
+    given = plan.approvals.filter(decision=Decision.APPROVE).count()
+    needed = plan.frozen_job().policy.needed
+    if decision == Decision.APPROVE and given >= needed:
+        after = PlanState.APPROVED
+    audit.record(
+        actor,
+        verb,
+        plan,
+        before={"state": PlanState.WAITING},
+        after={"state": after, "digest": digest, "approvals": f"{given} / {needed}"},
+        reason=reason,
+    )
+
+
+def require_current(plan: Plan) -> None:
+    """Raise Conflict when the plan would be another one if it were made now."""
+    if plan.state == PlanState.WAITING and (why := voiding.differences(plan)):
+        raise Conflict(" ".join(why), _("The plan is void. Cancel it, and ask again."))
+
+
+def require_same(plan: Plan, digest: str) -> None:
+    """Raise Conflict unless the plan waits, and is what was seen."""
     if digest != plan.digest or digest != job.digest(plan.job, plan.steps):
         raise Conflict(
             _("The plan is not the one that you were looking at."),
@@ -69,14 +128,5 @@ def decide(actor: Actor, plan: Plan, digest: str, reason: str, decision: Decisio
             _("This plan has been decided on already: %(state)s.") % {"state": plan.get_state_display()},
             _("Open it to see by whom, and why."),
         )
-    after, verb = {
-        Decision.APPROVE: (PlanState.APPROVED, "plan:approve"),
-        Decision.REJECT: (PlanState.REJECTED, "plan:reject"),
-    }[decision]
-    claim(plan, {"state": PlanState.WAITING, "digest": digest}, state=after)
-    Approval.objects.create(
-        plan=plan, digest=digest, requester=plan.requested_by, approver=user, decision=decision, reason=reason
-    )
-    audit.record(
-        actor, verb, plan, before={"state": PlanState.WAITING}, after={"state": after, "digest": digest}, reason=reason
-    )
+    if plan.expires_at is not None and plan.expires_at <= timezone.now():
+        raise Conflict(_("The time to approve this plan is over."), _("It is asked for again."))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from replicas import audit
@@ -14,6 +16,7 @@ from replicas.backends import registry
 from replicas.errors import Conflict
 from replicas.lifecycle import plan as plans
 from replicas.lifecycle.job import Action, Job
+from replicas.lifecycle.voiding import policy_of
 from replicas.models import Plan, Replica
 from replicas.permissions import Actor, require
 
@@ -47,5 +50,15 @@ def draft(user: User, replica: Replica, action: Action, **options: Any) -> Plan:
         replica=replica.endpoint(),
         options=replace(replica.options(), **options),
     )
+    job = replace(job, policy=policy_of(realm, job))
     steps, digest = plans.freeze(registry.get(realm.backend), job)
-    return Plan(replica=replica, action=action, job=job.to_json(), steps=steps, digest=digest, requested_by=user)
+    hours = job.policy.expiry_hours
+    return Plan(
+        replica=replica,
+        action=action,
+        job=job.to_json(),
+        steps=steps,
+        digest=digest,
+        requested_by=user,
+        expires_at=timezone.now() + timedelta(hours=hours) if hours else None,
+    )

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from replicas import audit
 from replicas.actions.alone import require_alone
+from replicas.actions.approve import opening
 from replicas.actions.claim import claim
 from replicas.actions.give_passwords import NONE, give_passwords
 from replicas.actions.host_keys import require_pinned
@@ -45,6 +46,7 @@ def retry(actor: Actor, run: Run, reason: str = "", passwords: Mapping[str, str]
         remedy="",
         lease_until=None,
         finished_at=None,
+        held_until=opening(run.plan),
     )
     run.refresh_from_db()
     give_passwords(actor, run.plan, passwords)

@@ -42,7 +42,7 @@ def revoke_bundle(actor: Actor, bundle: Bundle, reason: str) -> Run:
     _tell_its_run(bundle)
     after = {"digest": plan.digest, "steps": [step["title"] for step in plan.steps], "approval": _("not needed")}
     audit.record(actor, "plan:submit", plan, after=after, reason=reason)
-    return queue(actor, plan)
+    return queue(actor, plan, hold=False)
 
 
 def revocable(bundle: Bundle) -> bool:

@@ -58,6 +58,20 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
+class Policy:
+    """What a plan needs before it runs: approvals, of people in one of the groups if any are named; and when it may.
+
+    `windows` are lines of replicas/lifecycle/windows.py in `zone`; a plan that is not approved in time is void.
+    """
+
+    needed: int = 1
+    groups: tuple[str, ...] = ()
+    expiry_hours: int | None = None
+    windows: tuple[str, ...] = ()
+    zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One action on one replica. Its canonical JSON is part of what an approver signs off."""
 
@@ -66,6 +80,7 @@ class Job:
     master: Endpoint
     replica: Endpoint
     options: Options
+    policy: Policy = Policy()
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -81,6 +96,7 @@ class Job:
             master=Endpoint(**data["master"]),
             replica=Endpoint(**data["replica"]),
             options=Options(**options),
+            policy=_policy(data.get("policy", {})),
         )
 
     @property
@@ -92,6 +108,12 @@ class Job:
     def instance(self) -> str:
         """The Directory Server instance, as FreeIPA names it: the realm with dots turned into hyphens."""
         return self.realm.name.replace(".", "-")
+
+
+def _policy(data: dict[str, Any]) -> Policy:
+    """Plans from before there were policies have none."""
+    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+    return Policy(**given)
 
 
 def digest(job: dict[str, Any], steps: list[dict[str, JSON]]) -> str:

@@ -36,10 +36,12 @@ class Cancelled(Exception):
 def claim(run_id: int) -> Lease | None:
     """Take a run that is queued, or whose lease ran out.
 
-    None when somebody else has it, it has ended, or its master has RUNS_PER_MASTER others to serve already.
+    None when somebody else has it, it has ended, it is held until its window opens, or its master has RUNS_PER_MASTER
+    others to serve already.
     """
     started = time.monotonic()
-    free = Q(state=RunState.QUEUED) | Q(state=RunState.RUNNING, lease_until__lt=Now())
+    due = Q(held_until=None) | Q(held_until__lte=Now()) | ~Q(cancel_requested_by="")
+    free = (Q(state=RunState.QUEUED) & due) | Q(state=RunState.RUNNING, lease_until__lt=Now())
     with transaction.atomic():
         if _busy(run_id):
             return None

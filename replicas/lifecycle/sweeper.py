@@ -10,10 +10,11 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from replicas.audit import checks
 from replicas.choices import DeliveryState, RunState
-from replicas.lifecycle import bundles, lockfile
+from replicas.lifecycle import bundles, lockfile, voiding, windows
 from replicas.models import Delivery, Run
 from replicas.stream import chunks
 
@@ -43,6 +44,7 @@ def sweep(queue: Queue) -> None:
             _requeue(run)
     enqueue_waiting(queue)
     bundles.expire()
+    voiding.expire()
     if Delivery.objects.filter(state=DeliveryState.WAITING, due_at__lte=Now()).exists():
         queue.deliver()
     if checks.overdue():
@@ -51,9 +53,20 @@ def sweep(queue: Queue) -> None:
 
 def enqueue_waiting(queue: Queue) -> None:
     """A task for every queued run that has none, the oldest first: one that was lost, or that found its master busy."""
-    queued = Run.objects.filter(state=RunState.QUEUED).exclude(pk__in=queue.waiting()).order_by("pk")
+    hold_again()
+    due = Q(held_until=None) | Q(held_until__lte=Now()) | ~Q(cancel_requested_by="")
+    queued = Run.objects.filter(due, state=RunState.QUEUED).exclude(pk__in=queue.waiting()).order_by("pk")
     for run_id in queued.values_list("pk", flat=True):
         queue.execute(run_id)
+
+
+def hold_again() -> None:
+    """Runs whose window has closed before a worker came to them wait for the next one."""
+    now = timezone.now()
+    for run in Run.objects.filter(state=RunState.QUEUED, held_until__lte=now).select_related("plan"):
+        policy = run.plan.frozen_job().policy
+        if later := windows.next_opening(policy.windows, policy.zone, now):
+            Run.objects.filter(pk=run.pk, state=RunState.QUEUED, held_until=run.held_until).update(held_until=later)
 
 
 def _requeue(run: Run) -> None:

@@ -4,16 +4,19 @@ from replicas.models.audit import AuditCheck, AuditEvent, AuditHead
 from replicas.models.bundles import Bundle
 from replicas.models.credentials import Credential, CredentialName, PlanCredential
 from replicas.models.notices import Delivery, EmailChoice, Notice, Webhook
+from replicas.models.policies import ApprovalPolicy, Bypass
 from replicas.models.requests import Approval, Plan, Replica
 from replicas.models.runs import LogChunk, LogLine, Run, StepRun
 from replicas.models.topology import HostKey, Master, Realm
 
 __all__ = [
     "Approval",
+    "ApprovalPolicy",
     "AuditCheck",
     "AuditEvent",
     "AuditHead",
     "Bundle",
+    "Bypass",
     "Credential",
     "CredentialName",
     "Delivery",

@@ -31,6 +31,7 @@ class Run(models.Model):
     error = models.TextField(blank=True)
     remedy = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    held_until = models.DateTimeField(null=True, blank=True, help_text=_("When its maintenance window opens."))
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 

@@ -16,9 +16,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from replicas import permissions
-from replicas.choices import PlanState, Role
-from replicas.models import AuditEvent, Notice, Plan, StepRun
+from replicas.choices import Role
+from replicas.models import AuditEvent, Notice, StepRun
 from replicas.stream import ansi
+from replicas.waiting import to_decide
 
 register = template.Library()
 
@@ -44,6 +45,8 @@ LOOKS = {
     "reject": ("bad", "cross"),
     "cancelled": ("calm", "stop"),
     "pending": ("calm", "circle"),
+    "void": ("calm", "cross"),
+    "held": ("wait", "clock"),
     "bypassed": ("bad", "warning"),
     "sent": ("good", "check"),
     "given_up": ("bad", "cross"),
@@ -108,9 +111,7 @@ def may(user: User | AnonymousUser, verb: str, obj: Any = None) -> bool:
 @register.simple_tag
 def waiting_for(user: User) -> int:
     """How many plans this person could decide now."""
-    if not permissions.may(user, "decide"):
-        return 0
-    return Plan.objects.filter(state=PlanState.WAITING).exclude(requested_by=user).count()
+    return len(to_decide(user))
 
 
 @register.simple_tag

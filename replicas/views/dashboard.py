@@ -8,9 +8,10 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from replicas import permissions
-from replicas.choices import REPLICA_ENDED, RUN_ACTIVE, PlanState, ReplicaState, StepState
+from replicas.choices import REPLICA_ENDED, RUN_ACTIVE, ReplicaState, StepState
 from replicas.models import AuditEvent, Master, Plan, Replica, Run, StepRun
 from replicas.views.access import SignedInRequest, require
+from replicas.waiting import to_decide, to_review
 
 ROWS = 10
 
@@ -18,7 +19,7 @@ ROWS = 10
 @require_safe
 def dashboard(request: SignedInRequest) -> HttpResponse:
     require(request, "view")
-    waiting = Plan.objects.filter(state=PlanState.WAITING).exclude(requested_by=request.user)
+    waiting = Plan.objects.filter(pk__in=to_decide(request.user))
     current = StepRun.objects.filter(run=OuterRef("pk"), state=StepState.RUNNING).order_by("-index")
     running = Run.objects.filter(state__in=RUN_ACTIVE).annotate(
         total_steps=Count("steps"),
@@ -29,6 +30,7 @@ def dashboard(request: SignedInRequest) -> HttpResponse:
     context = {
         "has_masters": Master.objects.exists(),
         "may_decide": permissions.may(request.user, "decide"),
+        "reviews": to_review(request.user),
         "waiting": waiting.select_related("replica__master__realm", "requested_by")[:ROWS],
         "running": running.select_related("plan__replica")[:ROWS],
         "mine": mine[:ROWS],

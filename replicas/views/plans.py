@@ -12,19 +12,23 @@ from django_tables2 import RequestConfig
 from replicas import permissions
 from replicas.actions.approve import approve as approve_plan
 from replicas.actions.reject import reject as reject_plan
-from replicas.choices import PlanState
+from replicas.choices import Decision, PlanState
 from replicas.errors import PortalError
 from replicas.forms.approvals import ApprovalForm
+from replicas.lifecycle.voiding import differences
 from replicas.models import Approval, Plan
 from replicas.tables import DecisionTable, PlanTable
 from replicas.views.access import SignedInRequest, posted, require
 from replicas.views.acting import actor, attempt
 from replicas.views.options import described
+from replicas.views.policies import plan_acts
 from replicas.views.stages import by_stage
 
 
 def fetch(request: SignedInRequest, pk: int, verb: str = "view") -> Plan:
-    plans = Plan.objects.select_related("replica__host_key", "requested_by")
+    plans = Plan.objects.select_related(
+        "replica__host_key", "replica__master__realm", "replica__master__host_key", "requested_by"
+    )
     found = get_object_or_404(plans, pk=pk)
     require(request, verb, found)
     return found
@@ -54,7 +58,14 @@ def approve(request: SignedInRequest, pk: int) -> HttpResponse:
     outcome = attempt(request, form, lambda data: approve_plan(actor(request), found, **data))
     if not outcome.done:
         return page(request, found, form, outcome.failure)
-    messages.success(request, _("Approved. The run is queued."))
+    run = outcome.value
+    if run is None:
+        messages.success(request, _("Approved. It needs the approval of somebody else as well."))
+        return redirect("plan", pk)
+    if run.held_until:
+        messages.success(request, _("Approved. The run begins when its maintenance window opens."))
+    else:
+        messages.success(request, _("Approved. The run is queued."))
     return redirect("replica", found.replica_id)
 
 
@@ -71,13 +82,21 @@ def reject(request: SignedInRequest, pk: int) -> HttpResponse:
 
 def page(request: SignedInRequest, found: Plan, form: ApprovalForm, failure: PortalError | None = None) -> HttpResponse:
     waiting = found.state == PlanState.WAITING
+    decisions = list(found.approvals.select_related("approver"))
+    policy = found.frozen_job().policy
+    done = any(decision.approver_id == request.user.pk for decision in decisions)
     context = {
         "plan": found,
         "stages": by_stage(found.steps, lambda step: step["stage"]),
         "options": described(found.frozen_job()),
-        "approvals": found.approvals.select_related("approver"),
+        "approvals": decisions,
+        "policy": policy,
+        "given": sum(decision.decision == Decision.APPROVE for decision in decisions),
+        "done": done,
+        "void": differences(found) if waiting else [],
+        "acts": plan_acts(request, found),
         "own": found.requested_by_id == request.user.pk,
-        "may_decide": waiting and permissions.may(request.user, "decide", found),
+        "may_decide": waiting and not done and permissions.may(request.user, "decide", found),
         "form": form,
         "failure": failure,
     }

@@ -15,12 +15,13 @@ from replicas.actions.revoke_bundle import revocable, revoke_bundle
 from replicas.errors import PortalError
 from replicas.filters import ReplicaFilter
 from replicas.forms.requests import CancelForm
-from replicas.models import Bundle, Replica
+from replicas.models import Bundle, Bypass, Replica
 from replicas.tables import ReplicaTable
 from replicas.views.access import SignedInRequest, posted, require
 from replicas.views.acting import Act, actor, attempt
 from replicas.views.live import live
 from replicas.views.options import described
+from replicas.views.policies import run_acts
 from replicas.views.remedies import explained
 from replicas.views.replica_acts import ACTS, Bound, Subject, offered
 from replicas.views.stages import by_stage
@@ -104,6 +105,8 @@ def page(
     request: SignedInRequest, found: Replica, bound: Bound | None = None, failure: PortalError | None = None
 ) -> HttpResponse:
     about = Subject.of(found)
+    bypass = Bypass.objects.select_related("by", "reviewed_by").filter(run=about.run).first() if about.run else None
+    acts = (run_acts(request, about.run, bypass) if about.run else []) + offered(request.user, about, bound)
     context = {
         "replica": found,
         "plan": about.plan,
@@ -111,10 +114,11 @@ def page(
         "plans": about.plans,
         "options": described(about.plan.frozen_job()) if about.plan else [],
         "bundles": with_acts(request, found, bound),
+        "bypass": bypass,
         "may_accept_host_key": permissions.may(request.user, "accept_host_key"),
         "failure": failure,
         "run": about.run,
         **about.findings,
-        **explained(request.user, about.run, offered(request.user, about, bound)),
+        **explained(request.user, about.run, acts),
     }
     return render(request, "replicas/detail.html", context | (live(about.run, request.GET) if about.run else {}))

@@ -11,12 +11,13 @@ from django.views.decorators.http import require_safe
 
 from replicas.actions.history import export_log
 from replicas.forms.log import LogForm
-from replicas.models import Run
+from replicas.models import Bypass, Run
 from replicas.stream import lines
 from replicas.views.access import SignedInRequest, require
 from replicas.views.acting import actor
 from replicas.views.live import as_text, lines_after, lines_found, live
 from replicas.views.outcome import outcome
+from replicas.views.policies import run_acts
 from replicas.views.remedies import explained
 from replicas.views.replica_acts import Subject, offered
 
@@ -37,8 +38,9 @@ def run(request: SignedInRequest, pk: int) -> HttpResponse:
     found = fetch(request, pk)
     about = Subject.of(found.plan.replica)
     after = whole_number(request, "after") if "after" in request.GET else None
-    context = live(found, request.GET, after) | outcome([found])
-    acts = offered(request.user, about) if about.run == found else []
+    bypass = Bypass.objects.select_related("by", "reviewed_by").filter(run=found).first()
+    context = live(found, request.GET, after) | outcome([found]) | {"bypass": bypass}
+    acts = run_acts(request, found, bypass) + (offered(request.user, about) if about.run == found else [])
     return render(request, "runs/detail.html", context | explained(request.user, found, acts))
 
 

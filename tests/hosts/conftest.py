@@ -59,7 +59,9 @@ class Portal:
         return submit.submit(self.operator, Replica(**(given | options)))
 
     def approve(self, plan: Plan) -> Run:
-        return approving.approve(self.approver, plan, plan.digest, "wanted")
+        run = approving.approve(self.approver, plan, plan.digest, "wanted")
+        assert run is not None
+        return run
 
     def work(self, run: Run) -> Run:
         runner.execute(run.pk)

@@ -9,7 +9,6 @@ from django.core.exceptions import ValidationError
 
 from replicas.actions import host_keys, submit
 from replicas.actions.add_records import add_records
-from replicas.actions.approve import approve
 from replicas.actions.cancel import cancel_plan, cancel_run
 from replicas.actions.reject import reject
 from replicas.actions.retry import retry
@@ -17,7 +16,7 @@ from replicas.choices import PlanState, ReplicaState, RunState
 from replicas.clients import ssh
 from replicas.errors import Conflict, HostUnreachable
 from replicas.models import Approval, AuditEvent, HostKey, Plan, Replica, Run
-from tests.replicas.services.conftest import KEY, Cast
+from tests.replicas.services.conftest import KEY, Cast, approve
 
 OTHER_KEY = KEY.replace("DPR0", "DPR1")
 

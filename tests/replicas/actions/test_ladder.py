@@ -11,7 +11,6 @@ from django.core.exceptions import ValidationError
 
 from replicas.actions import host_keys, register_master, submit
 from replicas.actions.add_records import add_records
-from replicas.actions.approve import approve
 from replicas.actions.cancel import cancel_plan, cancel_run
 from replicas.actions.reject import reject
 from replicas.actions.retry import retry
@@ -21,7 +20,7 @@ from replicas.choices import PlanState, ReplicaState, RunState
 from replicas.errors import NotAllowed, PortalError
 from replicas.models import AuditEvent, Plan, Replica, Run
 from replicas.permissions import ROLES, Actor, may
-from tests.replicas.services.conftest import KEY, Cast, person
+from tests.replicas.services.conftest import KEY, Cast, approve, person
 
 GIVEN = register_master.Registration("m.example.com", "192.0.2.9", 22, "root", "twin", "SHA256:x", "secret", "secret")
 EVERYBODY = ("viewer", "operator", "approver", "administrator", "outsider", "root")

@@ -10,13 +10,21 @@ import pytest
 from django.contrib.auth.models import Group, User
 from pytest_django import Settings
 
+from replicas.actions import approve as approving
 from replicas.actions import plans, submit
 from replicas.choices import Role
-from replicas.models import HostKey, Master, Plan, Realm, Replica
+from replicas.models import HostKey, Master, Plan, Realm, Replica, Run
 from replicas.permissions import Actor
 from tests.replicas.lifecycle.twin import Registry
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGmJmY0DLiXG6U4tOCTWxwhXAsGM5uHfc6BLgSj4DPR0"
+
+
+def approve(actor: Actor, plan: Plan, digest: str, reason: str) -> Run:
+    """The approval that a plan needs, in a realm without a policy: its run is queued."""
+    run = approving.approve(actor, plan, digest, reason)
+    assert run is not None
+    return run
 
 
 @dataclass(frozen=True)

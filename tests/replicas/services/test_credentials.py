@@ -16,7 +16,6 @@ from pytest_django import Settings
 from replicas import keyring
 from replicas.actions import submit
 from replicas.actions.add_records import add_records
-from replicas.actions.approve import approve
 from replicas.actions.cancel import cancel_plan
 from replicas.actions.give_passwords import give_passwords, missing_passwords
 from replicas.actions.reject import reject
@@ -29,7 +28,7 @@ from replicas.lifecycle.credentials import unlock
 from replicas.lifecycle.lease import claim
 from replicas.lifecycle.outcome import Outcome, end
 from replicas.models import AuditEvent, Credential, Master, Plan, PlanCredential, Replica, Run
-from tests.replicas.services.conftest import KEY, Cast
+from tests.replicas.services.conftest import KEY, Cast, approve
 
 STORED = {"directory_manager": "stored-manager", "admin": "stored-admin"}
 OWN = {"directory_manager": "own-manager-1", "admin": "own-admin-12"}

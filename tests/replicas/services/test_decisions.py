@@ -12,7 +12,6 @@ from django.db import IntegrityError, transaction
 from replicas import keyring
 from replicas.actions import submit
 from replicas.actions.add_records import add_records
-from replicas.actions.approve import approve
 from replicas.actions.cancel import cancel_plan, cancel_run
 from replicas.actions.reject import reject
 from replicas.actions.retry import retry
@@ -22,7 +21,7 @@ from replicas.choices import Decision, PlanState, ReplicaState, RunState
 from replicas.errors import Conflict, HostKeyChanged, NotAllowed
 from replicas.models import Approval, AuditEvent, Credential, Master, Plan, Replica, Run
 from replicas.permissions import Actor
-from tests.replicas.services.conftest import KEY, Cast
+from tests.replicas.services.conftest import KEY, Cast, approve
 
 
 def test_submitting_freezes_a_plan_and_pins_the_key(plan: Plan) -> None:

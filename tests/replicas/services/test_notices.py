@@ -9,13 +9,12 @@ from pytest_django import Settings
 
 from replicas import audit, notices
 from replicas.actions import submit
-from replicas.actions.approve import approve
 from replicas.actions.cancel import cancel_plan
 from replicas.actions.reject import reject
 from replicas.choices import DeliveryState, EmailWish, NoticeKind
 from replicas.models import Delivery, EmailChoice, Notice, Plan, Run, Webhook
 from replicas.permissions import Actor
-from tests.replicas.services.conftest import KEY, Cast, person
+from tests.replicas.services.conftest import KEY, Cast, approve, person
 from tests.replicas.views.world import webhook
 
 

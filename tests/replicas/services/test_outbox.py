@@ -13,13 +13,12 @@ from pytest_django import Settings
 from standardwebhooks import Webhook as Verifier
 
 from replicas import outbox
-from replicas.actions.approve import approve
 from replicas.choices import DeliveryState
 from replicas.clients.webhook import new_secret
 from replicas.lifecycle.sweeper import sweep
 from replicas.models import AuditEvent, Delivery, Plan, Run, Webhook
 from tests.replicas.receivers import Mailbox, mail, web
-from tests.replicas.services.conftest import Cast
+from tests.replicas.services.conftest import Cast, approve
 from tests.replicas.views.world import webhook
 
 BODY = {"type": "plan.waiting", "data": {"replica": "ipareplica.example.com"}}

@@ -11,7 +11,6 @@ from django.db import transaction
 
 from replicas.actions import resubmit as resubmitting
 from replicas.actions import submit
-from replicas.actions.approve import approve
 from replicas.actions.cancel import cancel_plan
 from replicas.actions.reject import reject
 from replicas.actions.retry import retry
@@ -19,7 +18,7 @@ from replicas.actions.undo import remove, undo
 from replicas.choices import REPLICA_ENDED, PlanState, ReplicaState, RunState
 from replicas.errors import Conflict, HostKeyChanged, NotAllowed
 from replicas.models import AuditEvent, HostKey, Master, Plan, Replica, Run
-from tests.replicas.services.conftest import KEY, Cast
+from tests.replicas.services.conftest import KEY, Cast, approve
 
 OTHER_KEY = KEY.replace("DPR0", "DPR1")
 

@@ -13,7 +13,7 @@ from django.test import Client
 from replicas.actions import host_keys
 from replicas.choices import Decision, PlanState, ReplicaState, RunState
 from replicas.errors import HostUnreachable
-from replicas.models import Master, Plan, Replica, Run, Webhook
+from replicas.models import Bypass, Master, Plan, Replica, Run, Webhook
 from tests.replicas.views import world as w
 
 
@@ -31,6 +31,13 @@ class World:
     def webhook(self) -> Webhook:
         found = Webhook.objects.first()
         return found or w.webhook("chat", "https://chat.example.com/hooks/1")
+
+    @property
+    def bypassed(self) -> Run:
+        """The failed run, which began without approval."""
+        by, requester = self.people["administrator"], self.people["operator"]
+        Bypass.objects.get_or_create(run=self.failed, by=by, requester=requester, defaults={"reason": "it burns"})
+        return self.failed
 
     def client(self, name: str) -> Client:
         """A browser in which that person is signed in."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from django.utils import timezone
 from replicas.choices import BundleState, Decision, PlanAction, PlanState, ReplicaState, Role, RunState, StepState
 from replicas.clients.webhook import new_secret
 from replicas.lifecycle import job
+from replicas.lifecycle.voiding import policy_of
 from replicas.models import (
     Approval,
     AuditEvent,
@@ -114,6 +116,7 @@ def plan_of(replica: Replica, state: PlanState, action: PlanAction = PlanAction.
         replica.endpoint(),
         replica.options(),
     )
+    frozen = dataclasses.replace(frozen, policy=policy_of(master.realm, frozen))
     steps = [step | {"touches": [line.format(host=replica.hostname) for line in step["touches"]]} for step in STEPS]
     return Plan.objects.create(
         replica=replica, action=action, job=frozen.to_json(), steps=steps, digest=job.digest(frozen.to_json(), steps),
