@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -54,11 +54,14 @@ RULES = {
 
 def follow(event: AuditEvent, obj: Model) -> None:
     """Tell whoever an event concerns, but not the one who caused it."""
+    run = obj if isinstance(obj, Run) else None
+    plan = run.plan if run else obj
+    if not isinstance(plan, Plan):
+        return
     if rule := RULES.get(event.verb):
-        run = obj if isinstance(obj, Run) else None
-        plan = cast(Plan, run.plan if run else obj)  # RULES names events of plans and runs only
         people = [user for user in rule.people(plan) if user.get_username() != event.actor]
         tell(rule.kind, plan, people, run=run, actor=event.actor, reason=event.reason, at=event.at)
+    if event.kind == "plan" or event.verb == "run:queue":
         _settle(plan)
 
 

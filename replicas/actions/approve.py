@@ -33,8 +33,6 @@ def approve(actor: Actor, plan: Plan, digest: str, reason: str) -> Run | None:
     decided already, void, another run is working on the replica), ValidationError without a reason.
     """
     require_alone(plan.replica)
-    require_pinned(plan)
-    require_current(plan)
     decide(actor, plan, digest, reason, Decision.APPROVE)
     missing = plan.frozen_job().policy.needed - plan.approvals.filter(decision=Decision.APPROVE).count()
     if missing > 0:
@@ -85,14 +83,17 @@ def decide(actor: Actor, plan: Plan, digest: str, reason: str, decision: Decisio
     if not reason.strip():
         raise ValidationError({"reason": _("Say why: the requester and later readers want to know.")})
     require_same(plan, digest)
+    if decision == Decision.APPROVE:
+        require_pinned(plan)
+        require_current(plan)
     Plan.objects.select_for_update().get(pk=plan.pk)
-    if plan.approvals.filter(approver=user).exists():
-        raise Conflict(_("You have approved this plan already."), _("Somebody else gives the next approval."))
     after, verb = {
         Decision.APPROVE: (PlanState.WAITING, "plan:approve"),
         Decision.REJECT: (PlanState.REJECTED, "plan:reject"),
     }[decision]
     claim(plan, {"state": PlanState.WAITING, "digest": digest}, state=after)
+    if plan.approvals.filter(approver=user).exists():
+        raise Conflict(_("You have approved this plan already."), _("Somebody else gives the next approval."))
     Approval.objects.create(
         plan=plan, digest=digest, requester=plan.requested_by, approver=user, decision=decision, reason=reason
     )

@@ -51,8 +51,9 @@ class Redactor:
         """The text with secrets replaced; it has as many line breaks as before."""
         if self._forms:
             squeezed = _squeezed(text)
+            bare = _bare(squeezed[-1]) if "\\" in text else ""
             for form in self._forms:
-                if any(form in one for one in squeezed):
+                if any(form in one for one in squeezed) or (bare and _bare(form) in bare):
                     text = re.sub(GAP.join(map(re.escape, form)), _mask, text)
         return text
 
@@ -106,6 +107,11 @@ def _squeezed(text: str) -> tuple[str, ...]:
         text = ESCAPES.sub("", text)
     plain = "".join(text.split())
     return (plain, "".join(QUOTED_BREAK.sub("", text).split())) if "\\" in text else (plain,)
+
+
+def _bare(text: str) -> str:
+    """Without backslashes: of one before a line break nobody knows whether it is the text's own."""
+    return text.replace("\\", "")
 
 
 def _base64(secret: bytes) -> Iterator[str]:

@@ -76,6 +76,7 @@ def test_broken_over_lines(secret: str, data: st.DataObject) -> None:
 @pytest.mark.parametrize("form", FORMS)
 @hypothesis.settings(max_examples=30)
 @example(secret="0000000\ufffd", width=1, between="\n")
+@example(secret="0000000\\", width=1, between="\\\n")
 @given(secret=SECRETS, width=st.integers(1, 76), between=st.sampled_from(BREAKS))
 def test_every_form_in_a_block_of_lines(form: str, secret: str, width: int, between: str) -> None:
     printed = FORMS[form](secret)
