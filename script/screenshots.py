@@ -72,6 +72,11 @@ def play(lab: Lab, person: Callable[[str], Person]) -> dict[str, tuple[str, str]
         "run-failed": ("operator", f"/runs/{failed.pk}/"),
         "bundles": ("operator", "/bundles/"),
         "history": ("viewer", "/history/"),
+        "timeline": ("viewer", f"/history/replica/{asked.replica_id}/"),
+        "notices": ("operator", "/notices/"),
+        "webhooks": ("administrator", "/webhooks/"),
+        "policy": ("administrator", f"/masters/{asked.replica.master_id}/policy/"),
+        "bulk": ("operator", "/replicas/bulk/"),
     }
 
 

@@ -12,10 +12,11 @@ from django_tables2 import RequestConfig
 
 from replicas import permissions
 from replicas.actions.revoke_bundle import revocable, revoke_bundle
+from replicas.choices import Decision, PlanState
 from replicas.errors import PortalError
 from replicas.filters import ReplicaFilter
 from replicas.forms.requests import CancelForm
-from replicas.models import Bundle, Bypass, Replica
+from replicas.models import Approval, Bundle, Bypass, Plan, Replica
 from replicas.tables import ReplicaTable
 from replicas.views.access import SignedInRequest, posted, require
 from replicas.views.acting import Act, actor, attempt
@@ -101,6 +102,13 @@ def _revoking(bundle: Bundle, bound: Bound | None) -> Act:
     )
 
 
+def _refusal(plan: Plan | None) -> Approval | None:
+    """Who rejected the newest plan, and why."""
+    if plan is None or plan.state != PlanState.REJECTED:
+        return None
+    return plan.approvals.filter(decision=Decision.REJECT).select_related("approver").first()
+
+
 def page(
     request: SignedInRequest, found: Replica, bound: Bound | None = None, failure: PortalError | None = None
 ) -> HttpResponse:
@@ -115,6 +123,8 @@ def page(
         "options": described(about.plan.frozen_job()) if about.plan else [],
         "bundles": with_acts(request, found, bound),
         "bypass": bypass,
+        "refusal": about.plan
+        and about.plan.approvals.filter(decision=Decision.REJECT).select_related("approver").first(),
         "may_accept_host_key": permissions.may(request.user, "accept_host_key"),
         "failure": failure,
         "run": about.run,

@@ -60,12 +60,12 @@ def portal(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) -> 
 class served:  # noqa: N801 - used as a function
     """`with served(folder) as url`: the portal, until the block ends."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **environment: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = (folder / "server.log").open("w")
-        self.environment = os.environ | {"PORTAL_DATA_DIR": str(folder), "PORTAL_DEBUG": "on"}
+        self.environment = os.environ | {"PORTAL_DATA_DIR": str(folder), "PORTAL_DEBUG": "on"} | environment
 
     def __enter__(self) -> str:
         argv = [

@@ -40,7 +40,7 @@ def test_it_fits_and_runs_clean(size: str, scheme: str, portal: Portal, sign_in:
     for path in (
         "/", "/masters/", f"/masters/{portal.master.pk}/", "/masters/register/", "/replicas/", "/replicas/request/",
         f"/replicas/{plan.replica_id}/", "/approvals/", f"/plans/{plan.pk}/", f"/runs/{run.pk}/", "/bundles/",
-        "/history/", "/notices/", "/webhooks/", f"/webhooks/{hook.pk}/",
+        "/history/", "/notices/", "/webhooks/", f"/webhooks/{hook.pk}/", f"/masters/{portal.master.pk}/policy/",
         f"/history/replica/{plan.replica_id}/", "/replicas/bulk/",
     ):  # fmt: skip
         answer = page.goto(path)
