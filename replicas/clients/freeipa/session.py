@@ -1,0 +1,174 @@
+"""A session with one FreeIPA server: signed in with a password, renewed once a call when it ran out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import ssl
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Self
+
+import httpx
+
+from replicas.clients.freeipa import answers, errors
+from replicas.clients.freeipa.answers import Answer
+from replicas.errors import WrongPassword
+
+API = "2.251"
+"""The interface of 4.9, the oldest release served; newer servers answer it in its own terms."""
+NOTHING_TO_CHANGE = 4202
+CONNECT_SECONDS = 10
+# Adding a host resolves names, and a busy directory waits for its disk.
+ANSWER_SECONDS = 60
+SECRET_OPTIONS = {"password", "userpassword"}
+REJECTIONS = {
+    "password-expired": ("The password has expired.", "Change it with kinit, then store the new one."),
+    "krbprincipal-expired": ("The account has expired.", "Extend the principal's expiration, or use another account."),
+    "user-locked": ("The account is locked.", "Unlock it with ipa user-unlock."),
+    "denied": ("The account may not sign in.", "See the account's authentication types and sign-in rules."),
+}
+
+
+class Session:
+    """Calls to one server; as many at a time as callers like."""
+
+    def __init__(self, server: str, url: str, user: str, password: str, http: httpx.AsyncClient) -> None:
+        self.server, self.user = server, user
+        self._url, self._password, self._http = url, password, http
+        self._signing_in = asyncio.Lock()
+        self._logins = 0
+        self.guard: Callable[[], None] = lambda: None
+        """Asked before anything is sent, and raises when nothing may be: a lease that ran out, for one."""
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(
+        cls,
+        server: str,
+        address: str,
+        ca_pem: str,
+        user: str,
+        password: str,
+        *,
+        port: int = 443,
+        timeout: float = ANSWER_SECONDS,
+    ) -> AsyncIterator[Self]:
+        """Connect to `address`, insist on a certificate of `ca_pem` for `server` (its own full name), and sign in.
+
+        Raises WrongPassword, LoginRefused, Untrusted, WrongReferer, and ServerLost.
+        """
+        host = f"[{address}]" if ":" in address else address
+        async with httpx.AsyncClient(
+            verify=ssl.create_default_context(cadata=ca_pem),
+            timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
+            headers={"Host": server, "Referer": f"https://{server}/ipa"},
+            trust_env=False,  # a proxy of the portal's machine has no business between it and an identity server
+        ) as http:
+            session = cls(server, f"https://{host}:{port}/ipa/session", user, password, http)
+            await session._login(0)
+            yield session
+
+    async def call(self, command: str, *args: Any, **options: Any) -> Answer:
+        """Run a command of FreeIPA's API. «Nothing to change» (4202) is an answer, with `changed` False.
+
+        Raises the error for the server's code (see BY_CODE), ServerLost, and LoginRefused or WrongPassword when the
+        session ran out and no new one is given. A call that ServerLost ended may have taken effect.
+        """
+        body = {"method": command, "params": [list(args), {**options, "version": API}], "id": 0}
+        logins = self._logins
+        response = await self._rpc(body)
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            await self._login(logins)
+            response = await self._rpc(body)
+        secrets = [str(value) for name, value in options.items() if name in SECRET_OPTIONS]
+        return self._read(command, response, [self._password, *secrets])
+
+    async def find(self, command: str, *args: Any, **options: Any) -> list[dict[str, Any]]:
+        """All entries that a `*_find` command knows. Raises as `call`, and Truncated when there are more."""
+        answer = await self.call(command, *args, **options)
+        if answer.truncated:
+            raise errors.Truncated(f"{self.server} has more for {command} than it tells at once.")
+        return list(answer.value or [])
+
+    async def members(self, command: str, group: str, **names: list[str]) -> bool:
+        """Add to a group or remove from it; False when all of them were, or were not, members before.
+
+        These commands succeed whatever they did, and tell the rest in `failed`. Raises as `call`, and MembersRefused.
+        """
+        answer = await self.call(command, group, **names)
+        settled = answers.NOT_THERE if "_remove_" in command else answers.THERE_ALREADY
+        if refused := [failure for failure in answer.failures if failure.reason != settled]:
+            which = ", ".join(f"{failure.name} ({failure.reason})" for failure in refused)
+            raise errors.MembersRefused(f"{self.server} refused {command} of {group} for {which}.")
+        return bool(answer.completed)
+
+    async def _login(self, seen: int) -> None:
+        """Sign in, unless somebody has since `seen` sign-ins."""
+        async with self._signing_in:
+            if self._logins != seen:
+                return
+            self._http.cookies.clear()
+            response = await self._post(
+                "login_password", "text/plain", data={"user": self.user, "password": self._password}
+            )
+            if response.status_code != httpx.codes.OK:
+                raise self._rejection(response)
+            self._logins += 1
+
+    def _rejection(self, response: httpx.Response) -> WrongPassword | errors.FreeIpaError:
+        reason = response.headers.get("X-IPA-Rejection-Reason", "")
+        if response.status_code == httpx.codes.BAD_REQUEST:
+            return errors.WrongReferer(f"{self.server} does not take {self.server} for its own name.")
+        if reason == "invalid-password":
+            return WrongPassword(f"{self.server} does not know {self.user} with this password.")
+        if response.status_code != httpx.codes.UNAUTHORIZED:
+            return self._odd("the sign-in", response)
+        message, remedy = REJECTIONS.get(reason, (f"Reason given: {reason or 'none'}.", ""))
+        return errors.LoginRefused(f"{self.server} refused {self.user}. {message}", remedy=remedy)
+
+    async def _rpc(self, body: dict[str, Any]) -> httpx.Response:
+        return await self._post("json", "application/json", json=body)
+
+    async def _post(self, path: str, accept: str, **content: Any) -> httpx.Response:
+        """Raises Untrusted and ServerLost, outside the handler: httpx's errors carry the request, password and all."""
+        self.guard()
+        failure: errors.FreeIpaError
+        try:
+            return await self._http.post(
+                f"{self._url}/{path}",
+                headers={"Accept": accept},
+                extensions={"sni_hostname": self.server},
+                **content,
+            )
+        except httpx.TimeoutException:
+            failure = errors.ServerLost(f"{self.server} gave no answer in time.")
+        except httpx.HTTPError as error:
+            unknown = "CERTIFICATE_VERIFY_FAILED" in str(error)
+            failure = (errors.Untrusted if unknown else errors.ServerLost)(f"{self.server}: {error}.")
+        raise failure
+
+    def _read(self, command: str, response: httpx.Response, secrets: list[str]) -> Answer:
+        try:
+            body = json.loads(response.content, object_hook=answers.plain) if response.is_success else None
+        except ValueError:
+            body = None
+        match body:
+            case {"error": {"code": int(code), "message": message}}:
+                if code == NOTHING_TO_CHANGE:
+                    return answers.UNCHANGED
+                raise errors.refusal(self.server, command, code, _without(secrets, str(message)))
+            case {"result": dict(result)}:
+                return answers.read(result)
+        raise self._odd(command, response)
+
+    def _odd(self, what: str, response: httpx.Response) -> errors.FreeIpaError:
+        """An answer that is none of FreeIPA's: its web server alone, say, while the rest starts."""
+        kind = errors.ServerLost if response.is_server_error else errors.FreeIpaError
+        return kind(f"{self.server} answered {what} with HTTP status {response.status_code}, and not as FreeIPA does.")
+
+
+def _without(secrets: list[str], message: str) -> str:
+    for secret in secrets:
+        message = message.replace(secret, "••••") if secret else message
+    return message

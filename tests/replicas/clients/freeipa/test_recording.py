@@ -1,0 +1,207 @@
+"""Every recorded call, sent and read as it was recorded: shows that the portal understands FreeIPA, and no more."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+from typing import Any
+
+import pytest
+
+from replicas.clients.freeipa import answers, errors, session
+from replicas.clients.freeipa.answers import Failure
+from replicas.errors import PortalError, WrongPassword
+from tests.replicas.clients.freeipa.conftest import Server
+from tests.replicas.clients.freeipa.replay import EXCHANGES
+
+LOGIN = "login_ok"
+CALLS = [
+    name
+    for name, exchange in EXCHANGES.items()
+    if exchange["request"]["path"].endswith("/json") and name not in {"rpc_no_session", "rpc_wrong_referer"}
+]
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_portal_sends_and_reads_a_recorded_call_as_recorded(recorded: Server, name: str) -> None:
+    request, said = EXCHANGES[name]["request"]["body"], EXCHANGES[name]["response"]["body"]
+    [args, options] = request["params"]
+    options = {key: value for key, value in options.items() if key != "version"}
+    recorded.expect(LOGIN, name)
+    async with recorded.session() as one:
+        if said["error"] and said["error"]["code"] != session.NOTHING_TO_CHANGE:
+            with pytest.raises(errors.FreeIpaError) as caught:
+                await one.call(request["method"], *args, **options)
+            assert caught.value.code == said["error"]["code"]
+            assert type(caught.value) is errors.BY_CODE.get(caught.value.code, errors.FreeIpaError)
+            assert said["error"]["message"] in str(caught.value)
+            return
+        answer = await one.call(request["method"], *args, **options)
+    assert answer.changed is not bool(said["error"])
+    expected = json.loads(json.dumps(said["result"]), object_hook=answers.plain)
+    assert answer.value == (expected or {}).get("result")
+
+
+async def test_recorded_server_refuses_what_is_not_in_the_recording(recorded: Server) -> None:
+    assert recorded.replay
+    recorded.expect(LOGIN, "ping")
+    async with recorded.session() as one:
+        with pytest.raises(errors.ServerLost, match="HTTP status 501, and not as FreeIPA does"):
+            await one.call("ping", all=True)
+        with pytest.raises(AssertionError, match="but came .*'all': True"):
+            recorded.replay.prove()
+        recorded.replay.strays.clear()
+        await one.call("ping")
+
+
+async def test_recorded_end_of_a_session_brings_one_new_sign_in(recorded: Server) -> None:
+    recorded.expect(LOGIN, "ping<-rpc_no_session", LOGIN, "ping")
+    async with recorded.session() as one:
+        await one.call("ping")
+
+
+async def test_recorded_refusal_after_a_new_sign_in_is_the_end(recorded: Server) -> None:
+    recorded.expect(LOGIN, "ping<-rpc_no_session", LOGIN, "ping<-rpc_no_session")
+    async with recorded.session() as one:
+        with pytest.raises(errors.FreeIpaError, match="answered ping with HTTP status 401"):
+            await one.call("ping")
+
+
+async def test_calls_that_find_the_session_ended_together_sign_in_once(recorded: Server) -> None:
+    recorded.expect(LOGIN, "ping<-rpc_no_session", "ping<-rpc_no_session", LOGIN, "ping", "ping")
+    async with recorded.session() as one:
+        both = asyncio.Barrier(2)
+        post = one._rpc
+
+        async def together(body: dict[str, Any]) -> Any:
+            response = await post(body)
+            await both.wait()
+            return response
+
+        one._rpc = together  # type: ignore[method-assign]
+        await asyncio.gather(one.call("ping"), one.call("ping"))
+
+
+async def test_recorded_referer_refusal_has_its_remedy(recorded: Server) -> None:
+    recorded.expect(LOGIN, "ping<-rpc_wrong_referer")
+    async with recorded.session() as one:
+        with pytest.raises(errors.WrongReferer, match="not an alias or an address"):
+            await one.call("ping")
+
+
+async def test_recorded_member_failures_are_told_although_the_call_succeeds(recorded: Server) -> None:
+    recorded.expect(LOGIN, "hostgroup_add_member_missing", "hostgroup_add_member_missing")
+    host = ["nowhere.example.com"]
+    async with recorded.session() as one:
+        answer = await one.call("hostgroup_add_member", "ipaservers", host=host)
+        assert (answer.completed, answer.failures) == (0, (Failure(host[0], "no such entry"),))
+        with pytest.raises(errors.MembersRefused, match="nowhere.example.com .no such entry."):
+            await one.members("hostgroup_add_member", "ipaservers", host=host)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "error", "words"),
+    [
+        (401, "invalid-password", WrongPassword, "does not know admin"),
+        (401, "password-expired", errors.LoginRefused, "password has expired.* Change it"),
+        (401, "krbprincipal-expired", errors.LoginRefused, "account has expired"),
+        (401, "user-locked", errors.LoginRefused, "is locked.*user-unlock"),
+        (401, "denied", errors.LoginRefused, "may not sign in"),
+        (401, "", errors.LoginRefused, "Reason given: none"),
+        (400, "", errors.WrongReferer, "own full name"),
+        (503, "", errors.ServerLost, "HTTP status 503"),
+        (302, "", errors.FreeIpaError, "HTTP status 302"),
+    ],
+)
+async def test_refused_sign_ins_say_what_to_do(
+    recorded: Server, status: int, reason: str, error: type[PortalError], words: str
+) -> None:
+    assert recorded.replay
+    recorded.expect(LOGIN)
+    recorded.replay.armed[0]["response"] = {
+        "status": status,
+        "headers": {"X-IPA-Rejection-Reason": reason},
+        "body": "<html>Secret123</html>",
+    }
+    with pytest.raises(error, match=words) as caught:
+        async with recorded.session():
+            pass
+    assert type(caught.value) is error
+    assert "Secret123" not in str(caught.value)
+
+
+async def test_another_authority_or_name_gets_no_password(recorded: Server, foreign_ca: str) -> None:
+    for odd in ({"ca": foreign_ca}, {"name": "alias.example.com"}):
+        with pytest.raises(errors.Untrusted, match="Compare the CA certificate") as caught:
+            async with recorded.session(**odd):
+                pass
+        assert caught.value.__context__ is None
+        assert not caught.value.retryable
+
+
+async def test_silence_is_worth_another_try_and_carries_no_request(recorded_ca: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        where = {"port": deaf.getsockname()[1], "timeout": 0.2}
+        with pytest.raises(errors.ServerLost, match="gave no answer in time") as caught:
+            async with session.Session.open("ipaserver.example.com", "127.0.0.1", recorded_ca, "admin", "x", **where):
+                pass
+    assert caught.value.retryable
+    assert caught.value.__context__ is None
+    with pytest.raises(errors.ServerLost, match="port 443 is open"):
+        async with session.Session.open("ipaserver.example.com", "127.0.0.1", recorded_ca, "admin", "x", **where):
+            pass
+
+
+async def test_no_secret_reaches_log_lines_or_errors(recorded: Server, caplog: pytest.LogCaptureFixture) -> None:
+    assert recorded.replay
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "httpx")
+    recorded.expect(LOGIN, "host_add_random", "host_add_duplicate")
+    said = EXCHANGES["host_add_duplicate"]["response"]
+    told = said["body"] | {"error": said["body"]["error"] | {"message": "refused for Secret123"}}
+    recorded.replay.armed[-1]["response"] = said | {"body": told}
+    async with recorded.session() as one:
+        answer = await one.call("host_add", "replica2.example.com", random=True, force=True)
+        with pytest.raises(errors.Duplicate, match="refused for ••••") as caught:
+            await one.call("host_add", "replica2.example.com", random=True, force=True)
+    shown = f"{caplog.text} {answer!r} {caught.value!r} {one!r}"
+    assert "HTTP Request" in shown
+    for secret in ("Secret123", "MagBearerToken", answer.value["randompassword"]):
+        assert secret not in shown
+
+
+async def test_search_that_is_cut_short_is_an_error(recorded: Server) -> None:
+    assert recorded.replay
+    recorded.expect(LOGIN, "dnszone_find")
+    response = EXCHANGES["dnszone_find"]["response"]
+    result = response["body"]["result"] | {"truncated": True}
+    recorded.replay.armed[-1]["response"] = response | {"body": response["body"] | {"result": result}}
+    async with recorded.session() as one:
+        with pytest.raises(errors.Truncated, match="Raise the limit"):
+            await one.find("dnszone_find")
+
+
+async def test_guard_is_asked_before_anything_is_sent(recorded: Server) -> None:
+    recorded.expect(LOGIN)
+    async with recorded.session() as one:
+
+        def refuse() -> None:
+            raise PortalError("The lease ran out.")
+
+        one.guard = refuse
+        with pytest.raises(PortalError, match="lease"):
+            await one.call("ping")
+
+
+def test_wrapped_values_are_unwrapped() -> None:
+    wrapped = (
+        '[{"__dns_name__": "a."}, {"__base64__": "AQI="}, {"__datetime__": "20261123"}, {"__dns_name__": 1, "b": 2}]'
+    )
+    assert json.loads(wrapped, object_hook=answers.plain) == [
+        "a.",
+        b"\x01\x02",
+        "20261123",
+        {"__dns_name__": 1, "b": 2},
+    ]
