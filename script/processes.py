@@ -72,6 +72,7 @@ def portal(data: Path, environment: dict[str, str], port: int = 8000, worker: Se
     port = free_port(port)
     address = f"http://127.0.0.1:{port}"
     web = [sys.executable, "-m", "uvicorn", "portal.asgi:application", "--host", "127.0.0.1", "--port", str(port)]
+    web += ["--ws-per-message-deflate", "false"]
     with ExitStack() as stack:
         server = stack.enter_context(process([*web, "--no-access-log"], data / "web.log", environment))
         stack.enter_context(process([sys.executable, *worker], data / "worker.log", environment))

@@ -6,8 +6,12 @@ import json
 import select
 import subprocess
 import sys
+import time
 
 PIECE = 64 * 1024
+SHORTEST, LONGEST = 0.01, 0.04
+"""Seconds between two looks at the file, which cost nothing beside those at the unit."""
+LOOK_SECONDS = 0.1
 KILLED = "2"  # CLD_KILLED
 DUMPED = "3"  # CLD_DUMPED
 
@@ -51,24 +55,27 @@ def say(answer: dict[str, object]) -> None:
 
 def main() -> None:
     payload = json.loads(sys.stdin.buffer.readline())
-    offset, delay = payload["offset"], 0.02
+    offset, delay, next_look = payload["offset"], SHORTEST, 0.0
     while True:
         # Asked before reading: output that came before the end is then surely in the file.
-        try:
-            ended = status(payload["unit"])
-        except Gone:
-            say({"gone": True})
-            return
+        ended = None
+        if time.monotonic() >= next_look:
+            try:
+                ended = status(payload["unit"])
+            except Gone:
+                say({"gone": True})
+                return
+            next_look = time.monotonic() + LOOK_SECONDS
         while data := piece(payload["path"], offset, final=ended is not None):
             offset += len(data)
             say({"text": data.decode("utf-8", "replace"), "offset": offset})
-            delay = 0.02
+            delay = SHORTEST
         if ended is not None:
             say({"status": ended})
             return
         if select.select([sys.stdin.buffer], [], [], delay)[0]:
             return  # standard input ended: nobody listens any more
-        delay = min(delay * 2, 0.2)
+        delay = min(delay * 2, LONGEST)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,8 @@ class Pages:
             reading.add_done_callback(lambda task: self._forget_failed(key, task))
             if len(self._reading) > KEPT:
                 del self._reading[next(iter(self._reading))]
+        if reading.done():
+            return reading.result(), end
         # One reader who goes away must not take the page from the others.
         return await asyncio.shield(reading), end
 

@@ -41,6 +41,7 @@ class Site:
         """Start a web server; its address."""
         port = free_port()
         argv = [sys.executable, "-m", "uvicorn", "portal.asgi:application", "--port", str(port), "--no-access-log"]
+        argv += ["--ws-per-message-deflate", "false"]
         server = self.run(name, argv)
         address = f"http://127.0.0.1:{port}"
         wait_until_it_answers(address, server, self.folder / f"{name}.log")
