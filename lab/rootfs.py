@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 from lab import paths
@@ -71,12 +72,20 @@ def build(extra: tuple[str, ...] = ()) -> Path:
             # What killed builds left behind: whoever builds holds the lock. A name of its own keeps a build apart
             # from a mmdebstrap that outlived its parent.
             for stale in paths.cache().glob("root-*.draft"):
-                shutil.rmtree(stale, ignore_errors=True)
+                _discard(stale)
             draft = target.with_name(f"{target.name}.{os.getpid()}.draft")
             _install(draft, (*PACKAGES, *extra))
             _settle(draft)
             os.rename(draft, target)
     return target
+
+
+def _discard(root: Path) -> None:
+    """Remove a root file system that was never finished, and first what its builder had mounted there (/proc, /sys)."""
+    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    for point in sorted((point for point in mounts if Path(point).is_relative_to(root)), reverse=True):
+        subprocess.run(["umount", point], check=False)
+    shutil.rmtree(root, ignore_errors=True)
 
 
 def _suite() -> str:

@@ -29,8 +29,6 @@ def give_passwords(actor: Actor, plan: Plan, passwords: Mapping[str, str]) -> No
 
 def missing_passwords(plan: Plan) -> list[str]:
     """The names (CredentialName) of what neither the realm stores nor the plan was given."""
-    known = {
-        *Credential.objects.filter(realm__masters__replicas__plans=plan).values_list("name", flat=True),
-        *PlanCredential.objects.filter(plan=plan).values_list("name", flat=True),
-    }
+    stored = Credential.objects.filter(realm__masters__replicas__plans=plan).values_list("name", flat=True)
+    known = set(stored.union(PlanCredential.objects.filter(plan=plan).values_list("name", flat=True)))
     return [name for name in CredentialName.values if name not in known]

@@ -42,7 +42,7 @@ class Subject:
 
     @classmethod
     def of(cls, replica: Replica) -> Subject:
-        runs = Prefetch("runs", Run.objects.order_by("-pk"))
+        runs = Prefetch("runs", Run.objects.select_related("bypass__by", "bypass__reviewed_by").order_by("-pk"))
         return cls(replica, list(replica.plans.select_related("requested_by").prefetch_related(runs)))
 
     @property

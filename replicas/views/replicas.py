@@ -113,7 +113,7 @@ def page(
     request: SignedInRequest, found: Replica, bound: Bound | None = None, failure: PortalError | None = None
 ) -> HttpResponse:
     about = Subject.of(found)
-    bypass = Bypass.objects.select_related("by", "reviewed_by").filter(run=about.run).first() if about.run else None
+    bypass: Bypass | None = getattr(about.run, "bypass", None)
     acts = (run_acts(request, about.run, bypass) if about.run else []) + offered(request.user, about, bound)
     context = {
         "replica": found,
@@ -123,8 +123,7 @@ def page(
         "options": described(about.plan.frozen_job()) if about.plan else [],
         "bundles": with_acts(request, found, bound),
         "bypass": bypass,
-        "refusal": about.plan
-        and about.plan.approvals.filter(decision=Decision.REJECT).select_related("approver").first(),
+        "refusal": _refusal(about.plan),
         "may_accept_host_key": permissions.may(request.user, "accept_host_key"),
         "failure": failure,
         "run": about.run,

@@ -24,7 +24,9 @@ from replicas.views.replica_acts import Subject, offered
 
 def fetch(request: SignedInRequest, pk: int) -> Run:
     require(request, "view")
-    return get_object_or_404(Run.objects.select_related("plan__replica__master__realm"), pk=pk)
+    return get_object_or_404(
+        Run.objects.select_related("plan__replica__master__realm", "bypass__by", "bypass__reviewed_by"), pk=pk
+    )
 
 
 def whole_number(request: SignedInRequest, name: str) -> int:
@@ -38,7 +40,7 @@ def run(request: SignedInRequest, pk: int) -> HttpResponse:
     found = fetch(request, pk)
     about = Subject.of(found.plan.replica)
     after = whole_number(request, "after") if "after" in request.GET else None
-    bypass = Bypass.objects.select_related("by", "reviewed_by").filter(run=found).first()
+    bypass: Bypass | None = getattr(found, "bypass", None)
     context = live(found, request.GET, after) | outcome([found]) | {"bypass": bypass}
     acts = run_acts(request, found, bypass) + (offered(request.user, about) if about.run == found else [])
     return render(request, "runs/detail.html", context | explained(request.user, found, acts))

@@ -11,7 +11,7 @@ from tests.replicas.views import world as w
 from tests.replicas.views.conftest import World
 from tests.replicas.views.test_access import PAGES, address
 
-MOST = 15
+MOST = 12
 """Session and person are two of them."""
 
 
