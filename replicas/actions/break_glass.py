@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from replicas import audit, notices
-from replicas.actions.approve import begin, require_same
+from replicas.actions.approve import begin, require_current, require_same
 from replicas.actions.claim import claim
 from replicas.choices import NoticeKind, PlanState, RunState
 from replicas.errors import Conflict, NotAllowed
@@ -21,11 +21,12 @@ from replicas.tasks import execute
 def break_glass(actor: Actor, plan: Plan, digest: str, reason: str) -> Run:
     """An administrator runs a plan at once, without approvals and outside of its windows; everybody passed by is told.
 
-    Raises NotAllowed, Conflict (another plan than the one seen, decided already, a run at work), ValidationError.
+    Raises NotAllowed, Conflict (another plan than the one seen, void, decided already, a run at work), ValidationError.
     """
     user = require(actor, "break_glass")
     _require_reason(reason)
     require_same(plan, digest)
+    require_current(plan)
     bypassed = list(notices.deciders(plan))
     run = begin(actor, plan, hold=False)
     Bypass.objects.create(run=run, requester=plan.requested_by, by=user, reason=reason)

@@ -280,6 +280,15 @@ def test_breaking_the_glass_tells_everybody_and_leaves_a_mark(cast: Cast, ask: C
         glass.review(cast.root, Bypass.objects.get(), "me too")
 
 
+def test_nobody_breaks_the_glass_for_a_plan_that_is_void(cast: Cast, ask: Callable[..., Plan]) -> None:
+    ask({})
+    Master.objects.update(ssh_address="192.0.2.99")
+    plan = Plan.objects.get()
+    with pytest.raises(Conflict, match=r"ipaserver\.example\.com has another address or host key.*void"):
+        glass.break_glass(cast.administrator, plan, plan.digest, "it burns")
+    assert not Run.objects.exists()
+
+
 def test_the_database_too_wants_somebody_else_to_review(cast: Cast, ask: Callable[..., Plan]) -> None:
     plan = ask({})
     glass.break_glass(cast.administrator, plan, plan.digest, "it burns")
