@@ -20,7 +20,7 @@ from replicas.stream import notify, rows
 from replicas.stream.redaction import Redactor
 
 logger = logging.getLogger(__name__)
-BATCH_SECONDS = 0.02
+BATCH_SECONDS = 0.05
 BATCH_LINES = 500
 BUFFER_LINES = 10_000
 HOLD_SECONDS = 0.25
