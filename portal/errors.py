@@ -18,8 +18,9 @@ AGAIN_SECONDS = 5
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """The page 403; that somebody who is signed in was refused is noted first."""
-    if isinstance(request.user, User):
-        actor = Actor(request.user, request.META.get("REMOTE_ADDR", ""))
+    user = getattr(request, "user", None)
+    if isinstance(user, User):
+        actor = Actor(user, request.META.get("REMOTE_ADDR", ""))
         refused(actor, "page", "", f"{request.method} {request.path}", str(exception))
     return defaults.permission_denied(request, exception)
 
