@@ -27,7 +27,7 @@ CHANGES = {"add": ldap3.MODIFY_ADD, "delete": ldap3.MODIFY_DELETE, "replace": ld
 COUNTER_TRIES = 50
 CONNECT_SECONDS = 10
 # A busy disk holds a change up for longer than a network does; what waits in vain for less is done twice.
-ANSWER_SECONDS = 30
+ANSWER_SECONDS = 20
 PAGE = 500
 
 

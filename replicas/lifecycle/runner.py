@@ -182,16 +182,14 @@ class Execution:
             )
 
     def _insist(self, stage: StepLoop, work: Callable[[], Coroutine[Any, Any, T]], repeatable: bool = True) -> T:
-        """Do it again, for RECONNECT_SECONDS, after an error that passes by itself; at first contact it counts."""
-        met = False
-        end, pauses = (
-            time.monotonic() + settings.RECONNECT_SECONDS,
-            itertools.chain(PAUSES, itertools.repeat(PAUSES[-1])),
-        )
+        """Do it again, for RECONNECT_SECONDS from the first error that passes by itself; at first contact it counts."""
+        met, end = False, 0.0
+        pauses = itertools.chain(PAUSES, itertools.repeat(PAUSES[-1]))
         while True:
             try:
                 return stage.run(work())
             except PortalError as error:
+                end = end or time.monotonic() + settings.RECONNECT_SECONDS
                 pause = next(pauses)
                 met = met or stage.ctx.met or isinstance(error, DirectoryLost)
                 passing = error.retryable and repeatable and met

@@ -45,7 +45,7 @@ def test_replica_goes_down(how: str, step: str, site: HostSite, undisturbed: Bas
     time.sleep(moments.uniform(0, 0.8) * undisturbed.seconds[step])
     BOOTS[how](site.replica)
     seconds = site.move_on(run)
-    site.table.add(f"replica {how}", step, site.settle(run, REPLICA), seconds)
+    site.table.add(f"replica {how}", step, site.settle(run, REPLICA, "did not answer"), seconds)
     site.assert_same(run, undisturbed, begun_again=True)
 
 
