@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models.functions import Now
@@ -27,7 +28,7 @@ def break_glass(actor: Actor, plan: Plan, digest: str, reason: str) -> Run:
     _require_reason(reason)
     require_same(plan, digest)
     require_current(plan)
-    bypassed = list(notices.deciders(plan))
+    bypassed = sorted(notices.deciders(plan), key=User.get_username)
     run = begin(actor, plan, hold=False)
     Bypass.objects.create(run=run, requester=plan.requested_by, by=user, reason=reason)
     audit.record(
