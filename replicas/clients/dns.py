@@ -21,6 +21,7 @@ import dns.rrset
 
 from replicas.errors import DnsError
 from replicas.lifecycle.base import Record
+from replicas.together import together
 
 SECONDS = 3.0
 POLL_SECONDS = 0.1
@@ -135,7 +136,7 @@ async def name_servers(server: str, zone: str) -> tuple[NameServer, ...]:
 
 async def addresses(server: str, name: str) -> tuple[str, ...]:
     """IPv4 before IPv6."""
-    found = await asyncio.gather(*(lookup(server, name, kind, recursive=True) for kind in ("A", "AAAA")))
+    found = await together(*(lookup(server, name, kind, recursive=True) for kind in ("A", "AAAA")))
     return tuple(record.value for records in found for record in records)
 
 
@@ -155,7 +156,7 @@ async def served(server: NameServer, record: Record) -> Absent | None:
 async def absent(servers: Iterable[NameServer], records: Iterable[Record]) -> list[Absent]:
     """What is not served, asking every server for every record, all at once."""
     wanted = list(records)
-    found = await asyncio.gather(*(served(server, record) for server in servers for record in wanted))
+    found = await together(*(served(server, record) for server in servers for record in wanted))
     return [one for one in found if one is not None]
 
 

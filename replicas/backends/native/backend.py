@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from replicas.backends.native import checks, plan, probing, records, state
@@ -10,6 +9,7 @@ from replicas.backends.native.symptoms import SYMPTOMS
 from replicas.errors import PortalError, StepError
 from replicas.lifecycle.base import Capabilities, Context, Finding, Record, ReplicaState, Step
 from replicas.lifecycle.job import Job
+from replicas.together import together
 
 if TYPE_CHECKING:
     from replicas.clients.ssh import Host
@@ -27,7 +27,7 @@ class NativeBackend:
         return await probing.probe(master)
 
     async def preflight(self, ctx: Context) -> list[Finding]:
-        return list(await asyncio.gather(*(_finding(ctx, name) for name in checks.CHECKS)))
+        return await together(*(_finding(ctx, name) for name in checks.CHECKS))
 
     def steps(self, job: Job) -> tuple[Step, ...]:
         if job.action not in plan.ACTIONS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import configparser
 import io
@@ -15,6 +14,7 @@ from typing import Any
 from replicas.backends.native.names import CA_CERTIFICATE, CA_FOLDER, KDC_FOLDER
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import Job
+from replicas.together import together
 
 FOLDER = "realm_info"
 VERSION = "1"
@@ -76,7 +76,7 @@ async def collect(ctx: Context) -> dict[str, bytes]:
     }
     if job.options.setup_ca:
         paths |= {"ca_openssl.cnf": f"{CA_FOLDER}/openssl.cnf", "ca_index.txt": f"{CA_FOLDER}/index.txt"}
-    contents = await asyncio.gather(*(master.read(path) for path in paths.values()))
+    contents = await together(*(master.read(path) for path in paths.values()))
     members = dict(zip(paths, contents, strict=True))
     members["realm_info"] = describe(job)
     if job.options.setup_ca:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from replicas.backends.native.names import CA_FOLDER, TSIG_KEY, Names
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import Role
+from replicas.together import together
 
 if TYPE_CHECKING:
     from replicas.clients.ssh import Host
@@ -176,7 +176,7 @@ async def blank(ctx: Context) -> str:
 
 
 async def _missing(replica: Host, programs: Sequence[str]) -> list[str]:
-    found = await asyncio.gather(*(replica.run("which", program, check=False) for program in programs))
+    found = await together(*(replica.run("which", program, check=False) for program in programs))
     return [program for program, result in zip(programs, found, strict=True) if result.status]
 
 

@@ -12,6 +12,7 @@ from replicas.errors import DnsError
 from replicas.lifecycle.base import Context, Record, Step
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps.zones import Placed, place
+from replicas.together import together
 
 SERVED_SECONDS = 15.0
 POLL_SECONDS = 0.2
@@ -72,7 +73,7 @@ async def _settled(placed: Sequence[Placed]) -> list[Absent]:
     """What is missing, once nothing is or a while has passed: a new name server takes its first transfer then."""
     end = time.monotonic() + SERVED_SECONDS
     while True:
-        found = await asyncio.gather(*(dns.absent(one.zone.servers, [one.record]) for one in placed))
+        found = await together(*(dns.absent(one.zone.servers, [one.record]) for one in placed))
         missing = [one for some in found for one in some]
         if not missing or time.monotonic() > end:
             return missing

@@ -16,6 +16,7 @@ from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps.wording import duration
+from replicas.together import together
 
 MARK = "initialized"
 SENT = "sent"
@@ -66,7 +67,7 @@ class Initialize(Step):
             return False
         names = Names(ctx.job)
         async with directory(ctx, "master") as master, directory(ctx, "replica") as replica:
-            there = await asyncio.gather(
+            there = await together(
                 master.get(names.to_replica, ["cn"]),
                 replica.get(names.to_master, ["cn"]),
                 replica.get(names.master_entry, ["cn"]),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from replicas.backends.native.access import render
 from replicas.backends.native.names import (
     CA_CERTIFICATE,
@@ -19,6 +17,7 @@ from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps import sealed
 from replicas.lifecycle.steps.leftovers import drop_empty
+from replicas.together import together
 
 TRUSTED = "/usr/local/share/ca-certificates/ipa-ca.crt"
 # Those that the step may have made, the innermost first.
@@ -63,7 +62,7 @@ class OpenBundle(Step):
 
     async def run(self, ctx: Context) -> None:
         await keep(ctx, *self._paths(ctx.job), TRUSTED)
-        await asyncio.gather(refuse_foreign_addresses(ctx), self._open(ctx), self._trust(ctx))
+        await together(refuse_foreign_addresses(ctx), self._open(ctx), self._trust(ctx))
         await ctx.fact(sealed.OPENED, ctx.facts.get(sealed.SHA256))
 
     async def undo_host(self, ctx: Context) -> None:

@@ -14,6 +14,7 @@ from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps import sealed
 from replicas.lifecycle.steps.leftovers import discard, sweep_master
+from replicas.together import together
 
 FLOOR, ISSUE = "certificate_floor", "certificate_issue"
 
@@ -109,7 +110,7 @@ class PrepareBundle(Step):
             if order.label == "dogtag":
                 ctx.log("Saving dogtag Directory Server port")
         name = str(ctx.facts[ISSUE])
-        answers = await asyncio.gather(*(master.python("native_issue", one.payload(ctx.job, name)) for one in wanted))
+        answers = await together(*(master.python("native_issue", one.payload(ctx.job, name)) for one in wanted))
         for order, answer in zip(wanted, answers, strict=True):
             ctx.mask(answer["pin"])
             members |= order.members(answer)

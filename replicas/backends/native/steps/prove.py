@@ -15,6 +15,7 @@ from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps.wording import duration
+from replicas.together import together
 
 PROOFS = "proofs"
 KERBEROS = {"kdc": "KDC", "kpasswd": "password service"}
@@ -55,7 +56,7 @@ class ProveService(Step):
         async with directory(ctx, "master") as master, directory(ctx, "replica") as replica:
             await master.delete(entry_of(ctx.job))
             try:
-                found = await asyncio.gather(self._user(ctx, master, replica), services(ctx))
+                found = await together(self._user(ctx, master, replica), services(ctx))
             finally:
                 await master.delete(entry_of(ctx.job))
         proofs = [sentence for part in found for sentence in part]

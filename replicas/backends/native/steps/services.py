@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from replicas.backends.native.access import render
 from replicas.backends.native.names import (
     DIRECTORY_KEYTAB,
@@ -22,6 +20,7 @@ from replicas.lifecycle.base import Context, Step
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps import sealed
 from replicas.lifecycle.steps.leftovers import discard, drop_empty
+from replicas.together import together
 
 CLIENT = "/etc/krb5.conf"
 CHRONY = "/etc/chrony/conf.d/ipa.conf"
@@ -138,7 +137,7 @@ class ConfigureKerberos(Step):
         await keep(ctx, CLIENT, KEYTAB)
         await put(replica, Placed(CLIENT, own), *drop_ins)
         ctx.log("  adding the keys of the host to its keytab")
-        await asyncio.gather(self._keys(ctx), replica.run("systemctl", "daemon-reload"))
+        await together(self._keys(ctx), replica.run("systemctl", "daemon-reload"))
         ctx.log("  starting the KDC and kadmin")
         await start(ctx, *KERBEROS_UNITS)
 
