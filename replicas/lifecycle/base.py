@@ -29,6 +29,27 @@ class Record:
         return f"{self.name} {self.ttl} IN {self.type} {self.value}"
 
 
+TouchKind = Literal[
+    "record", "certificate", "key", "file", "service", "port", "directory", "agreement", "principal", "user", "command",
+    "read", "exception",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """One concrete thing that a step will touch: a DNS record, a file, an entry of the directory; and on which host.
+
+    `where` is a host, or the realm for what all its servers share; empty for what has no place of its own.
+    """
+
+    kind: TouchKind
+    what: str
+    where: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" if self.where else self.what
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """The outcome of one pre-flight check; `remedy` is empty for a good one."""
@@ -135,13 +156,21 @@ class Step:
     undo_destroys: ClassVar[bool] = False
     """Whether undo ends something that no other step can bring back: a certificate, data."""
 
-    def touches(self, job: Job) -> list[str]:
-        """What the step will touch, concretely, one line each: records, certificates, files, ports, commands."""
+    def touches(self, job: Job) -> list[Touch]:
+        """What the step will touch, concretely: records, certificates, files, ports, commands."""
         return []
 
-    def undo_touches(self, job: Job) -> list[str]:
+    def undo_touches(self, job: Job) -> list[Touch]:
         """The same of undo."""
         return self.touches(job)
+
+    def lasting(self, job: Job) -> list[str]:
+        """What stays even when the step is undone, one sentence each: approvers see it before anything happens."""
+        return []
+
+    def undo_lasting(self, job: Job) -> list[str]:
+        """The same of undo."""
+        return []
 
     async def done(self, ctx: Context) -> bool:
         """Whether the goal is reached: asked before `run` (skip on resume) and after it (proof)."""
@@ -211,4 +240,5 @@ __all__ = [
     "ReplicaState",
     "SecretName",
     "Step",
+    "Touch",
 ]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
 from replicas.errors import Conflict
-from replicas.lifecycle.base import Backend, Step
+from replicas.lifecycle.base import Backend, Step, Touch
 from replicas.lifecycle.job import JSON, Job, digest
 from replicas.models import Plan
 
@@ -28,11 +32,25 @@ def thaw(plan: Plan, backend: Backend) -> tuple[Job, tuple[Step, ...]]:
     return job, backend.steps(job)
 
 
+def in_words(touch: dict[str, str] | str) -> str:
+    """A frozen touch as one line; plans of older portals have the line itself."""
+    return touch if isinstance(touch, str) else str(Touch(**touch))  # type: ignore[arg-type]
+
+
+def lasting(steps: Iterable[dict[str, Any]]) -> list[str]:
+    """What of frozen steps cannot be undone: what each of them says, or that it cannot be as a whole."""
+    found: list[str] = []
+    for step in steps:
+        found += step.get("lasting", []) or ([] if step["undoable"] else [step["title"]])
+    return list(dict.fromkeys(found))
+
+
 def _describe(step: Step, job: Job) -> dict[str, JSON]:
     return {
         "key": step.key,
         "title": step.title,
         "stage": step.stage,
         "undoable": step.undoable,
-        "touches": list(step.touches(job)),
+        "touches": [asdict(touch) for touch in step.touches(job)],
+        "lasting": list(step.lasting(job)),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from replicas.choices import StepState
+from replicas.lifecycle.plan import in_words
 from replicas.models import Run
 
 HEADINGS = {StepState.DONE: "Done", StepState.RUNNING: "Perhaps done in part"}
@@ -18,4 +19,4 @@ def done_so_far(run: Run) -> Iterator[str]:
         yield "Nothing was done."
     for row in begun:
         yield f"{HEADINGS[StepState(row.state)]}: {row.title}"
-        yield from (f"  {line}" for line in touches.get(row.key, ()))
+        yield from (f"  {in_words(touch)}" for touch in touches.get(row.key, ()))

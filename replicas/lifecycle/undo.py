@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from replicas.errors import HostUnreachable
-from replicas.lifecycle.base import Context, Step
+from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
 
 REMOVAL_BEGUN = "removal_begun"
@@ -31,8 +31,11 @@ class Undo(Step):
         self.title = step.undo_title or f"Undoing: {step.title}"
         self.undoable = not step.undo_destroys
 
-    def touches(self, job: Job) -> list[str]:
+    def touches(self, job: Job) -> list[Touch]:
         return self.step.undo_touches(job)
+
+    def lasting(self, job: Job) -> list[str]:
+        return self.step.undo_lasting(job)
 
     async def done(self, ctx: Context) -> bool:
         return self.key in undone(ctx)

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy
 
 from replicas import permissions
 from replicas.choices import Role
@@ -66,6 +66,33 @@ def badge(state: str, label: Any) -> SafeString:
     """A state with its icon and words, so that colour is never the only sign."""
     tone, name = LOOKS[state]
     return format_html('<span class="state state-{} state-{}">{}{}</span>', tone, name, icon(name), label)
+
+
+KINDS = {
+    "record": gettext_lazy("DNS record"),
+    "certificate": gettext_lazy("Certificate"),
+    "key": gettext_lazy("Key"),
+    "file": gettext_lazy("File"),
+    "service": gettext_lazy("Service"),
+    "port": gettext_lazy("Ports"),
+    "directory": gettext_lazy("Directory"),
+    "agreement": gettext_lazy("Agreement"),
+    "principal": gettext_lazy("Principal"),
+    "user": gettext_lazy("User"),
+    "command": gettext_lazy("Command"),
+    "read": gettext_lazy("Only read"),
+    "exception": gettext_lazy("Exception"),
+}
+"""Of what a step touches (replicas/lifecycle/base.py)."""
+
+
+@register.simple_tag
+def touch(one: dict[str, str] | str) -> str:
+    """What a step touches: its kind, where, and the thing itself. Plans of older portals have a line of words."""
+    if isinstance(one, str):
+        return one
+    where = format_html('<span class="where">{}</span> ', one["where"]) if one["where"] else ""
+    return format_html('<span class="kind">{}</span> {}{}', KINDS.get(one["kind"], one["kind"]), where, one["what"])
 
 
 @register.simple_tag

@@ -15,6 +15,7 @@ from replicas.actions.reject import reject as reject_plan
 from replicas.choices import Decision, PlanState
 from replicas.errors import PortalError
 from replicas.forms.approvals import ApprovalForm
+from replicas.lifecycle.plan import lasting
 from replicas.lifecycle.voiding import differences
 from replicas.models import Approval, Plan
 from replicas.tables import DecisionTable, PlanTable
@@ -88,6 +89,7 @@ def page(request: SignedInRequest, found: Plan, form: ApprovalForm, failure: Por
     context = {
         "plan": found,
         "stages": by_stage(found.steps, lambda step: step["stage"]),
+        "lasting": lasting(found.steps),
         "options": described(found.frozen_job()),
         "approvals": decisions,
         "policy": policy,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from replicas.clients import kerberos
 from replicas.errors import StepError
-from replicas.lifecycle.base import Context, Step
+from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps import ports
 from replicas.lifecycle.steps.ports import Direction, Port
@@ -35,15 +35,15 @@ class ConnectionCheck(Step):
     def __init__(self) -> None:
         self.title = "Run connection check to master"
 
-    def touches(self, job: Job) -> list[str]:
-        if job.options.skip_conncheck_reason:
-            return [f"nothing: skipped, because: {job.options.skip_conncheck_reason}"]
+    def touches(self, job: Job) -> list[Touch]:
+        if reason := job.options.skip_conncheck_reason:
+            return [Touch("exception", f"the connection check is skipped, because: {reason}")]
         outwards = ", ".join(map(str, ports.on_master(job)))
         back = ", ".join(map(str, ports.on_replica(job)))
         return [
-            f"{job.master.hostname}: probes of {outwards}",
-            f"{job.replica.hostname}: listeners on {back}, while the check runs",
-            f"a Kerberos ticket for {ADMIN}, thrown away at once",
+            Touch("port", f"{outwards}, probed from {job.replica.hostname}", job.master.hostname),
+            Touch("port", f"{back}: listeners while the check runs", job.replica.hostname),
+            Touch("principal", f"a ticket for {ADMIN}, thrown away at once", job.realm.name),
         ]
 
     async def done(self, ctx: Context) -> bool:

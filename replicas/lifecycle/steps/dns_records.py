@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from replicas.clients import dns, dns_update
 from replicas.clients.dns_update import Key
-from replicas.lifecycle.base import Context, Record, Step
+from replicas.lifecycle.base import Context, Record, Step, Touch
 from replicas.lifecycle.job import JSON, Job
 from replicas.lifecycle.steps.zones import Placed, place, read_key, served
 
@@ -31,11 +31,11 @@ class AddRecords(Step):
     def wanted(self, job: Job) -> tuple[Record, ...]:
         return tuple(one for one in self.records if one.type != "PTR" or not job.options.no_reverse)
 
-    def touches(self, job: Job) -> list[str]:
-        return [f"DNS: {record}" for record in self.wanted(job)]
+    def touches(self, job: Job) -> list[Touch]:
+        return [Touch("record", str(record), job.realm.name) for record in self.wanted(job)]
 
-    def undo_touches(self, job: Job) -> list[str]:
-        return [f"DNS, if the portal added it: {record}" for record in self.wanted(job)]
+    def undo_touches(self, job: Job) -> list[Touch]:
+        return [Touch("record", f"{record}, if the portal added it", job.realm.name) for record in self.wanted(job)]
 
     async def done(self, ctx: Context) -> bool:
         return await served(await self._place(ctx))
@@ -117,8 +117,8 @@ class AddMissingRecords(AddRecords):
         super().__init__(records, title or "Adding DNS records of the services")
         self.undo_title = "Removing the DNS records of the services"
 
-    def undo_touches(self, job: Job) -> list[str]:
-        return [f"DNS: {record}" for record in self.records]
+    def undo_touches(self, job: Job) -> list[Touch]:
+        return [Touch("record", str(record), job.realm.name) for record in self.records]
 
     async def undo_realm(self, ctx: Context) -> None:
         """What was added, and what others added for the same services: clients would be sent to a host that is gone."""

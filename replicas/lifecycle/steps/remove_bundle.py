@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from replicas.lifecycle.base import Context, Step
+from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job, Role
 from replicas.lifecycle.steps import sealed
 
@@ -16,8 +16,8 @@ class RemoveBundle(Step):
     title = "Removing the replica information file from both hosts"
     stage = "verify"
 
-    def touches(self, job: Job) -> list[str]:
-        return [f"{host.hostname}: {job.bundle_path}, removed" for host in (job.master, job.replica)]
+    def touches(self, job: Job) -> list[Touch]:
+        return [Touch("file", f"{job.bundle_path}, removed", host.hostname) for host in (job.master, job.replica)]
 
     async def done(self, ctx: Context) -> bool:
         if not sealed.is_about(ctx.facts, sealed.REMOVED):

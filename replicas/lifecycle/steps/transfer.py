@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from replicas.errors import BundleError, CommandFailed
-from replicas.lifecycle.base import Context, Step
+from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps import sealed
 from replicas.lifecycle.steps.leftovers import discard, drop_empty, stop_commands, sweep_replica
@@ -30,8 +30,8 @@ class TransferBundle(Step):
     def __init__(self) -> None:
         self.title = "Copying the replica information file to the replica"
 
-    def touches(self, job: Job) -> list[str]:
-        return [f"{job.replica.hostname}: {job.bundle_path} (mode 0600, root)"]
+    def touches(self, job: Job) -> list[Touch]:
+        return [Touch("file", f"{job.bundle_path} (mode 0600, root)", job.replica.hostname)]
 
     async def done(self, ctx: Context) -> bool:
         digest, path = ctx.facts.get(sealed.SHA256), ctx.job.bundle_path

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from replicas.clients import dns
 from replicas.clients.dns import Absent, NameServer
 from replicas.errors import DnsError
-from replicas.lifecycle.base import Context, Record, Step
+from replicas.lifecycle.base import Context, Record, Step, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps.zones import Placed, place
 from replicas.together import together
@@ -36,8 +36,8 @@ class VerifyRecords(Step):
         self.records, self.strict = records, strict
         self.title = "Verifying the DNS entries of the replica"
 
-    def touches(self, job: Job) -> list[str]:
-        return [f"DNS, only read: {record}" for record in self.records] if job.realm.dns else []
+    def touches(self, job: Job) -> list[Touch]:
+        return [Touch("read", str(record), job.realm.name) for record in self.records] if job.realm.dns else []
 
     async def done(self, ctx: Context) -> bool:
         return "missing_records" in ctx.facts

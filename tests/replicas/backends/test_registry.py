@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from replicas.backends import registry
 from replicas.errors import StepError
-from replicas.lifecycle.base import STAGES
+from replicas.lifecycle.base import STAGES, TouchKind
 from replicas.lifecycle.job import Action, Endpoint, Job, Options, RealmFacts
+from replicas.templatetags.portal_tags import KINDS
 
 
 def job(action: Action, **options: object) -> Job:
@@ -43,7 +46,9 @@ def test_every_plan_is_named_and_ordered(kind: str, action: Action, options: dic
     for step in steps:
         assert step.title
         assert step.stage in STAGES
-        assert all(isinstance(line, str) and line for line in step.touches(wanted))
+        assert all(touch.what and touch.kind in get_args(TouchKind) for touch in step.touches(wanted))
+        assert step.undoable or step.lasting(wanted), f"{step.title}: what of it cannot be undone?"
+    assert set(get_args(TouchKind)) == set(KINDS)
     order = [STAGES.index(step.stage) for step in steps if step.stage != "initialize"]
     assert order[0] == min(order)
     assert order[-1] == max(order)

@@ -11,7 +11,7 @@ from typing import Any, cast
 from replicas.clients.ssh import Host
 from replicas.errors import DirectoryLost, HostUnreachable, StepError
 from replicas.hostside.follow import piece
-from replicas.lifecycle.base import Capabilities, Context, Finding, Record, ReplicaState, Step
+from replicas.lifecycle.base import Capabilities, Context, Finding, Record, ReplicaState, Step, Touch
 from replicas.lifecycle.context import RunContext
 from replicas.lifecycle.job import Endpoint, Job
 from replicas.lifecycle.symptoms import Symptom
@@ -66,8 +66,8 @@ class TwinStep(Step):
 
     stage = "install"
 
-    def touches(self, job: Job) -> list[str]:
-        return [f"file {self.key}"]
+    def touches(self, job: Job) -> list[Touch]:
+        return [Touch("file", f"file {self.key}")]
 
     async def done(self, ctx: Context) -> bool:
         world = World(ctx.job.replica.hostname)

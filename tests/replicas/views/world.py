@@ -13,6 +13,7 @@ from django.utils import timezone
 from replicas.choices import BundleState, Decision, PlanAction, PlanState, ReplicaState, Role, RunState, StepState
 from replicas.clients.webhook import new_secret
 from replicas.lifecycle import job
+from replicas.lifecycle.base import Touch
 from replicas.lifecycle.voiding import policy_of
 from replicas.models import (
     Approval,
@@ -39,28 +40,35 @@ def webhook(name: str, url: str, secret: str = "") -> Webhook:
     return hook
 
 
+HOST = "{host}"
 STEPS: list[dict[str, Any]] = [
-    {"key": "refuse", "title": "Refusing what already exists", "stage": "prepare", "undoable": True,
-     "touches": ["reads cn=masters,cn=ipa,cn=etc,dc=example,dc=com"]},
+    {"key": "refuse", "title": "Refusing what already exists", "stage": "prepare", "undoable": True, "lasting": [],
+     "touches": [Touch("read", "cn=masters,cn=ipa,cn=etc,dc=example,dc=com", "EXAMPLE.COM")]},
     {"key": "certificates", "title": "Creating SSL certificate for the Directory Server", "stage": "prepare",
-     "undoable": True, "touches": ["certificate CN={host},O=EXAMPLE.COM for ldap", "serial from the realm's range"]},
+     "undoable": True, "lasting": ["A certificate that was issued can be revoked, and stays in the authority's list."],
+     "touches": [Touch("certificate", "CN={host},O=EXAMPLE.COM (Directory Server)", "ipaserver.example.com")]},
     {"key": "web", "title": "Creating SSL certificate for the Web Server", "stage": "prepare", "undoable": True,
-     "touches": ["certificate CN={host},O=EXAMPLE.COM for http"]},
-    {"key": "seal", "title": "Packaging replica information", "stage": "prepare", "undoable": True,
-     "touches": ["/var/lib/ipa/replica-info-{host}.gpg, mode 0600"]},
-    {"key": "records", "title": "Adding DNS records", "stage": "prepare", "undoable": True,
-     "touches": ["{host}. 3600 IN A 192.0.2.21", "21.2.0.192.in-addr.arpa. 3600 IN PTR {host}."]},
+     "lasting": [], "touches": [Touch("certificate", "CN={host},O=EXAMPLE.COM (web)", "ipaserver.example.com")]},
+    {"key": "seal", "title": "Packaging replica information", "stage": "prepare", "undoable": True, "lasting": [],
+     "touches": [Touch("file", "/var/lib/ipa/replica-info-{host}.gpg, mode 0600", "ipaserver.example.com")]},
+    {"key": "records", "title": "Adding DNS records", "stage": "prepare", "undoable": True, "lasting": [],
+     "touches": [Touch("record", "{host}. 3600 IN A 192.0.2.21", "EXAMPLE.COM"),
+                 Touch("record", "21.2.0.192.in-addr.arpa. 3600 IN PTR {host}.", "EXAMPLE.COM")]},
     {"key": "transfer", "title": "Copying the bundle to the replica", "stage": "transfer", "undoable": True,
-     "touches": ["/var/lib/ipa/replica-info-{host}.gpg"]},
-    {"key": "check", "title": "Connection check, both ways", "stage": "check", "undoable": True,
-     "touches": ["TCP 389, 636, 88, 464, 80, 443", "UDP 88, 464"]},
+     "lasting": [], "touches": [Touch("file", "/var/lib/ipa/replica-info-{host}.gpg", HOST)]},
+    {"key": "check", "title": "Connection check, both ways", "stage": "check", "undoable": True, "lasting": [],
+     "touches": [Touch("port", "TCP 389, 636, 88, 464, 80, 443", HOST), Touch("port", "UDP 88, 464", HOST)]},
     {"key": "directory", "title": "Creating the Directory Server instance", "stage": "install", "undoable": True,
-     "touches": ["dscreate: instance EXAMPLE-COM"]},
+     "lasting": [], "touches": [Touch("command", "dscreate from-file, instance EXAMPLE-COM", HOST)]},
     {"key": "total", "title": "Initializing the replica from the master", "stage": "initialize", "undoable": False,
-     "touches": ["every entry below dc=example,dc=com on {host} is replaced"]},
+     "lasting": [], "touches": [Touch("directory", "everything below dc=example,dc=com", HOST)]},
     {"key": "dns", "title": "Verifying DNS records on every name server", "stage": "verify", "undoable": True,
-     "touches": ["_ldap._tcp.example.com", "_kerberos._udp.example.com"]},
+     "lasting": [], "touches": [Touch("read", "_ldap._tcp.example.com"), Touch("read", "_kerberos._udp.example.com")]},
 ]  # fmt: skip
+
+
+def _of(touch: Touch, host: str) -> dict[str, str]:
+    return {key: value.format(host=host) for key, value in dataclasses.asdict(touch).items()}
 
 
 def person(name: str, role: Role | None) -> User:
@@ -117,7 +125,7 @@ def plan_of(replica: Replica, state: PlanState, action: PlanAction = PlanAction.
         replica.options(),
     )
     frozen = dataclasses.replace(frozen, policy=policy_of(master.realm, frozen))
-    steps = [step | {"touches": [line.format(host=replica.hostname) for line in step["touches"]]} for step in STEPS]
+    steps = [step | {"touches": [_of(touch, replica.hostname) for touch in step["touches"]]} for step in STEPS]
     return Plan.objects.create(
         replica=replica, action=action, job=frozen.to_json(), steps=steps, digest=job.digest(frozen.to_json(), steps),
         state=state, requested_by=replica.requested_by,

@@ -7,7 +7,7 @@ from replicas.backends.native.opening import open_bundle
 from replicas.backends.native.places import Placed, put
 from replicas.backends.native.steps.directory import REPLICA_ID
 from replicas.errors import StepError
-from replicas.lifecycle.base import Context, Step
+from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps import sealed
 from replicas.lifecycle.steps.leftovers import discard, drop_empty
@@ -37,8 +37,14 @@ class ConfigureAuthority(Step):
     undo_title = "Removing the certificate server"
     undo_destroys = True
 
-    def touches(self, job: Job) -> list[str]:
-        return [f"{job.replica.hostname}: {CA_FOLDER}, the realm's authority with its key"]
+    def touches(self, job: Job) -> list[Touch]:
+        return [
+            Touch("file", CA_FOLDER, job.replica.hostname),
+            Touch("key", "the key of the realm's authority", job.replica.hostname),
+        ]
+
+    def lasting(self, job: Job) -> list[str]:
+        return [f"{job.replica.hostname} has had the key of the authority of {job.realm.name}."]
 
     async def done(self, ctx: Context) -> bool:
         if not sealed.is_about(ctx.facts, CERTIFIED):

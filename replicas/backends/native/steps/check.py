@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from replicas.backends.native.checks import CHECKS, CLAIM
-from replicas.lifecycle.base import Context, Step
+from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
 
 
@@ -19,8 +19,8 @@ class CheckHosts(Step):
     title = "Checking the master and the replica"
     stage = "prepare"
 
-    def touches(self, job: Job) -> list[str]:
-        return [f"{job.master.hostname}, {job.replica.hostname}: only read"]
+    def touches(self, job: Job) -> list[Touch]:
+        return [Touch("read", "settings, space, clock, ports", host.hostname) for host in (job.master, job.replica)]
 
     async def done(self, ctx: Context) -> bool:
         return bool(ctx.facts.get(CLAIM))

@@ -12,7 +12,7 @@ from replicas.backends.native.opening import open_bundle
 from replicas.backends.native.places import Placed, put
 from replicas.backends.native.units import active, start, stop
 from replicas.errors import DirectoryError, StepError, WrongPassword
-from replicas.lifecycle.base import Context, Step
+from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps import sealed
 from replicas.lifecycle.steps.leftovers import drop_empty, stop_commands
@@ -38,16 +38,29 @@ class ConfigureDirectory(Step):
     undo_title = "Removing the directory server (dirsrv)"
     undo_destroys = True
 
-    def touches(self, job: Job) -> list[str]:
-        names = Names(job)
+    def touches(self, job: Job) -> list[Touch]:
+        names, replica = Names(job), job.replica.hostname
         return [
-            f"{job.replica.hostname}: instance {names.folder}, service {names.unit}, ports 389 and 636",
-            f"{job.master.hostname}: the next replica id, {names.counter}",
+            Touch("command", f"dscreate from-file, instance {job.instance}", replica),
+            Touch("file", names.folder, replica),
+            Touch("service", names.unit, replica),
+            Touch("port", "TCP 389, 636", replica),
+            Touch("directory", f"the next replica id, {names.counter}", job.realm.name),
         ]
 
-    def undo_touches(self, job: Job) -> list[str]:
-        names = Names(job)
-        return [f"{job.replica.hostname}: instance {names.folder} with its data, service {names.unit}"]
+    def lasting(self, job: Job) -> list[str]:
+        return [f"The replica id that is taken in {job.realm.name} is not given to another server again."]
+
+    def undo_touches(self, job: Job) -> list[Touch]:
+        names, replica = Names(job), job.replica.hostname
+        return [
+            Touch("command", f"dsctl {job.instance} remove", replica),
+            Touch("file", f"{names.folder}, with its data", replica),
+            Touch("service", names.unit, replica),
+        ]
+
+    def undo_lasting(self, job: Job) -> list[str]:
+        return [f"The copy of the directory on {job.replica.hostname} is deleted."]
 
     async def done(self, ctx: Context) -> bool:
         return sealed.is_about(ctx.facts, CERTIFIED) and await self._made(ctx)

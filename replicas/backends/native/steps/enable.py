@@ -6,7 +6,7 @@ from replicas.backends.native.access import directory, set_value
 from replicas.backends.native.names import CONFIGURED, ENABLED, Names
 from replicas.clients.ldap import Directory
 from replicas.errors import StepError
-from replicas.lifecycle.base import Context, Step
+from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
 
 
@@ -21,12 +21,13 @@ class EnableServices(Step):
     stage = "install"
     undo_title = "Withdrawing the services of the replica"
 
-    def touches(self, job: Job) -> list[str]:
+    def touches(self, job: Job) -> list[Touch]:
         names = Names(job)
-        return [f"{job.realm.name}: cn={service},{names.master_entry}: {ENABLED}" for service in names.services]
+        entries = (f"cn={service},{names.master_entry}: {ENABLED}" for service in names.services)
+        return [Touch("directory", entry, job.realm.name) for entry in entries]
 
-    def undo_touches(self, job: Job) -> list[str]:
-        return [f"{job.realm.name}: {Names(job).master_entry}: no service of it is enabled"]
+    def undo_touches(self, job: Job) -> list[Touch]:
+        return [Touch("directory", f"{Names(job).master_entry}: no service of it is enabled", job.realm.name)]
 
     async def done(self, ctx: Context) -> bool:
         async with directory(ctx, "master") as master:

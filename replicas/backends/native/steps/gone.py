@@ -17,7 +17,7 @@ from replicas.backends.native.topology import masters, partners, remaining
 from replicas.clients import dns
 from replicas.clients.ldap import Directory
 from replicas.errors import StepError
-from replicas.lifecycle.base import Context, Record, Step
+from replicas.lifecycle.base import Context, Record, Step, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps.dns_records import recorded
 from replicas.lifecycle.undo import begin_again, finish, undone
@@ -41,8 +41,8 @@ class ProveGone(Step):
     def __init__(self, realm_has_dns: bool) -> None:
         self.realm_has_dns = realm_has_dns
 
-    def touches(self, job: Job) -> list[str]:
-        return [f"every server of {job.realm.name}, {job.replica.hostname}: only read"]
+    def touches(self, job: Job) -> list[Touch]:
+        return [Touch("read", f"every server of {job.realm.name}"), Touch("read", job.replica.hostname)]
 
     async def done(self, ctx: Context) -> bool:
         return self.key in undone(ctx)

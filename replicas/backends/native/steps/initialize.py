@@ -13,7 +13,7 @@ from replicas.backends.native.steps.directory import REPLICA_ID
 from replicas.backends.native.topology import cut_off, remaining
 from replicas.clients.ldap import Directory
 from replicas.errors import StepError
-from replicas.lifecycle.base import Context, Step
+from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps.wording import duration
 from replicas.together import together
@@ -45,21 +45,26 @@ class Initialize(Step):
     stage = "initialize"
     undo_title = "Ending replication with the replica, and cleaning the update vectors (CLEANALLRUV)"
 
-    def touches(self, job: Job) -> list[str]:
-        names = Names(job)
+    def touches(self, job: Job) -> list[Touch]:
+        names, master, replica = Names(job), job.master.hostname, job.replica.hostname
         return [
-            f"{job.master.hostname}: {names.to_replica}",
-            f"{job.master.hostname}: {names.replica_manager}",
-            f"{job.replica.hostname}: {names.to_master}",
-            f"{job.realm.name}: {names.master_entry}",
+            Touch("agreement", names.to_replica, master),
+            Touch("agreement", names.to_master, replica),
+            Touch("directory", names.replica_manager, master),
+            Touch("directory", names.master_entry, job.realm.name),
+            Touch("directory", f"everything below {job.realm.suffix}, sent by {master}", replica),
         ]
 
-    def undo_touches(self, job: Job) -> list[str]:
-        names = Names(job)
+    def lasting(self, job: Job) -> list[str]:
+        return [f"{job.replica.hostname} gets every entry of {job.realm.name}, password hashes and keys among them."]
+
+    def undo_touches(self, job: Job) -> list[Touch]:
+        names, realm = Names(job), job.realm.name
         return [
-            f"every server of {job.realm.name}: its agreement with {job.replica.hostname}",
-            f"{job.master.hostname}: {names.replica_manager}",
-            f"{job.realm.name}: {names.master_entry}, the replica id in every update vector, its keep-alive entry",
+            Touch("agreement", f"with {job.replica.hostname}, on every server", realm),
+            Touch("directory", names.replica_manager, job.master.hostname),
+            Touch("directory", names.master_entry, realm),
+            Touch("directory", "the replica id in every update vector, and its keep-alive entry", realm),
         ]
 
     async def done(self, ctx: Context) -> bool:

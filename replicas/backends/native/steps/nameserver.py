@@ -13,7 +13,7 @@ from replicas.backends.native.places import KEPT, NEW, Placed, keep, noted, put,
 from replicas.backends.native.units import active, bring_back, start, stop
 from replicas.clients import dns, dns_update
 from replicas.errors import DnsError, StepError
-from replicas.lifecycle.base import Context, Record, Step
+from replicas.lifecycle.base import Context, Record, Step, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps.leftovers import discard
 from replicas.lifecycle.steps.zones import Placed as PlacedRecord
@@ -42,24 +42,29 @@ class ConfigureNameServer(Step):
     stage = "install"
     undo_title = "Ending name service on the replica"
 
-    def touches(self, job: Job) -> list[str]:
+    def touches(self, job: Job) -> list[Touch]:
         options = job.options
         forwarders = (
             f"forward {options.forward_policy} to {', '.join(options.forwarders)}"
             if options.forwarders
-            else ("no forwarders")
+            else "no forwarders"
         )
+        replica = job.replica.hostname
         return [
-            f"{job.replica.hostname}: {OPTIONS} ({forwarders}), {ZONES}, {TSIG_KEY}, {RESOLVER}, "
-            "service named, port 53",
-            f"DNS: {name_server(job, job.realm.domain)}",
-            "DNS: the same in each reverse zone of the master",
+            Touch("file", f"{OPTIONS} ({forwarders})", replica),
+            *(Touch("file", path, replica) for path in (ZONES, TSIG_KEY, RESOLVER)),
+            Touch("service", "named", replica),
+            Touch("port", "TCP and UDP 53", replica),
+            Touch("record", str(name_server(job, job.realm.domain)), job.realm.name),
+            Touch("record", "the same in each reverse zone of the master", job.realm.name),
         ]
 
-    def undo_touches(self, job: Job) -> list[str]:
+    def undo_touches(self, job: Job) -> list[Touch]:
+        replica = job.replica.hostname
         return [
-            f"DNS: {name_server(job, job.realm.domain)}, and the same in every other zone",
-            f"{job.replica.hostname}: {OPTIONS}, {ZONES}, {TSIG_KEY}, {RESOLVER} as they were, service named",
+            Touch("record", f"{name_server(job, job.realm.domain)}, and the same in every other zone", job.realm.name),
+            *(Touch("file", f"{path}, as it was", replica) for path in (OPTIONS, ZONES, TSIG_KEY, RESOLVER)),
+            Touch("service", "named", replica),
         ]
 
     async def done(self, ctx: Context) -> bool:

@@ -13,7 +13,7 @@ from replicas.backends.native.names import (
 )
 from replicas.backends.native.opening import SECONDS, open_bundle, refuse_foreign_addresses
 from replicas.backends.native.places import Placed, keep, put, restore
-from replicas.lifecycle.base import Context, Step
+from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps import sealed
 from replicas.lifecycle.steps.leftovers import drop_empty
@@ -48,11 +48,11 @@ class OpenBundle(Step):
     stage = "install"
     undo_title = "Removing the files of the bundle, and the trust in the authority"
 
-    def touches(self, job: Job) -> list[str]:
-        lines = [f"{job.replica.hostname}: {path}" for path in (*self._paths(job), TRUSTED)]
-        if job.options.other_host_reason:
-            lines.append(f"a bundle for another host is accepted, because: {job.options.other_host_reason}")
-        return lines
+    def touches(self, job: Job) -> list[Touch]:
+        found = [Touch("file", path, job.replica.hostname) for path in (*self._paths(job), TRUSTED)]
+        if reason := job.options.other_host_reason:
+            found.append(Touch("exception", f"a bundle for another host is accepted, because: {reason}"))
+        return found
 
     async def done(self, ctx: Context) -> bool:
         if not sealed.is_about(ctx.facts, sealed.OPENED):

@@ -10,13 +10,14 @@ from replicas.backends.native import bundle
 from replicas.backends.native.names import CA_FOLDER
 from replicas.clients import gpg
 from replicas.errors import BundleError
-from replicas.lifecycle.base import Context, Step
+from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps import sealed
 from replicas.lifecycle.steps.leftovers import discard, sweep_master
 from replicas.together import together
 
 FLOOR, ISSUE = "certificate_floor", "certificate_issue"
+REVOKED = "A certificate that is revoked stays revoked."
 
 
 class PrepareBundle(Step):
@@ -37,20 +38,28 @@ class PrepareBundle(Step):
     def __init__(self, job: Job) -> None:
         self.title = f"Preparing replica for {job.replica.hostname} from {job.master.hostname}"
 
-    def touches(self, job: Job) -> list[str]:
-        lines = [f"certificate: {order.subject} ({order.label})" for order in bundle.orders(job)]
+    def touches(self, job: Job) -> list[Touch]:
+        master = job.master.hostname
+        found = [Touch("certificate", f"{order.subject} ({order.label})", master) for order in bundle.orders(job)]
         if job.options.setup_ca:
-            lines.append(f"copied into the bundle: the authority's key {CA_FOLDER}/private/ca.key")
+            found.append(Touch("key", f"{CA_FOLDER}/private/ca.key of the authority, copied into the bundle", master))
         end = "kept on both hosts" if job.options.keep_bundle else "removed when the replica is verified"
-        file = f"{job.master.hostname}: {job.bundle_path} (mode 0600, root)"
-        return [*lines, f"{file}, used once, within {job.options.bundle_hours} h, {end}"]
+        life = f"used once, within {job.options.bundle_hours} h, {end}"
+        return [*found, Touch("file", f"{job.bundle_path} (mode 0600, root), {life}", master)]
 
-    def undo_touches(self, job: Job) -> list[str]:
-        names = " and ".join(sorted({order.subject for order in bundle.orders(job)}))
+    def lasting(self, job: Job) -> list[str]:
+        return ["A certificate that was issued can be revoked, and stays in the authority's list and numbering."]
+
+    def undo_touches(self, job: Job) -> list[Touch]:
+        master, subjects = job.master.hostname, sorted({order.subject for order in bundle.orders(job)})
+        revoked = "every one that was issued is revoked, and on the published list"
         return [
-            f"{job.master.hostname}: every certificate that was issued for {names}: revoked, and on the published list",
-            f"{job.master.hostname}: {job.bundle_path}",
+            *(Touch("certificate", f"{subject}: {revoked}", master) for subject in subjects),
+            Touch("file", job.bundle_path, master),
         ]
+
+    def undo_lasting(self, job: Job) -> list[str]:
+        return [REVOKED]
 
     async def done(self, ctx: Context) -> bool:
         return not ctx.facts.get(ISSUE) and await self._sealed(ctx)

@@ -12,7 +12,7 @@ from replicas.backends.native.names import Names
 from replicas.clients import kerberos
 from replicas.clients.ldap import Directory
 from replicas.errors import StepError
-from replicas.lifecycle.base import Context, Step
+from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps.wording import duration
 from replicas.together import together
@@ -43,11 +43,11 @@ class ProveService(Step):
     stage = "verify"
     undo_title = "Removing the user of the proof, if it is still there"
 
-    def touches(self, job: Job) -> list[str]:
-        return [f"{job.realm.name}: the user {name(job)}, removed again"]
+    def touches(self, job: Job) -> list[Touch]:
+        return [Touch("user", f"{name(job)}, removed again", job.realm.name)]
 
-    def undo_touches(self, job: Job) -> list[str]:
-        return [f"{job.realm.name}: {entry_of(job)}"]
+    def undo_touches(self, job: Job) -> list[Touch]:
+        return [Touch("user", entry_of(job), job.realm.name)]
 
     async def done(self, ctx: Context) -> bool:
         return bool(ctx.facts.get(PROOFS))

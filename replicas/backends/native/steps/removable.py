@@ -5,7 +5,7 @@ from __future__ import annotations
 from replicas.backends.native.names import Names
 from replicas.backends.native.topology import Server, cut, masters, partners, remaining
 from replicas.errors import StepError
-from replicas.lifecycle.base import Context, Step
+from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.undo import finish, undone
 
@@ -23,8 +23,8 @@ class CheckRemovable(Step):
     title = "Checking that the realm can do without the replica"
     stage = "check"
 
-    def touches(self, job: Job) -> list[str]:
-        return [f"every server of {job.realm.name}: only read"]
+    def touches(self, job: Job) -> list[Touch]:
+        return [Touch("read", f"every server of {job.realm.name}")]
 
     async def done(self, ctx: Context) -> bool:
         return self.key in undone(ctx)

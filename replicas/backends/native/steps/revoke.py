@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from replicas.backends.native import bundle
-from replicas.backends.native.steps.prepare import forget, revoke
+from replicas.backends.native.steps.prepare import REVOKED, forget, revoke
 from replicas.errors import StepError
-from replicas.lifecycle.base import Context, Step
+from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps import sealed
 
@@ -24,9 +24,13 @@ class RevokeCertificates(Step):
     stage = "remove"
     undoable = False
 
-    def touches(self, job: Job) -> list[str]:
+    def touches(self, job: Job) -> list[Touch]:
         subjects = sorted({order.subject for order in bundle.orders(job)})
-        return [f"{job.master.hostname}: {subject}, revoked, and on {PUBLISHED}" for subject in subjects]
+        where = job.master.hostname
+        return [Touch("certificate", f"{subject}, revoked, and on {PUBLISHED}", where) for subject in subjects]
+
+    def lasting(self, job: Job) -> list[str]:
+        return [REVOKED]
 
     async def done(self, ctx: Context) -> bool:
         return sealed.is_about(ctx.facts, DONE)

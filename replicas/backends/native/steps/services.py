@@ -16,7 +16,7 @@ from replicas.backends.native.names import (
 from replicas.backends.native.places import Placed, keep, put, restore
 from replicas.backends.native.topology import cut_off, remaining
 from replicas.backends.native.units import active, bring_back, start, stop
-from replicas.lifecycle.base import Context, Step
+from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps import sealed
 from replicas.lifecycle.steps.leftovers import discard, drop_empty
@@ -42,8 +42,9 @@ class ConfigureTime(Step):
     stage = "install"
     undo_title = "Stopping the NTP daemon (chrony)"
 
-    def touches(self, job: Job) -> list[str]:
-        return [f"{job.replica.hostname}: {CHRONY}, service chrony, port 123 (UDP)"]
+    def touches(self, job: Job) -> list[Touch]:
+        replica = job.replica.hostname
+        return [Touch("file", CHRONY, replica), Touch("service", "chrony", replica), Touch("port", "UDP 123", replica)]
 
     async def done(self, ctx: Context) -> bool:
         return await (await ctx.host("replica")).exists(CHRONY) and await active(ctx, "chrony")
@@ -71,8 +72,13 @@ class ConfigureWeb(Step):
     stage = "install"
     undo_title = "Removing the web interface (apache2)"
 
-    def touches(self, job: Job) -> list[str]:
-        return [f"{job.replica.hostname}: {SITE}, {WEB_ROOT}, service apache2, ports 80 and 443"]
+    def touches(self, job: Job) -> list[Touch]:
+        replica = job.replica.hostname
+        return [
+            *(Touch("file", path, replica) for path in (SITE, WEB_ROOT)),
+            Touch("service", "apache2", replica),
+            Touch("port", "TCP 80, 443", replica),
+        ]
 
     async def done(self, ctx: Context) -> bool:
         if not sealed.is_about(ctx.facts, CERTIFIED):
@@ -110,11 +116,13 @@ class ConfigureKerberos(Step):
     stage = "install"
     undo_title = "Removing the Kerberos KDC, the principals and the keys of the host"
 
-    def touches(self, job: Job) -> list[str]:
-        names = Names(job)
+    def touches(self, job: Job) -> list[Touch]:
+        replica = job.replica.hostname
         return [
-            f"{job.replica.hostname}: {CLIENT}, {KDC_FOLDER}, {KEYTAB}, services {', '.join(KERBEROS_UNITS)}",
-            *(f"{job.realm.name}: principal {principal}" for principal in names.principals),
+            *(Touch("file", path, replica) for path in (CLIENT, KDC_FOLDER, KEYTAB)),
+            *(Touch("service", unit, replica) for unit in KERBEROS_UNITS),
+            Touch("port", "TCP and UDP 88, 464; TCP 749", replica),
+            *(Touch("principal", principal, job.realm.name) for principal in Names(job).principals),
         ]
 
     async def done(self, ctx: Context) -> bool:
