@@ -187,13 +187,16 @@ class Host:
         self.run(["chown", owner, path])
         self.run(["chmod", f"{mode:o}", path])
 
-    def block(self, port: int, protocol: Protocol = "tcp", direction: Direction = "in") -> None:
-        """Drop what comes to a port of this host, or what this host sends to a port elsewhere."""
+    def block(self, port: int, protocol: Protocol = "tcp", direction: Direction = "in", larger: int = 0) -> None:
+        """Drop what comes to a port of this host, or what this host sends to a port elsewhere.
+
+        With `larger` only packets of more bytes than that, as on a path whose MTU nobody learns.
+        """
         hook = {"in": "input", "out": "output"}[direction]
         rules = (
             "add table inet lab\n"
             f"add chain inet lab {hook} {{ type filter hook {hook} priority 0; policy accept; }}\n"
-            f"add rule inet lab {hook} {protocol} dport {port} drop\n"
+            f"add rule inet lab {hook} {protocol} dport {port} meta length > {larger} drop\n"
         )
         self._filter(rules)
 

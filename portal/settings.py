@@ -168,6 +168,7 @@ DEFAULT_FROM_EMAIL = env.str("PORTAL_EMAIL_FROM", default="Replica portal <repli
 
 BUNDLE_HOURS = env.int("PORTAL_BUNDLE_HOURS", default=24)
 KEEP_BUNDLES = env.bool("PORTAL_KEEP_BUNDLES", default=False)
+DRAFT_HOURS = env.float("PORTAL_DRAFT_HOURS", default=8)
 LEASE_SECONDS = env.int("PORTAL_LEASE_SECONDS", default=30)
 LOG_CHUNK_HOURS = env.float("PORTAL_LOG_CHUNK_HOURS", default=1.0)
 """How long after a run has ended its log is compressed."""

@@ -16,6 +16,7 @@ EVERYBODY = frozenset(Role)
 ROLES: dict[str, frozenset[Role]] = {
     "view": EVERYBODY,
     "request": frozenset({Role.OPERATOR}),
+    "check": frozenset({Role.OPERATOR, Role.APPROVER, Role.ADMINISTRATOR}),
     "cancel": frozenset({Role.OPERATOR, Role.ADMINISTRATOR}),
     "revoke": frozenset({Role.OPERATOR, Role.ADMINISTRATOR}),
     "retry": frozenset({Role.OPERATOR, Role.ADMINISTRATOR}),

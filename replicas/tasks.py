@@ -11,8 +11,9 @@ from redis.exceptions import RedisError
 
 from replicas import outbox
 from replicas.audit import checks
-from replicas.lifecycle import runner, sweeper
+from replicas.lifecycle import preflight, runner, sweeper
 from replicas.lifecycle.sweeper import QueueAway
+from replicas.models import Draft, Plan
 
 
 @db_task()  # type: ignore[untyped-decorator]  # Huey has no types
@@ -25,6 +26,18 @@ def execute(run_id: int) -> None:
 @db_task()  # type: ignore[untyped-decorator]  # Huey has no types
 def deliver() -> None:
     outbox.deliver()
+
+
+@db_task()  # type: ignore[untyped-decorator]  # Huey has no types
+def check_draft(pk: int) -> None:
+    for draft in Draft.objects.filter(pk=pk):
+        preflight.check(draft)
+
+
+@db_task()  # type: ignore[untyped-decorator]  # Huey has no types
+def check_plan(pk: int) -> None:
+    for plan in Plan.objects.filter(pk=pk):
+        preflight.check(plan)
 
 
 @db_task()  # type: ignore[untyped-decorator]  # Huey has no types

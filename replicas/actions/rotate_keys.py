@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from replicas import audit, keyring
 from replicas.errors import PortalError
+from replicas.models import Draft
 from replicas.models.credentials import Sealed
 from replicas.permissions import Actor
 
@@ -31,6 +32,7 @@ def rotate() -> Rotation:
     stale = [row for row in rows if row.key_id != ring[0] or not row.data_key]
     for row in stale:
         _again(row)
+    Draft.objects.exclude(key_id=ring[0]).delete()  # of a few hours at most, and quickly filled in again
     return Rotation(ring[0], len(stale), len(rows), ring[1:])
 
 

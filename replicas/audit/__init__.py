@@ -24,7 +24,7 @@ VERBS = frozenset(
         "history": ("export", "verify"),
         "hostkey": ("accept",),
         "master": ("register", "unregister"),
-        "plan": ("submit", "approve", "reject", "cancel", "bypass", "void"),
+        "plan": ("submit", "insist", "approve", "reject", "cancel", "bypass", "void"),
         "policy": ("set",),
         "replica": ("request", "resubmit", "change"),
         "run": ("queue", "start", "cancel", "retry", "succeed", "fail", "cancelled", "export", "review", "release"),

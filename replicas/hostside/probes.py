@@ -170,6 +170,11 @@ def dns_udp(target: Target) -> str:
     return wire.dns_answer(query, answer)
 
 
+def forwarder_udp(target: Target) -> str:
+    query, answer, _ = udp(target, wire.root_query)
+    return wire.root_answer(query, answer)
+
+
 def ntp(target: Target) -> str:
     offset, delay = clock(target)
     return f"offset {offset:+.6f} s, delay {delay:.6f} s"
@@ -214,6 +219,7 @@ PROBES: dict[tuple[str, str], Callable[[Target], str]] = {
     ("https", "tcp"): https,
     ("dns", "tcp"): dns_tcp,
     ("dns", "udp"): dns_udp,
+    ("forwarder", "udp"): forwarder_udp,
     ("ntp", "udp"): ntp,
     ("connect", "tcp"): connect,
     ("echo", "tcp"): echo_tcp,

@@ -6,6 +6,8 @@ import os
 import struct
 import time
 
+RRSIG = 46
+SIGNED, UNSIGNED = "signed", "not signed"
 NTP_EPOCH = 2208988800  # seconds from 1900 (RFC 5905, 6) to 1970
 KRB_ERROR, AS_REP = 0x7E, 0x6B  # [APPLICATION 30] and [APPLICATION 11] (RFC 4120, 5.10)
 STARTTLS = b"1.3.6.1.4.1.1466.20037"  # RFC 4511, 4.14.1
@@ -147,6 +149,45 @@ def dns_answer(query: bytes, answer: bytes) -> str:
         raise BadAnswer("an answer that is not DNS")
     code = answer[3] & 0x0F
     return {0: "NOERROR", 2: "SERVFAIL", 3: "NXDOMAIN", 5: "REFUSED"}.get(code, f"response code {code}")
+
+
+def root_query() -> bytes:
+    """The SOA record of the root, with its signature: recursion desired, EDNS0 (RFC 6891) with DO (RFC 3225)."""
+    question = b"\0" + struct.pack("!HH", 6, 1)
+    return (
+        os.urandom(2)
+        + struct.pack("!HHHHH", 0x0100, 1, 0, 0, 1)
+        + question
+        + b"\0"
+        + struct.pack("!HHIH", 41, 1232, 0x8000, 0)
+    )
+
+
+def root_answer(query: bytes, answer: bytes) -> str:
+    """SIGNED or UNSIGNED. Raises BadAnswer when it is not the record that was asked for."""
+    code = dns_answer(query, answer)
+    questions, answers = struct.unpack("!HH", answer[4:8])
+    if code != "NOERROR" or not answers:
+        raise BadAnswer(f"{code} for the SOA record of the root")
+    place, kinds = 12, set()
+    try:
+        for _ in range(questions):
+            place = _after_name(answer, place) + 4
+        for _ in range(answers):
+            place = _after_name(answer, place)
+            kind, _class, _ttl, length = struct.unpack("!HHIH", answer[place : place + 10])
+            kinds.add(kind)
+            place += 10 + length
+    except (IndexError, struct.error):
+        raise BadAnswer("an answer that is cut short") from None
+    return SIGNED if RRSIG in kinds else UNSIGNED
+
+
+def _after_name(message: bytes, place: int) -> int:
+    """Where a name ends that begins at `place` (RFC 1035, 4.1.4)."""
+    while (length := message[place]) and length < 0xC0:
+        place += 1 + length
+    return place + (2 if length else 1)
 
 
 def ntp_request() -> bytes:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from urllib.parse import parse_qsl
 
 from django.db import transaction
 
 from replicas import audit, keyring
 from replicas.lifecycle.fencing import fenced
 from replicas.lifecycle.lease import Lease
-from replicas.models import Credential, Plan, PlanCredential, Run
+from replicas.models import Credential, CredentialName, Draft, Plan, PlanCredential, Run
 from replicas.models.credentials import Sealed
 from replicas.permissions import Actor
 
@@ -20,11 +21,30 @@ def unlock(run: Run) -> dict[str, str]:
 
     Raises PortalError when the key ring cannot open one.
     """
-    realm = Credential.objects.select_related("realm").filter(realm=run.plan.replica.master.realm)
-    own = PlanCredential.objects.select_related("plan__replica").filter(plan=run.plan)
-    with transaction.atomic():
-        found: dict[str, Sealed] = {row.name: row for row in (*realm, *own)}
-        return {name: _open(row, run) for name, row in found.items()}
+    return _unlock(run.plan.frozen_job().realm.name, _given(run.plan), f"Run {run.pk}: {run.plan}")
+
+
+def of_plan(plan: Plan) -> dict[str, str]:
+    """The same for the checks before there is a run."""
+    return _unlock(plan.frozen_job().realm.name, _given(plan), f"Checks before {plan}")
+
+
+def of_draft(draft: Draft) -> dict[str, str]:
+    """The same before the plan is submitted: what was given is still within the form."""
+    given = {name: value for name, value in dict(parse_qsl(draft.disclose())).items() if name in CredentialName.values}
+    stored = _unlock(draft.frozen_job().realm.name, [], f"Checks before {draft}", but=given.keys())
+    return stored | given
+
+
+def _given(plan: Plan) -> Iterable[Sealed]:
+    return PlanCredential.objects.select_related("plan__replica").filter(plan=plan)
+
+
+@transaction.atomic
+def _unlock(realm: str, own: Iterable[Sealed], why: str, but: Collection[str] = ()) -> dict[str, str]:
+    stored = Credential.objects.select_related("realm").filter(realm__name=realm).exclude(name__in=but)
+    found: dict[str, Sealed] = {row.name: row for row in (*stored, *own)}
+    return {name: _open(row, why) for name, row in found.items()}
 
 
 @contextmanager
@@ -46,6 +66,6 @@ def wipe(actor: Actor, plan: Plan) -> None:
         row.delete()
 
 
-def _open(row: Sealed, run: Run) -> str:
-    audit.record(Actor.system(), "credential:use", row, reason=f"Run {run.pk}: {run.plan}")
+def _open(row: Sealed, why: str) -> str:
+    audit.record(Actor.system(), "credential:use", row, reason=why)
     return keyring.unseal(row)

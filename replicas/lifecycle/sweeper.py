@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from datetime import timedelta
 from typing import Protocol
 
 from django.conf import settings
@@ -15,7 +16,7 @@ from django.utils import timezone
 from replicas.audit import checks
 from replicas.choices import DeliveryState, RunState
 from replicas.lifecycle import bundles, lockfile, voiding, windows
-from replicas.models import Delivery, Run
+from replicas.models import Delivery, Draft, Run
 from replicas.stream import chunks
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ def sweep(queue: Queue) -> None:
     enqueue_waiting(queue)
     bundles.expire()
     voiding.expire()
+    Draft.objects.filter(created_at__lt=timezone.now() - timedelta(hours=settings.DRAFT_HOURS)).delete()
     if Delivery.objects.filter(state=DeliveryState.WAITING, due_at__lte=Now()).exists():
         queue.deliver()
     if checks.overdue():

@@ -8,7 +8,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -17,281 +16,599 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='HostKey',
+            name="HostKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('hostname', models.CharField(max_length=253, unique=True, validators=[replicas.validators.validate_hostname], verbose_name='hostname')),
-                ('key', models.TextField(verbose_name='public key')),
-                ('fingerprint', models.CharField(max_length=80, verbose_name='fingerprint')),
-                ('accepted_by', models.CharField(max_length=150)),
-                ('accepted_at', models.DateTimeField(auto_now_add=True)),
-                ('reason', models.TextField(blank=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "hostname",
+                    models.CharField(
+                        max_length=253,
+                        unique=True,
+                        validators=[replicas.validators.validate_hostname],
+                        verbose_name="hostname",
+                    ),
+                ),
+                ("key", models.TextField(verbose_name="public key")),
+                ("fingerprint", models.CharField(max_length=80, verbose_name="fingerprint")),
+                ("accepted_by", models.CharField(max_length=150)),
+                ("accepted_at", models.DateTimeField(auto_now_add=True)),
+                ("reason", models.TextField(blank=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Realm',
+            name="Realm",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=253, unique=True, validators=[replicas.validators.validate_realm], verbose_name='realm')),
-                ('domain', models.CharField(max_length=253, validators=[replicas.validators.validate_zone], verbose_name='DNS domain')),
-                ('suffix', models.CharField(max_length=500, verbose_name='directory suffix')),
-                ('backend', models.CharField(default='native', max_length=20)),
-                ('dns', models.BooleanField(verbose_name='integrated DNS')),
-                ('ca_certificate', models.TextField(verbose_name='certificate of the authority')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "name",
+                    models.CharField(
+                        max_length=253,
+                        unique=True,
+                        validators=[replicas.validators.validate_realm],
+                        verbose_name="realm",
+                    ),
+                ),
+                (
+                    "domain",
+                    models.CharField(
+                        max_length=253, validators=[replicas.validators.validate_zone], verbose_name="DNS domain"
+                    ),
+                ),
+                ("suffix", models.CharField(max_length=500, verbose_name="directory suffix")),
+                ("backend", models.CharField(default="native", max_length=20)),
+                ("dns", models.BooleanField(verbose_name="integrated DNS")),
+                ("ca_certificate", models.TextField(verbose_name="certificate of the authority")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'ordering': ('name',),
+                "ordering": ("name",),
             },
         ),
         migrations.CreateModel(
-            name='AuditEvent',
+            name="AuditEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField()),
-                ('actor', models.CharField(max_length=150, verbose_name='who')),
-                ('verb', models.CharField(max_length=60, verbose_name='what')),
-                ('kind', models.CharField(max_length=30, verbose_name='kind of object')),
-                ('object_id', models.CharField(max_length=40)),
-                ('label', models.CharField(max_length=300, verbose_name='object')),
-                ('address', models.CharField(blank=True, max_length=60, verbose_name='from where')),
-                ('reason', models.TextField(blank=True)),
-                ('before', models.JSONField(null=True)),
-                ('after', models.JSONField(null=True)),
-                ('previous', models.CharField(max_length=64)),
-                ('digest', models.CharField(max_length=64, unique=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField()),
+                ("actor", models.CharField(max_length=150, verbose_name="who")),
+                ("verb", models.CharField(max_length=60, verbose_name="what")),
+                ("kind", models.CharField(max_length=30, verbose_name="kind of object")),
+                ("object_id", models.CharField(max_length=40)),
+                ("label", models.CharField(max_length=300, verbose_name="object")),
+                ("address", models.CharField(blank=True, max_length=60, verbose_name="from where")),
+                ("reason", models.TextField(blank=True)),
+                ("before", models.JSONField(null=True)),
+                ("after", models.JSONField(null=True)),
+                ("previous", models.CharField(max_length=64)),
+                ("digest", models.CharField(max_length=64, unique=True)),
             ],
             options={
-                'ordering': ('-pk',),
-                'indexes': [models.Index(fields=['kind', 'object_id'], name='replicas_au_kind_c2c9ac_idx')],
+                "ordering": ("-pk",),
+                "indexes": [models.Index(fields=["kind", "object_id"], name="replicas_au_kind_c2c9ac_idx")],
             },
         ),
         migrations.CreateModel(
-            name='Master',
+            name="Master",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('hostname', models.CharField(max_length=253, validators=[replicas.validators.validate_hostname], verbose_name='hostname')),
-                ('ssh_address', models.GenericIPAddressField(verbose_name='SSH address')),
-                ('ssh_port', models.PositiveIntegerField(default=22, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(65535)], verbose_name='SSH port')),
-                ('ssh_user', models.CharField(default='root', max_length=32, validators=[replicas.validators.validate_login], verbose_name='SSH user')),
-                ('ca', models.BooleanField(verbose_name="has the authority's key")),
-                ('versions', models.JSONField(default=dict)),
-                ('registered_by', models.CharField(max_length=150)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('host_key', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='replicas.hostkey', verbose_name='pinned host key')),
-                ('realm', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='masters', to='replicas.realm')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "hostname",
+                    models.CharField(
+                        max_length=253, validators=[replicas.validators.validate_hostname], verbose_name="hostname"
+                    ),
+                ),
+                ("ssh_address", models.GenericIPAddressField(verbose_name="SSH address")),
+                (
+                    "ssh_port",
+                    models.PositiveIntegerField(
+                        default=22,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(65535),
+                        ],
+                        verbose_name="SSH port",
+                    ),
+                ),
+                (
+                    "ssh_user",
+                    models.CharField(
+                        default="root",
+                        max_length=32,
+                        validators=[replicas.validators.validate_login],
+                        verbose_name="SSH user",
+                    ),
+                ),
+                ("ca", models.BooleanField(verbose_name="has the authority's key")),
+                ("versions", models.JSONField(default=dict)),
+                ("registered_by", models.CharField(max_length=150)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "host_key",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="replicas.hostkey",
+                        verbose_name="pinned host key",
+                    ),
+                ),
+                (
+                    "realm",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="masters", to="replicas.realm"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('hostname',),
+                "ordering": ("hostname",),
             },
         ),
         migrations.CreateModel(
-            name='Credential',
+            name="Credential",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(choices=[('directory_manager', 'Directory Manager password'), ('admin', 'Kerberos password of admin')], max_length=20)),
-                ('key_id', models.CharField(max_length=40)),
-                ('ciphertext', models.BinaryField()),
-                ('set_by', models.CharField(max_length=150)),
-                ('set_at', models.DateTimeField(auto_now=True)),
-                ('realm', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='credentials', to='replicas.realm')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "name",
+                    models.CharField(
+                        choices=[
+                            ("directory_manager", "Directory Manager password"),
+                            ("admin", "Kerberos password of admin"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("key_id", models.CharField(max_length=40)),
+                ("ciphertext", models.BinaryField()),
+                ("set_by", models.CharField(max_length=150)),
+                ("set_at", models.DateTimeField(auto_now=True)),
+                (
+                    "realm",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="credentials", to="replicas.realm"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Replica',
+            name="Replica",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('hostname', models.CharField(max_length=253, validators=[replicas.validators.validate_hostname], verbose_name='hostname')),
-                ('ssh_address', models.GenericIPAddressField(verbose_name='SSH address')),
-                ('ssh_port', models.PositiveIntegerField(default=22, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(65535)], verbose_name='SSH port')),
-                ('ssh_user', models.CharField(default='root', max_length=32, validators=[replicas.validators.validate_login], verbose_name='SSH user')),
-                ('state', models.CharField(choices=[('requested', 'Awaiting approval'), ('approved', 'Approved'), ('running', 'Installing'), ('verified', 'Verified'), ('failed', 'Failed'), ('rejected', 'Rejected'), ('cancelled', 'Cancelled')], default='requested', max_length=12)),
-                ('ip_addresses', models.JSONField(blank=True, default=list, verbose_name='IP addresses')),
-                ('reverse_zone', models.CharField(blank=True, max_length=253, validators=[replicas.validators.validate_reverse_zone], verbose_name='reverse zone')),
-                ('no_reverse', models.BooleanField(default=False, verbose_name='no reverse zone')),
-                ('setup_ca', models.BooleanField(default=False, verbose_name='set up a certificate authority')),
-                ('setup_dns', models.BooleanField(default=False, verbose_name='set up DNS')),
-                ('forwarders', models.JSONField(blank=True, default=list, verbose_name='DNS forwarders')),
-                ('no_forwarders', models.BooleanField(default=False, verbose_name='no forwarders')),
-                ('forward_policy', models.CharField(choices=[('first', 'first: ask the forwarders, then resolve'), ('only', 'only: ask nobody but the forwarders')], default='first', max_length=5, verbose_name='forward policy')),
-                ('no_dnssec_validation', models.BooleanField(default=False, verbose_name='no DNSSEC validation')),
-                ('skip_conncheck_reason', models.TextField(blank=True, verbose_name='reason for skipping the connection check')),
-                ('other_host_reason', models.TextField(blank=True, verbose_name='reason for accepting a bundle of another host')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('verified_at', models.DateTimeField(blank=True, null=True)),
-                ('host_key', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='replicas.hostkey', verbose_name='pinned host key')),
-                ('master', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='replicas', to='replicas.master', verbose_name='master')),
-                ('requested_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='replicas', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "hostname",
+                    models.CharField(
+                        max_length=253, validators=[replicas.validators.validate_hostname], verbose_name="hostname"
+                    ),
+                ),
+                ("ssh_address", models.GenericIPAddressField(verbose_name="SSH address")),
+                (
+                    "ssh_port",
+                    models.PositiveIntegerField(
+                        default=22,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(65535),
+                        ],
+                        verbose_name="SSH port",
+                    ),
+                ),
+                (
+                    "ssh_user",
+                    models.CharField(
+                        default="root",
+                        max_length=32,
+                        validators=[replicas.validators.validate_login],
+                        verbose_name="SSH user",
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("requested", "Awaiting approval"),
+                            ("approved", "Approved"),
+                            ("running", "Installing"),
+                            ("verified", "Verified"),
+                            ("failed", "Failed"),
+                            ("rejected", "Rejected"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="requested",
+                        max_length=12,
+                    ),
+                ),
+                ("ip_addresses", models.JSONField(blank=True, default=list, verbose_name="IP addresses")),
+                (
+                    "reverse_zone",
+                    models.CharField(
+                        blank=True,
+                        max_length=253,
+                        validators=[replicas.validators.validate_reverse_zone],
+                        verbose_name="reverse zone",
+                    ),
+                ),
+                ("no_reverse", models.BooleanField(default=False, verbose_name="no reverse zone")),
+                ("setup_ca", models.BooleanField(default=False, verbose_name="set up a certificate authority")),
+                ("setup_dns", models.BooleanField(default=False, verbose_name="set up DNS")),
+                ("forwarders", models.JSONField(blank=True, default=list, verbose_name="DNS forwarders")),
+                ("no_forwarders", models.BooleanField(default=False, verbose_name="no forwarders")),
+                (
+                    "forward_policy",
+                    models.CharField(
+                        choices=[
+                            ("first", "first: ask the forwarders, then resolve"),
+                            ("only", "only: ask nobody but the forwarders"),
+                        ],
+                        default="first",
+                        max_length=5,
+                        verbose_name="forward policy",
+                    ),
+                ),
+                ("no_dnssec_validation", models.BooleanField(default=False, verbose_name="no DNSSEC validation")),
+                (
+                    "skip_conncheck_reason",
+                    models.TextField(blank=True, verbose_name="reason for skipping the connection check"),
+                ),
+                (
+                    "other_host_reason",
+                    models.TextField(blank=True, verbose_name="reason for accepting a bundle of another host"),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("verified_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "host_key",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="replicas.hostkey",
+                        verbose_name="pinned host key",
+                    ),
+                ),
+                (
+                    "master",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="replicas",
+                        to="replicas.master",
+                        verbose_name="master",
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="replicas",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-created_at',),
+                "ordering": ("-created_at",),
             },
         ),
         migrations.CreateModel(
-            name='Plan',
+            name="Plan",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('action', models.CharField(choices=[('install', 'Install replica'), ('dns', 'Set up DNS service'), ('records', 'Add missing DNS records')], max_length=10)),
-                ('job', models.JSONField()),
-                ('steps', models.JSONField(help_text='In order: key, title, stage, undoable, touches.')),
-                ('digest', models.CharField(max_length=64)),
-                ('state', models.CharField(choices=[('waiting', 'Awaiting approval'), ('approved', 'Approved'), ('rejected', 'Rejected'), ('cancelled', 'Cancelled')], default='waiting', max_length=10)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('requested_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='plans', to=settings.AUTH_USER_MODEL)),
-                ('replica', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='plans', to='replicas.replica')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[
+                            ("install", "Install replica"),
+                            ("dns", "Set up DNS service"),
+                            ("records", "Add missing DNS records"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("job", models.JSONField()),
+                ("steps", models.JSONField(help_text="In order: key, title, stage, undoable, touches.")),
+                ("digest", models.CharField(max_length=64)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Awaiting approval"),
+                            ("approved", "Approved"),
+                            ("rejected", "Rejected"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="waiting",
+                        max_length=10,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="plans", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "replica",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="plans", to="replicas.replica"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-created_at',),
+                "ordering": ("-created_at",),
             },
         ),
         migrations.CreateModel(
-            name='Run',
+            name="Run",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('succeeded', 'Succeeded'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued', max_length=10)),
-                ('attempt', models.PositiveIntegerField(default=1, verbose_name='attempt')),
-                ('fence', models.PositiveIntegerField(default=0, verbose_name='fencing number')),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('cancel_requested_by', models.CharField(blank=True, max_length=150)),
-                ('facts', models.JSONField(blank=True, default=dict)),
-                ('last_seq', models.PositiveBigIntegerField(default=0)),
-                ('error', models.TextField(blank=True)),
-                ('remedy', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('plan', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='replicas.plan')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("succeeded", "Succeeded"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="queued",
+                        max_length=10,
+                    ),
+                ),
+                ("attempt", models.PositiveIntegerField(default=1, verbose_name="attempt")),
+                ("fence", models.PositiveIntegerField(default=0, verbose_name="fencing number")),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("cancel_requested_by", models.CharField(blank=True, max_length=150)),
+                ("facts", models.JSONField(blank=True, default=dict)),
+                ("last_seq", models.PositiveBigIntegerField(default=0)),
+                ("error", models.TextField(blank=True)),
+                ("remedy", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "plan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="runs", to="replicas.plan"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-created_at',),
+                "ordering": ("-created_at",),
             },
         ),
         migrations.CreateModel(
-            name='LogLine',
+            name="LogLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('seq', models.PositiveBigIntegerField()),
-                ('step', models.PositiveIntegerField(null=True, verbose_name='index of the step')),
-                ('level', models.CharField(max_length=7)),
-                ('text', models.TextField()),
-                ('at', models.DateTimeField()),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='replicas.run')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("seq", models.PositiveBigIntegerField()),
+                ("step", models.PositiveIntegerField(null=True, verbose_name="index of the step")),
+                ("level", models.CharField(max_length=7)),
+                ("text", models.TextField()),
+                ("at", models.DateTimeField()),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="lines", to="replicas.run"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('run', 'seq'),
+                "ordering": ("run", "seq"),
             },
         ),
         migrations.CreateModel(
-            name='Bundle',
+            name="Bundle",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('path', models.CharField(max_length=300, verbose_name='path')),
-                ('sha256', models.CharField(max_length=64, verbose_name='SHA-256')),
-                ('size', models.PositiveIntegerField(verbose_name='size in bytes')),
-                ('certificates', models.JSONField(default=dict, help_text='Serial numbers by purpose.', verbose_name='certificates')),
-                ('state', models.CharField(choices=[('sealed', 'Sealed'), ('used', 'Used'), ('expired', 'Expired'), ('revoked', 'Revoked')], default='sealed', max_length=8)),
-                ('sealed_at', models.DateTimeField(auto_now_add=True)),
-                ('expires_at', models.DateTimeField()),
-                ('used_at', models.DateTimeField(blank=True, null=True)),
-                ('replica', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='bundles', to='replicas.replica')),
-                ('run', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='bundle', to='replicas.run')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("path", models.CharField(max_length=300, verbose_name="path")),
+                ("sha256", models.CharField(max_length=64, verbose_name="SHA-256")),
+                ("size", models.PositiveIntegerField(verbose_name="size in bytes")),
+                (
+                    "certificates",
+                    models.JSONField(default=dict, help_text="Serial numbers by purpose.", verbose_name="certificates"),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("sealed", "Sealed"),
+                            ("used", "Used"),
+                            ("expired", "Expired"),
+                            ("revoked", "Revoked"),
+                        ],
+                        default="sealed",
+                        max_length=8,
+                    ),
+                ),
+                ("sealed_at", models.DateTimeField(auto_now_add=True)),
+                ("expires_at", models.DateTimeField()),
+                ("used_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "replica",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="bundles", to="replicas.replica"
+                    ),
+                ),
+                (
+                    "run",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="bundle", to="replicas.run"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-sealed_at',),
+                "ordering": ("-sealed_at",),
             },
         ),
         migrations.CreateModel(
-            name='StepRun',
+            name="StepRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('index', models.PositiveIntegerField()),
-                ('key', models.CharField(max_length=60)),
-                ('title', models.CharField(max_length=200)),
-                ('stage', models.CharField(max_length=20)),
-                ('state', models.CharField(choices=[('pending', 'Pending'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='pending', max_length=10)),
-                ('attempt', models.PositiveIntegerField(default=0)),
-                ('progress_done', models.PositiveBigIntegerField(default=0)),
-                ('progress_total', models.PositiveBigIntegerField(default=0)),
-                ('progress_unit', models.CharField(blank=True, max_length=20)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='replicas.run')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("index", models.PositiveIntegerField()),
+                ("key", models.CharField(max_length=60)),
+                ("title", models.CharField(max_length=200)),
+                ("stage", models.CharField(max_length=20)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("running", "Running"),
+                            ("done", "Done"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="pending",
+                        max_length=10,
+                    ),
+                ),
+                ("attempt", models.PositiveIntegerField(default=0)),
+                ("progress_done", models.PositiveBigIntegerField(default=0)),
+                ("progress_total", models.PositiveBigIntegerField(default=0)),
+                ("progress_unit", models.CharField(blank=True, max_length=20)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="steps", to="replicas.run"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('run', 'index'),
+                "ordering": ("run", "index"),
             },
         ),
         migrations.CreateModel(
-            name='Approval',
+            name="Approval",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.CharField(max_length=64)),
-                ('decision', models.CharField(choices=[('approve', 'Approved'), ('reject', 'Rejected')], max_length=8)),
-                ('reason', models.TextField()),
-                ('decided_at', models.DateTimeField(auto_now_add=True)),
-                ('approver', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='approvals', to=settings.AUTH_USER_MODEL)),
-                ('requester', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('plan', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='approvals', to='replicas.plan')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("digest", models.CharField(max_length=64)),
+                ("decision", models.CharField(choices=[("approve", "Approved"), ("reject", "Rejected")], max_length=8)),
+                ("reason", models.TextField()),
+                ("decided_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "approver",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="approvals",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "requester",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "plan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="approvals", to="replicas.plan"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('decided_at',),
-                'constraints': [models.CheckConstraint(condition=models.Q(('approver', models.F('requester')), _negated=True), name='approval_never_of_own_request'), models.UniqueConstraint(models.F('plan'), models.F('approver'), name='approval_once_a_person')],
+                "ordering": ("decided_at",),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("approver", models.F("requester")), _negated=True),
+                        name="approval_never_of_own_request",
+                    ),
+                    models.UniqueConstraint(models.F("plan"), models.F("approver"), name="approval_once_a_person"),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='master',
-            constraint=models.UniqueConstraint(models.F('hostname'), name='master_hostname_unique'),
+            model_name="master",
+            constraint=models.UniqueConstraint(models.F("hostname"), name="master_hostname_unique"),
         ),
         migrations.AddConstraint(
-            model_name='master',
-            constraint=models.CheckConstraint(condition=models.Q(('hostname__regex', '^(?=.{1,64}\\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\\Z')), name='master_hostname_dns_safe'),
+            model_name="master",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "hostname__regex",
+                        "^(?=.{1,64}\\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\\Z",
+                    )
+                ),
+                name="master_hostname_dns_safe",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='credential',
-            constraint=models.UniqueConstraint(models.F('realm'), models.F('name'), name='credential_unique'),
+            model_name="credential",
+            constraint=models.UniqueConstraint(models.F("realm"), models.F("name"), name="credential_unique"),
         ),
         migrations.AddConstraint(
-            model_name='replica',
-            constraint=models.UniqueConstraint(models.F('hostname'), condition=models.Q(('state__in', ('rejected', 'cancelled')), _negated=True), name='replica_hostname_in_use'),
+            model_name="replica",
+            constraint=models.UniqueConstraint(
+                models.F("hostname"),
+                condition=models.Q(("state__in", ("rejected", "cancelled")), _negated=True),
+                name="replica_hostname_in_use",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='replica',
-            constraint=models.CheckConstraint(condition=models.Q(('hostname__regex', '^(?=.{1,64}\\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\\Z')), name='replica_hostname_dns_safe'),
+            model_name="replica",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "hostname__regex",
+                        "^(?=.{1,64}\\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\\Z",
+                    )
+                ),
+                name="replica_hostname_dns_safe",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='replica',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('no_reverse', True), _negated=True), ('reverse_zone', ''), _connector='OR'), name='replica_reverse_exclusive'),
+            model_name="replica",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("no_reverse", True), _negated=True), ("reverse_zone", ""), _connector="OR"
+                ),
+                name="replica_reverse_exclusive",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='replica',
-            constraint=models.CheckConstraint(condition=models.Q(('setup_dns', True), models.Q(('forwarders', []), ('no_forwarders', False)), _connector='OR'), name='replica_forwarders_need_dns'),
+            model_name="replica",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("setup_dns", True), models.Q(("forwarders", []), ("no_forwarders", False)), _connector="OR"
+                ),
+                name="replica_forwarders_need_dns",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='replica',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('setup_dns', True), _negated=True), models.Q(('no_forwarders', True), ('forwarders', [])), models.Q(('no_forwarders', False), models.Q(('forwarders', []), _negated=True)), _connector='OR'), name='replica_dns_needs_forwarders'),
+            model_name="replica",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("setup_dns", True), _negated=True),
+                    models.Q(("no_forwarders", True), ("forwarders", [])),
+                    models.Q(("no_forwarders", False), models.Q(("forwarders", []), _negated=True)),
+                    _connector="OR",
+                ),
+                name="replica_dns_needs_forwarders",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='plan',
-            constraint=models.UniqueConstraint(models.F('replica'), condition=models.Q(('state', 'waiting')), name='plan_one_waiting_a_replica'),
+            model_name="plan",
+            constraint=models.UniqueConstraint(
+                models.F("replica"), condition=models.Q(("state", "waiting")), name="plan_one_waiting_a_replica"
+            ),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['state', 'lease_until'], name='replicas_ru_state_c22c79_idx'),
+            model_name="run",
+            index=models.Index(fields=["state", "lease_until"], name="replicas_ru_state_c22c79_idx"),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.UniqueConstraint(models.F('plan'), condition=models.Q(('state__in', ('queued', 'running'))), name='run_one_active_a_plan'),
+            model_name="run",
+            constraint=models.UniqueConstraint(
+                models.F("plan"), condition=models.Q(("state__in", ("queued", "running"))), name="run_one_active_a_plan"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='logline',
-            constraint=models.UniqueConstraint(models.F('run'), models.F('seq'), name='line_seq_unique'),
+            model_name="logline",
+            constraint=models.UniqueConstraint(models.F("run"), models.F("seq"), name="line_seq_unique"),
         ),
         migrations.AddConstraint(
-            model_name='steprun',
-            constraint=models.UniqueConstraint(models.F('run'), models.F('index'), name='step_index_unique'),
+            model_name="steprun",
+            constraint=models.UniqueConstraint(models.F("run"), models.F("index"), name="step_index_unique"),
         ),
         migrations.AddConstraint(
-            model_name='steprun',
-            constraint=models.UniqueConstraint(models.F('run'), models.F('key'), name='step_key_unique'),
+            model_name="steprun",
+            constraint=models.UniqueConstraint(models.F("run"), models.F("key"), name="step_key_unique"),
         ),
     ]

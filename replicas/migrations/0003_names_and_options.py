@@ -7,59 +7,118 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('replicas', '0002_groups_and_guards'),
+        ("replicas", "0002_groups_and_guards"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AlterModelOptions(
-            name='hostkey',
-            options={'ordering': ('hostname',)},
+            name="hostkey",
+            options={"ordering": ("hostname",)},
         ),
         migrations.RemoveConstraint(
-            model_name='master',
-            name='master_hostname_dns_safe',
+            model_name="master",
+            name="master_hostname_dns_safe",
         ),
         migrations.RemoveConstraint(
-            model_name='replica',
-            name='replica_hostname_dns_safe',
+            model_name="replica",
+            name="replica_hostname_dns_safe",
         ),
         migrations.RemoveConstraint(
-            model_name='replica',
-            name='replica_forwarders_need_dns',
+            model_name="replica",
+            name="replica_forwarders_need_dns",
         ),
         migrations.AddConstraint(
-            model_name='hostkey',
-            constraint=models.CheckConstraint(condition=models.Q(('hostname__regex', '^(?!localhost\\.)(?!.*\\.localhost\\Z)(?!.*\\.[0-9]+\\Z)(?=.{1,64}\\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\\Z')), name='hostkey_hostname_dns_safe'),
+            model_name="hostkey",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "hostname__regex",
+                        "^(?!localhost\\.)(?!.*\\.localhost\\Z)(?!.*\\.[0-9]+\\Z)(?=.{1,64}\\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\\Z",
+                    )
+                ),
+                name="hostkey_hostname_dns_safe",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='master',
-            constraint=models.CheckConstraint(condition=models.Q(('hostname__regex', '^(?!localhost\\.)(?!.*\\.localhost\\Z)(?!.*\\.[0-9]+\\Z)(?=.{1,64}\\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\\Z')), name='master_hostname_dns_safe'),
+            model_name="master",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "hostname__regex",
+                        "^(?!localhost\\.)(?!.*\\.localhost\\Z)(?!.*\\.[0-9]+\\Z)(?=.{1,64}\\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\\Z",
+                    )
+                ),
+                name="master_hostname_dns_safe",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='replica',
-            constraint=models.CheckConstraint(condition=models.Q(('hostname__regex', '^(?!localhost\\.)(?!.*\\.localhost\\Z)(?!.*\\.[0-9]+\\Z)(?=.{1,64}\\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\\Z')), name='replica_hostname_dns_safe'),
+            model_name="replica",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "hostname__regex",
+                        "^(?!localhost\\.)(?!.*\\.localhost\\Z)(?!.*\\.[0-9]+\\Z)(?=.{1,64}\\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\\Z",
+                    )
+                ),
+                name="replica_hostname_dns_safe",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='replica',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ip_addresses', []), _negated=True), models.Q(('no_reverse', False), ('reverse_zone', '')), _connector='OR'), name='replica_reverse_needs_address'),
+            model_name="replica",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("ip_addresses", []), _negated=True),
+                    models.Q(("no_reverse", False), ("reverse_zone", "")),
+                    _connector="OR",
+                ),
+                name="replica_reverse_needs_address",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='replica',
-            constraint=models.CheckConstraint(condition=django.db.models.lookups.Regex(django.db.models.functions.comparison.Cast(models.F('ip_addresses'), models.TextField()), '^\\[("[0-9a-f.:]{2,45}"(, ?"[0-9a-f.:]{2,45}")*)?\\]\\Z'), name='replica_ip_addresses_are_addresses'),
+            model_name="replica",
+            constraint=models.CheckConstraint(
+                condition=django.db.models.lookups.Regex(
+                    django.db.models.functions.comparison.Cast(models.F("ip_addresses"), models.TextField()),
+                    '^\\[("[0-9a-f.:]{2,45}"(, ?"[0-9a-f.:]{2,45}")*)?\\]\\Z',
+                ),
+                name="replica_ip_addresses_are_addresses",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='replica',
-            constraint=models.CheckConstraint(condition=django.db.models.lookups.Regex(django.db.models.functions.comparison.Cast(models.F('forwarders'), models.TextField()), '^\\[("[0-9a-f.:]{2,45}"(, ?"[0-9a-f.:]{2,45}")*)?\\]\\Z'), name='replica_forwarders_are_addresses'),
+            model_name="replica",
+            constraint=models.CheckConstraint(
+                condition=django.db.models.lookups.Regex(
+                    django.db.models.functions.comparison.Cast(models.F("forwarders"), models.TextField()),
+                    '^\\[("[0-9a-f.:]{2,45}"(, ?"[0-9a-f.:]{2,45}")*)?\\]\\Z',
+                ),
+                name="replica_forwarders_are_addresses",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='replica',
-            constraint=models.CheckConstraint(condition=models.Q(('setup_dns', True), models.Q(('forward_policy', 'first'), ('forwarders', []), ('no_dnssec_validation', False), ('no_forwarders', False)), _connector='OR'), name='replica_forwarders_need_dns'),
+            model_name="replica",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("setup_dns", True),
+                    models.Q(
+                        ("forward_policy", "first"),
+                        ("forwarders", []),
+                        ("no_dnssec_validation", False),
+                        ("no_forwarders", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="replica_forwarders_need_dns",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='replica',
-            constraint=models.CheckConstraint(condition=models.Q(('forward_policy', 'first'), models.Q(('forwarders', []), _negated=True), _connector='OR'), name='replica_only_needs_forwarders'),
+            model_name="replica",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("forward_policy", "first"), models.Q(("forwarders", []), _negated=True), _connector="OR"
+                ),
+                name="replica_only_needs_forwarders",
+            ),
         ),
     ]

@@ -6,101 +6,148 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    while_running = "It loosens: a run may have several bundles, a name becomes free after a removal. Before, neither was."
+    while_running = (
+        "It loosens: a run may have several bundles, a name becomes free after a removal. Before, neither was."
+    )
 
     dependencies = [
-        ('replicas', '0004_history_guards'),
+        ("replicas", "0004_history_guards"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='LogChunk',
+            name="LogChunk",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('first_seq', models.PositiveBigIntegerField()),
-                ('last_seq', models.PositiveBigIntegerField()),
-                ('content', models.BinaryField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("first_seq", models.PositiveBigIntegerField()),
+                ("last_seq", models.PositiveBigIntegerField()),
+                ("content", models.BinaryField()),
             ],
             options={
-                'ordering': ('run', 'first_seq'),
+                "ordering": ("run", "first_seq"),
             },
         ),
         migrations.CreateModel(
-            name='PlanCredential',
+            name="PlanCredential",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(choices=[('directory_manager', 'Directory Manager password'), ('admin', 'Kerberos password of admin')], max_length=20)),
-                ('key_id', models.CharField(max_length=40)),
-                ('data_key', models.BinaryField(db_default=b'', default=b'')),
-                ('ciphertext', models.BinaryField()),
-                ('set_by', models.CharField(max_length=150)),
-                ('set_at', models.DateTimeField(auto_now=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "name",
+                    models.CharField(
+                        choices=[
+                            ("directory_manager", "Directory Manager password"),
+                            ("admin", "Kerberos password of admin"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("key_id", models.CharField(max_length=40)),
+                ("data_key", models.BinaryField(db_default=b"", default=b"")),
+                ("ciphertext", models.BinaryField()),
+                ("set_by", models.CharField(max_length=150)),
+                ("set_at", models.DateTimeField(auto_now=True)),
             ],
         ),
         migrations.RemoveConstraint(
-            model_name='replica',
-            name='replica_hostname_in_use',
+            model_name="replica",
+            name="replica_hostname_in_use",
         ),
         migrations.AddField(
-            model_name='bundle',
-            name='removed_at',
-            field=models.DateTimeField(blank=True, null=True, verbose_name='removed from the hosts'),
+            model_name="bundle",
+            name="removed_at",
+            field=models.DateTimeField(blank=True, null=True, verbose_name="removed from the hosts"),
         ),
         migrations.AddField(
-            model_name='credential',
-            name='data_key',
-            field=models.BinaryField(db_default=b'', default=b''),
+            model_name="credential",
+            name="data_key",
+            field=models.BinaryField(db_default=b"", default=b""),
         ),
         migrations.AddField(
-            model_name='run',
-            name='cancel_now',
-            field=models.BooleanField(db_default=False, default=False, help_text='In the middle of a step.'),
+            model_name="run",
+            name="cancel_now",
+            field=models.BooleanField(db_default=False, default=False, help_text="In the middle of a step."),
         ),
         migrations.AddField(
-            model_name='run',
-            name='offsets',
-            field=models.JSONField(blank=True, db_default={}, default=dict, help_text='Of each detached command: read up to this byte.'),
+            model_name="run",
+            name="offsets",
+            field=models.JSONField(
+                blank=True, db_default={}, default=dict, help_text="Of each detached command: read up to this byte."
+            ),
         ),
         migrations.AlterField(
-            model_name='bundle',
-            name='run',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='bundles', to='replicas.run'),
+            model_name="bundle",
+            name="run",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="bundles", to="replicas.run"
+            ),
         ),
         migrations.AlterField(
-            model_name='plan',
-            name='action',
-            field=models.CharField(choices=[('install', 'Install replica'), ('dns', 'Set up DNS service'), ('records', 'Add missing DNS records'), ('undo', 'Undo installation'), ('remove', 'Remove replica'), ('revoke', 'Revoke bundle')], max_length=10),
+            model_name="plan",
+            name="action",
+            field=models.CharField(
+                choices=[
+                    ("install", "Install replica"),
+                    ("dns", "Set up DNS service"),
+                    ("records", "Add missing DNS records"),
+                    ("undo", "Undo installation"),
+                    ("remove", "Remove replica"),
+                    ("revoke", "Revoke bundle"),
+                ],
+                max_length=10,
+            ),
         ),
         migrations.AlterField(
-            model_name='replica',
-            name='state',
-            field=models.CharField(choices=[('requested', 'Awaiting approval'), ('approved', 'Approved'), ('running', 'Installing'), ('verified', 'Verified'), ('failed', 'Failed'), ('rejected', 'Rejected'), ('cancelled', 'Cancelled'), ('removing', 'Being removed'), ('removed', 'Removed')], default='requested', max_length=12),
+            model_name="replica",
+            name="state",
+            field=models.CharField(
+                choices=[
+                    ("requested", "Awaiting approval"),
+                    ("approved", "Approved"),
+                    ("running", "Installing"),
+                    ("verified", "Verified"),
+                    ("failed", "Failed"),
+                    ("rejected", "Rejected"),
+                    ("cancelled", "Cancelled"),
+                    ("removing", "Being removed"),
+                    ("removed", "Removed"),
+                ],
+                default="requested",
+                max_length=12,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='bundle',
-            constraint=models.UniqueConstraint(models.F('run'), models.F('sha256'), name='bundle_once_a_run'),
+            model_name="bundle",
+            constraint=models.UniqueConstraint(models.F("run"), models.F("sha256"), name="bundle_once_a_run"),
         ),
         migrations.AddConstraint(
-            model_name='replica',
-            constraint=models.UniqueConstraint(models.F('hostname'), condition=models.Q(('state__in', ('rejected', 'cancelled', 'removed')), _negated=True), name='replica_hostname_in_use'),
+            model_name="replica",
+            constraint=models.UniqueConstraint(
+                models.F("hostname"),
+                condition=models.Q(("state__in", ("rejected", "cancelled", "removed")), _negated=True),
+                name="replica_hostname_in_use",
+            ),
         ),
         migrations.AddField(
-            model_name='logchunk',
-            name='run',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='chunks', to='replicas.run'),
+            model_name="logchunk",
+            name="run",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="chunks", to="replicas.run"
+            ),
         ),
         migrations.AddField(
-            model_name='plancredential',
-            name='plan',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='credentials', to='replicas.plan'),
+            model_name="plancredential",
+            name="plan",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="credentials", to="replicas.plan"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='logchunk',
-            constraint=models.UniqueConstraint(models.F('run'), models.F('first_seq'), name='chunk_first_unique'),
+            model_name="logchunk",
+            constraint=models.UniqueConstraint(models.F("run"), models.F("first_seq"), name="chunk_first_unique"),
         ),
         migrations.AddConstraint(
-            model_name='plancredential',
-            constraint=models.UniqueConstraint(models.F('plan'), models.F('name'), name='plan_credential_unique'),
+            model_name="plancredential",
+            constraint=models.UniqueConstraint(models.F("plan"), models.F("name"), name="plan_credential_unique"),
         ),
     ]

@@ -4,56 +4,55 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('replicas', '0007_notices'),
+        ("replicas", "0007_notices"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='AuditCheck',
+            name="AuditCheck",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(auto_now_add=True)),
-                ('by', models.CharField(max_length=150)),
-                ('events', models.BigIntegerField()),
-                ('checkpoints', models.IntegerField()),
-                ('seconds', models.FloatField()),
-                ('event', models.BigIntegerField(null=True)),
-                ('problem', models.TextField(blank=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField(auto_now_add=True)),
+                ("by", models.CharField(max_length=150)),
+                ("events", models.BigIntegerField()),
+                ("checkpoints", models.IntegerField()),
+                ("seconds", models.FloatField()),
+                ("event", models.BigIntegerField(null=True)),
+                ("problem", models.TextField(blank=True)),
             ],
             options={
-                'ordering': ('-pk',),
+                "ordering": ("-pk",),
             },
         ),
         migrations.CreateModel(
-            name='AuditHead',
+            name="AuditHead",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('last_id', models.BigIntegerField()),
-                ('digest', models.CharField(max_length=64)),
-                ('events', models.BigIntegerField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("last_id", models.BigIntegerField()),
+                ("digest", models.CharField(max_length=64)),
+                ("events", models.BigIntegerField()),
             ],
         ),
         migrations.AddField(
-            model_name='auditevent',
-            name='request_id',
-            field=models.CharField(blank=True, max_length=64, null=True, verbose_name='request'),
+            model_name="auditevent",
+            name="request_id",
+            field=models.CharField(blank=True, max_length=64, null=True, verbose_name="request"),
         ),
         migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(fields=['actor', '-id'], name='event_by_actor'),
+            model_name="auditevent",
+            index=models.Index(fields=["actor", "-id"], name="event_by_actor"),
         ),
         migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(fields=['kind', '-id'], name='event_by_kind'),
+            model_name="auditevent",
+            index=models.Index(fields=["kind", "-id"], name="event_by_kind"),
         ),
         migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(fields=['verb', '-id'], name='event_by_verb'),
+            model_name="auditevent",
+            index=models.Index(fields=["verb", "-id"], name="event_by_verb"),
         ),
         migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(fields=['at'], name='event_by_time'),
+            model_name="auditevent",
+            index=models.Index(fields=["at"], name="event_by_time"),
         ),
     ]

@@ -9,8 +9,7 @@ MOVE = (
 MAKE = {
     "sqlite": (f"CREATE TRIGGER audit_moves_head AFTER INSERT ON replicas_auditevent BEGIN {MOVE} END",),
     "postgresql": (
-        "CREATE FUNCTION audit_moves_head() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN {MOVE} RETURN NULL; END $$",
+        f"CREATE FUNCTION audit_moves_head() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {MOVE} RETURN NULL; END $$",
         "CREATE TRIGGER audit_moves_head AFTER INSERT ON replicas_auditevent "
         "FOR EACH ROW EXECUTE FUNCTION audit_moves_head()",
     ),

@@ -8,68 +8,176 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('replicas', '0009_history_head'),
+        ("replicas", "0009_history_head"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='plan',
-            name='expires_at',
-            field=models.DateTimeField(blank=True, help_text='Void, if it is not approved until then.', null=True),
+            model_name="plan",
+            name="expires_at",
+            field=models.DateTimeField(blank=True, help_text="Void, if it is not approved until then.", null=True),
         ),
         migrations.AddField(
-            model_name='run',
-            name='held_until',
-            field=models.DateTimeField(blank=True, help_text='When its maintenance window opens.', null=True),
+            model_name="run",
+            name="held_until",
+            field=models.DateTimeField(blank=True, help_text="When its maintenance window opens.", null=True),
         ),
         migrations.AlterField(
-            model_name='notice',
-            name='kind',
-            field=models.CharField(choices=[('waiting', 'Waits for your decision'), ('approved', 'Approved'), ('rejected', 'Rejected'), ('cancelled', 'Cancelled'), ('done', 'Done'), ('failed', 'Failed'), ('bypassed', 'Run without your approval'), ('void', 'Void')], max_length=10),
+            model_name="notice",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("waiting", "Waits for your decision"),
+                    ("approved", "Approved"),
+                    ("rejected", "Rejected"),
+                    ("cancelled", "Cancelled"),
+                    ("done", "Done"),
+                    ("failed", "Failed"),
+                    ("bypassed", "Run without your approval"),
+                    ("void", "Void"),
+                ],
+                max_length=10,
+            ),
         ),
         migrations.AlterField(
-            model_name='plan',
-            name='state',
-            field=models.CharField(choices=[('waiting', 'Awaiting approval'), ('approved', 'Approved'), ('rejected', 'Rejected'), ('cancelled', 'Cancelled'), ('void', 'Void')], default='waiting', max_length=10),
+            model_name="plan",
+            name="state",
+            field=models.CharField(
+                choices=[
+                    ("waiting", "Awaiting approval"),
+                    ("approved", "Approved"),
+                    ("rejected", "Rejected"),
+                    ("cancelled", "Cancelled"),
+                    ("void", "Void"),
+                ],
+                default="waiting",
+                max_length=10,
+            ),
         ),
         migrations.CreateModel(
-            name='ApprovalPolicy',
+            name="ApprovalPolicy",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('needed', models.PositiveSmallIntegerField(default=1, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(7)], verbose_name='approvals')),
-                ('extra_for_ca', models.BooleanField(default=False, verbose_name='one more for a certificate authority')),
-                ('extra_for_dns', models.BooleanField(default=False, verbose_name='one more for DNS service')),
-                ('groups', models.JSONField(blank=True, default=list, verbose_name='only people of these groups')),
-                ('expiry_hours', models.PositiveIntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(8760)], verbose_name='hours to approve')),
-                ('windows', models.JSONField(blank=True, default=list, verbose_name='maintenance windows')),
-                ('zone', models.CharField(default='UTC', max_length=60, validators=[replicas.validators.validate_zone_name], verbose_name='time zone of the windows')),
-                ('changed_by', models.CharField(max_length=150)),
-                ('changed_at', models.DateTimeField(auto_now=True)),
-                ('realm', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='policy', to='replicas.realm')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "needed",
+                    models.PositiveSmallIntegerField(
+                        default=1,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(7),
+                        ],
+                        verbose_name="approvals",
+                    ),
+                ),
+                (
+                    "extra_for_ca",
+                    models.BooleanField(default=False, verbose_name="one more for a certificate authority"),
+                ),
+                ("extra_for_dns", models.BooleanField(default=False, verbose_name="one more for DNS service")),
+                ("groups", models.JSONField(blank=True, default=list, verbose_name="only people of these groups")),
+                (
+                    "expiry_hours",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(8760),
+                        ],
+                        verbose_name="hours to approve",
+                    ),
+                ),
+                ("windows", models.JSONField(blank=True, default=list, verbose_name="maintenance windows")),
+                (
+                    "zone",
+                    models.CharField(
+                        default="UTC",
+                        max_length=60,
+                        validators=[replicas.validators.validate_zone_name],
+                        verbose_name="time zone of the windows",
+                    ),
+                ),
+                ("changed_by", models.CharField(max_length=150)),
+                ("changed_at", models.DateTimeField(auto_now=True)),
+                (
+                    "realm",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="policy", to="replicas.realm"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('needed__gte', 1), ('needed__lte', 7)), name='policy_needs_some_approvals')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("needed__gte", 1), ("needed__lte", 7)), name="policy_needs_some_approvals"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Bypass',
+            name="Bypass",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reason', models.TextField()),
-                ('at', models.DateTimeField(auto_now_add=True)),
-                ('reviewed_at', models.DateTimeField(blank=True, null=True)),
-                ('review', models.TextField(blank=True)),
-                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='bypasses', to=settings.AUTH_USER_MODEL)),
-                ('requester', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('reviewed_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('run', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='bypass', to='replicas.run')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("reason", models.TextField()),
+                ("at", models.DateTimeField(auto_now_add=True)),
+                ("reviewed_at", models.DateTimeField(blank=True, null=True)),
+                ("review", models.TextField(blank=True)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="bypasses",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "requester",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "reviewed_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "run",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="bypass", to="replicas.run"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-at',),
-                'constraints': [models.CheckConstraint(condition=models.Q(('reviewed_by', None), models.Q(models.Q(('reviewed_by', models.F('by')), _negated=True), models.Q(('reviewed_by', models.F('requester')), _negated=True)), _connector='OR'), name='bypass_reviewed_by_somebody_else'), models.CheckConstraint(condition=models.Q(models.Q(('reviewed_at', None), ('reviewed_by', None)), models.Q(('reviewed_at__isnull', False), ('reviewed_by__isnull', False)), _connector='OR'), name='bypass_review_is_whole')],
+                "ordering": ("-at",),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("reviewed_by", None),
+                            models.Q(
+                                models.Q(("reviewed_by", models.F("by")), _negated=True),
+                                models.Q(("reviewed_by", models.F("requester")), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="bypass_reviewed_by_somebody_else",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("reviewed_at", None), ("reviewed_by", None)),
+                            models.Q(("reviewed_at__isnull", False), ("reviewed_by__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="bypass_review_is_whole",
+                    ),
+                ],
             },
         ),
     ]

@@ -3,6 +3,7 @@
 from replicas.models.audit import AuditCheck, AuditEvent, AuditHead
 from replicas.models.bundles import Bundle
 from replicas.models.credentials import Credential, CredentialName, PlanCredential
+from replicas.models.drafts import Draft
 from replicas.models.notices import Delivery, EmailChoice, Notice, Webhook
 from replicas.models.policies import ApprovalPolicy, Bypass
 from replicas.models.requests import Approval, Plan, Replica
@@ -20,6 +21,7 @@ __all__ = [
     "Credential",
     "CredentialName",
     "Delivery",
+    "Draft",
     "EmailChoice",
     "HostKey",
     "LogChunk",

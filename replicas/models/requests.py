@@ -100,7 +100,22 @@ class Replica(SSHTarget):
         )
 
 
-class Plan(models.Model):
+class Checked(models.Model):
+    """What the pre-flight checks found on the hosts of a plan: not part of what is approved, as it may change."""
+
+    findings = models.JSONField(null=True, blank=True, help_text=_("Of lifecycle.base.Finding."))
+    checked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def hindered(self) -> bool:
+        """Whether the checks say that the run would fail, or nobody has made them."""
+        return self.checked_at is None or any(finding["level"] == "error" for finding in self.findings or ())
+
+
+class Plan(Checked):
     """The ordered steps of one action on a replica, frozen when submitted; its digest is what gets approved."""
 
     replica = models.ForeignKey(Replica, on_delete=models.PROTECT, related_name="plans")
@@ -112,6 +127,9 @@ class Plan(models.Model):
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="plans")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True, help_text=_("Void, if it is not approved until then."))
+    submitted_despite = models.TextField(  # noqa: DJ001 - a column that older portals know nothing of
+        null=True, blank=True, help_text=_("Why it was asked for although a check had failed.")
+    )
 
     class Meta:
         ordering = ("-created_at",)

@@ -37,6 +37,7 @@ VERBS = {
     "plan:reject": gettext_lazy("Plan rejected"),
     "plan:submit": gettext_lazy("Plan submitted"),
     "plan:void": gettext_lazy("Plan void"),
+    "plan:insist": gettext_lazy("Submitted despite failed checks"),
     "policy:set": gettext_lazy("Policy changed"),
     "replica:change": gettext_lazy("Replica changed"),
     "replica:request": gettext_lazy("Replica requested"),

@@ -5,12 +5,14 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from django_tables2 import RequestConfig
 
 from replicas import permissions
 from replicas.actions.approve import approve as approve_plan
+from replicas.actions.drafts import check_again
 from replicas.actions.reject import reject as reject_plan
 from replicas.choices import Decision, PlanState
 from replicas.errors import PortalError
@@ -21,6 +23,7 @@ from replicas.models import Approval, Plan
 from replicas.tables import DecisionTable, PlanTable
 from replicas.views.access import SignedInRequest, posted, require
 from replicas.views.acting import actor, attempt
+from replicas.views.findings import Findings
 from replicas.views.options import described
 from replicas.views.policies import plan_acts
 from replicas.views.stages import by_stage
@@ -71,6 +74,12 @@ def approve(request: SignedInRequest, pk: int) -> HttpResponse:
 
 
 @posted("plan")
+def plan_check(request: SignedInRequest, pk: int) -> HttpResponse:
+    check_again(actor(request), fetch(request, pk, "check"))
+    return redirect("plan", pk)
+
+
+@posted("plan")
 def reject(request: SignedInRequest, pk: int) -> HttpResponse:
     found = fetch(request, pk, "decide")
     form = ApprovalForm(request.POST)
@@ -97,6 +106,8 @@ def page(request: SignedInRequest, found: Plan, form: ApprovalForm, failure: Por
         "done": done,
         "void": differences(found) if waiting else [],
         "acts": plan_acts(request, found),
+        "checks": Findings.of(found, found.created_at, timezone.now()),
+        "may_check": waiting and permissions.may(request.user, "check"),
         "own": found.requested_by_id == request.user.pk,
         "may_decide": waiting and not done and permissions.may(request.user, "decide", found),
         "form": form,

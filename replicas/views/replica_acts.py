@@ -88,9 +88,14 @@ class Kind:
     do: Callable[[Actor, Subject, dict[str, Any]], object]
     label: Any
     help: Any
-    thanks: Any
     symbol: str
     style: str = "btn-quiet"
+    thanks: Any = ""
+
+    @property
+    def plans(self) -> bool:
+        """Whether it makes a plan, which is looked at before it is submitted."""
+        return self.verb == "request"
 
 
 def can_cancel(subject: Subject) -> bool:
@@ -156,7 +161,6 @@ ACTS = {
         do=lambda actor, subject, data: add_records(actor, subject.replica, **data),
         label=_("Add the missing records"),
         help=_("Asks for a plan that adds exactly the records listed as missing. Someone else approves it."),
-        thanks=_("Submitted. Someone else has to approve the records now."),
         symbol="globe",
         style="btn-primary",
     ),
@@ -181,7 +185,6 @@ ACTS = {
             "Asks for a plan that takes back whatever the installation did, so that the host is blank again and the "
             "realm knows nothing of it. Someone else approves it."
         ),
-        thanks=_("Submitted. Someone else has to approve the undo now."),
         symbol="history",
         style="btn-outline-danger",
     ),
@@ -194,7 +197,6 @@ ACTS = {
         help=_(
             "The same request with a plan of today, and with the host key that is pinned now. Someone else approves it."
         ),
-        thanks=_("Submitted. Someone else has to approve the request now."),
         symbol="plus",
         style="btn-primary",
     ),
@@ -205,7 +207,6 @@ ACTS = {
         do=lambda actor, subject, data: setup_dns(actor, subject.replica, **data),
         label=_("Set up DNS service"),
         help=_("Asks for a plan that makes this replica a name server of the realm's zones. Someone else approves it."),
-        thanks=_("Submitted. Someone else has to approve the plan now."),
         symbol="globe",
     ),
     "remove": Kind(
@@ -219,7 +220,6 @@ ACTS = {
             "the other servers stay connected, and that this is not the last one with an authority or name service. "
             "Someone else approves it."
         ),
-        thanks=_("Submitted. Someone else has to approve the removal now."),
         symbol="cross",
         style="btn-outline-danger",
     ),

@@ -20,12 +20,14 @@ from replicas.models import Approval, Bundle, Bypass, Plan, Replica
 from replicas.tables import ReplicaTable
 from replicas.views.access import SignedInRequest, posted, require
 from replicas.views.acting import Act, actor, attempt
+from replicas.views.drafts import show_first
 from replicas.views.live import live
 from replicas.views.options import described
 from replicas.views.policies import run_acts
 from replicas.views.remedies import explained
 from replicas.views.replica_acts import ACTS, Bound, Subject, offered
 from replicas.views.stages import by_stage
+from replicas.views.wishes import Wish
 
 
 def fetch(request: SignedInRequest, pk: int, verb: str = "view") -> Replica:
@@ -56,6 +58,9 @@ def replica_act(request: SignedInRequest, pk: int, name: str) -> HttpResponse:
     kind = ACTS[name]
     found = fetch(request, pk, kind.verb)
     form = kind.form(request.POST)
+    if kind.plans:
+        sent = attempt(request, form, lambda data: show_first(request, Wish(name, form, found), data))
+        return redirect("draft", sent.value.pk) if sent.done else page(request, found, Bound(name, form), sent.failure)
     sent = attempt(request, form, lambda data: kind.do(actor(request), Subject.of(found), data))
     if not sent.done:
         return page(request, found, Bound(name, form), sent.failure)

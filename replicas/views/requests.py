@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import messages
 from django.forms import model_to_dict
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from replicas.actions.submit import submit
 from replicas.forms.requests import ReplicaRequestForm
-from replicas.models import Master, Replica
+from replicas.models import Draft, Master, Replica
 from replicas.sshkey import public_key
 from replicas.views.access import SignedInRequest, require
-from replicas.views.acting import actor, attempt
+from replicas.views.acting import attempt
+from replicas.views.drafts import show_first
+from replicas.views.wishes import REQUEST, Wish
 
 ITS_OWN = ("hostname", "ssh_address", "ip_addresses", "reverse_zone", "no_reverse", "other_host_reason")
 """What a host has for itself, and a request like another one does not take over."""
@@ -25,11 +24,10 @@ ITS_OWN = ("hostname", "ssh_address", "ip_addresses", "reverse_zone", "no_revers
 @require_http_methods(["GET", "HEAD", "POST"])
 def replica_request(request: SignedInRequest) -> HttpResponse:
     require(request, "request")
-    form = ReplicaRequestForm(request.POST or None, initial=_initial(request.GET))
-    sent = attempt(request, form, lambda data: submit(actor(request), form.instance, data["passwords"]))
+    form = ReplicaRequestForm(request.POST or None, initial=_initial(request))
+    sent = attempt(request, form, lambda data: show_first(request, Wish(REQUEST, form), data))
     if sent.done:
-        messages.success(request, _("Submitted. Someone else has to approve the plan now."))
-        return redirect("replica", sent.value.replica_id)
+        return redirect("draft", sent.value.pk)
     context = {
         "form": form,
         "failure": sent.failure,
@@ -39,9 +37,13 @@ def replica_request(request: SignedInRequest) -> HttpResponse:
     return render(request, "replicas/request.html", context)
 
 
-def _initial(query: QueryDict) -> dict[str, Any]:
-    """What a link asks for: a master, or everything that another request has and that is not its host's own."""
-    like = query.get("like", "")
+def _initial(request: SignedInRequest) -> dict[str, Any]:
+    """What a link asks for: a master, an own draft, or what another request has and that is not its host's own."""
+    query, like, draft = request.GET, request.GET.get("like", ""), request.GET.get("draft", "")
+    mine = Draft.objects.filter(pk=draft, requested_by=request.user, act=REQUEST).first() if draft.isdecimal() else None
+    if mine is not None:
+        given = QueryDict(mine.disclose())
+        return {name: given[name] for name in ReplicaRequestForm.Meta.fields if name in given}
     found = Replica.objects.filter(pk=like).first() if like.isdecimal() else None
     if found is None:
         return {"master": query.get("master")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from functools import partial
 
 import pytest
 
@@ -11,9 +12,10 @@ from lab import Host
 from replicas.choices import RunState
 from replicas.models import LogLine, Run
 from tests.faults.hosts import Baseline, HostSite, ended
+from tests.faults.workers import impatient
 
 pytestmark = pytest.mark.hosts
-SSH = 22
+SSH, LDAP = 22, 389
 NOTICED_SECONDS = 40.0
 
 
@@ -21,8 +23,12 @@ def host_of(site: HostSite, role: str) -> Host:
     return {"master": site.master, "replica": site.replica}[role]
 
 
+def said(run: Run, words: str) -> bool:
+    return LogLine.objects.filter(run=run, text__contains=words).exists()
+
+
 def noticed(run: Run) -> bool:
-    return LogLine.objects.filter(run=run, text__contains="Trying again").exists()
+    return said(run, "Trying again")
 
 
 @pytest.mark.parametrize(
@@ -70,4 +76,19 @@ def test_cut_for_good(site: HostSite, undisturbed: Baseline) -> None:
     site.table.add(
         "SSH to the replica cut until the run failed", "configure-directory", "failed, verified after a retry"
     )
+    site.assert_same(run, undisturbed)
+
+
+def test_large_packets_are_lost(site: HostSite, undisturbed: Baseline) -> None:
+    """Connections open and nothing else arrives: what a wrong MTU does, or a server that hangs."""
+    site.workers.prepare = partial(impatient, site.workers.prepare, 10.0)
+    run = site.ask()
+    site.start()
+    site.reach(run, "initialize")
+    site.replica.block(LDAP, larger=600)
+    site.wait(lambda: said(run, "has sent nothing more") or ended(run), 60)
+    site.replica.unblock()
+    seconds = site.move_on(run)
+    site.table.add("large packets to the replica lost, then not", "initialize", site.settle(run), seconds)
+    assert said(run, "anew, and again")
     site.assert_same(run, undisturbed)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
+from replicas.backends.native.steps import initialize
 from replicas.lifecycle import records, runner
 from replicas.lifecycle.base import Step
 from tests.replicas.lifecycle.processes import use_database
@@ -32,6 +34,12 @@ def use_hosts(database: str, data: str, ssh_key: str, keys: str, orders: str) ->
     settings.DATA_DIR, settings.SSH_KEY_FILE, settings.SECRET_KEYS_FILE = Path(data), Path(ssh_key), Path(keys)
     use_database(database)
     _obey(Orders(Path(orders)))
+
+
+def impatient(prepare: Callable[[], None], seconds: float) -> None:
+    """Before `prepare`: an initialization that stands still is given up after `seconds`."""
+    initialize.STALLED_SECONDS = seconds
+    prepare()
 
 
 class Orders:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from replicas.backends.native import checks, plan, probing, records, state
+from replicas.backends.native import beforehand, plan, probing, records, state
 from replicas.backends.native.symptoms import SYMPTOMS
 from replicas.errors import PortalError, StepError
 from replicas.lifecycle.base import Capabilities, Context, Finding, Record, ReplicaState, Step
@@ -27,7 +27,7 @@ class NativeBackend:
         return await probing.probe(master)
 
     async def preflight(self, ctx: Context) -> list[Finding]:
-        return await together(*(_finding(ctx, name) for name in checks.CHECKS))
+        return await together(*(_finding(ctx, name) for name in beforehand.CHECKS[ctx.job.action]))
 
     def steps(self, job: Job) -> tuple[Step, ...]:
         if job.action not in plan.ACTIONS:
@@ -42,7 +42,10 @@ class NativeBackend:
 
 
 async def _finding(ctx: Context, name: str) -> Finding:
+    """Only what the plan's own steps would fail with is an error."""
     try:
-        return Finding(name, "ok", await checks.CHECKS[name](ctx))
+        if name in beforehand.ADVICE:
+            return Finding(name, "ok", await beforehand.ADVICE[name](ctx))
+        return Finding(name, "ok", await beforehand.HINDRANCES[name](ctx))
     except PortalError as error:
-        return Finding(name, "error", error.message, error.remedy)
+        return Finding(name, "warning" if name in beforehand.ADVICE else "error", error.message, error.remedy)

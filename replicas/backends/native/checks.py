@@ -22,7 +22,8 @@ CLOCK_SECONDS = 120.0
 PROGRAMS = ("dscreate", "krb5kdc", "kadmin.local", "apache2", "chronyd", "gpg", "certutil")
 # Of services that nobody runs for another reason; web, time and name servers are often there and are configured anew.
 PORTS = (389, 636, 88, 464, 749)
-FOLDERS = ("/var/lib/dirsrv", "/var/lib/ipa", "/etc", "/var/log")
+DATABASE = "/var/lib/dirsrv"
+FOLDERS = (DATABASE, "/var/lib/ipa", "/etc", "/var/log")
 WITHOUT_DNS = (
     "The realm {realm} has no DNS of its own, so there is no DNS record to update, and the attempt to create the "
     "replica would fail when the DNS record operation fails."
@@ -61,7 +62,7 @@ async def addresses(ctx: Context) -> str:
         return "No addresses to add to DNS"
     if not job.realm.dns:
         raise StepError(WITHOUT_DNS.format(realm=job.realm.name), "Leave the addresses out of the request.")
-    here = await _facts(ctx, "replica")
+    here = await host_facts(ctx, "replica")
     local = {str(ip_address(one["address"])) for one in here["addresses"]}
     for text in job.options.ip_addresses:
         try:
@@ -91,7 +92,7 @@ async def resolvable(ctx: Context) -> str:
     master = await ctx.host("master")
     answer = await master.run("getent", "ahosts", job.replica.hostname, check=False)
     found = {line.split()[0] for line in answer.text.splitlines() if line}
-    local = {str(ip_address(one["address"])) for one in (await _facts(ctx, "replica"))["addresses"]}
+    local = {str(ip_address(one["address"])) for one in (await host_facts(ctx, "replica"))["addresses"]}
     if not found:
         raise StepError(
             f"{job.master.hostname} cannot resolve {job.replica.hostname}: the name was not found in DNS.",
@@ -183,15 +184,17 @@ async def _missing(replica: Host, programs: Sequence[str]) -> list[str]:
 async def resources(ctx: Context) -> str:
     """Space, and two clocks that agree well enough for Kerberos. Raises StepError."""
     job = ctx.job
-    facts = await _facts(ctx, "replica")
+    facts = await host_facts(ctx, "replica")
     for folder in FOLDERS:
         free = facts["disk"][folder]["free"]
-        if free < SPACE:
+        # The Directory Server does not start when its cache, a tenth of the memory, would not fit on the disk.
+        needed = max(SPACE, facts["memory"]["total"] // 10) if folder == DATABASE else SPACE
+        if free < needed:
             raise StepError(
-                f"Only {free >> 20} MiB are free for {folder} on {job.replica.hostname}; {SPACE >> 20} are needed.",
+                f"Only {free >> 20} MiB are free for {folder} on {job.replica.hostname}; {needed >> 20} are needed.",
                 f"Free space for {folder} on {job.replica.hostname}.",
             )
-    difference = abs(facts["clock"] - (await _facts(ctx, "master"))["clock"])
+    difference = abs(facts["clock"] - (await host_facts(ctx, "master"))["clock"])
     if difference > CLOCK_SECONDS:
         raise StepError(
             f"The clocks of {job.master.hostname} and {job.replica.hostname} differ by {difference:.0f} s.",
@@ -224,7 +227,7 @@ async def updates(ctx: Context) -> str:
     return f"{master.name} may change the DNS of {ctx.job.realm.name}"
 
 
-async def _facts(ctx: Context, role: Role) -> dict[str, Any]:
+async def host_facts(ctx: Context, role: Role) -> dict[str, Any]:
     return await (await ctx.host(role)).python("addresses", {"folders": list(FOLDERS)})
 
 

@@ -75,6 +75,10 @@ class Names:
         return f"cn=replica,cn={self.escaped_suffix},cn=mapping tree,cn=config"
 
     @property
+    def changelog(self) -> str:
+        return "cn=changelog,cn=userroot,cn=ldbm database,cn=plugins,cn=config"
+
+    @property
     def mapping_tree(self) -> str:
         """Below it are the replica entry and its agreements."""
         return "cn=mapping tree,cn=config"

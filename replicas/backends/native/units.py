@@ -6,6 +6,7 @@ from replicas.errors import CommandFailed, StepError
 from replicas.lifecycle.base import Context
 
 SECONDS = 120.0
+GRACE_SECONDS = 20
 BEFORE = "units_before"
 
 
@@ -30,6 +31,14 @@ async def start(ctx: Context, *units: str) -> None:
             f"Look at journalctl --unit {failed[0]} on {replica.name}, then try again.",
             retryable=error.retryable,
         ) from error
+
+
+async def force_restart(ctx: Context, unit: str) -> None:
+    """Start a unit anew that may not react any more; for what holds nothing that would be missed."""
+    replica = await ctx.host("replica")
+    await replica.run("timeout", str(GRACE_SECONDS), "systemctl", "stop", unit, check=False, timeout=SECONDS)
+    await replica.run("systemctl", "kill", "--signal=KILL", unit, check=False)
+    await replica.run("systemctl", "restart", unit, timeout=SECONDS)
 
 
 async def stop(ctx: Context, *units: str) -> None:

@@ -37,7 +37,7 @@ class Workers:
     """Starts workers, and kills at the end what is left of them. `prepare` runs in each, before its work."""
 
     def __init__(self, prepare: Callable[[], None]) -> None:
-        self._prepare = prepare
+        self.prepare = prepare
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["tests.replicas.lifecycle.preload"])
         self._started: list[BaseProcess] = []
@@ -45,7 +45,7 @@ class Workers:
     def start(self, lease_seconds: int = 60, **changes: int) -> BaseProcess:
         """`changes` are settings, in lower case."""
         given = {"lease_seconds": lease_seconds, "sweep_seconds": 1, **changes}
-        process = self._context.Process(target=work, args=(self._prepare, given))
+        process = self._context.Process(target=work, args=(self.prepare, given))
         process.start()
         self._started.append(process)
         return process

@@ -13,7 +13,7 @@ from django.test import Client
 from replicas.actions import host_keys
 from replicas.choices import Decision, PlanState, ReplicaState, RunState
 from replicas.errors import HostUnreachable
-from replicas.models import Bypass, Master, Plan, Replica, Run, Webhook
+from replicas.models import Bypass, Draft, Master, Plan, Replica, Run, Webhook
 from tests.replicas.views import world as w
 
 
@@ -31,6 +31,11 @@ class World:
     def webhook(self) -> Webhook:
         found = Webhook.objects.first()
         return found or w.webhook("chat", "https://chat.example.com/hooks/1")
+
+    @property
+    def draft(self) -> Draft:
+        """What the operator has filled in, and not submitted."""
+        return Draft.objects.first() or w.draft_of(self.verified, self.people["operator"])
 
     @property
     def bypassed(self) -> Run:

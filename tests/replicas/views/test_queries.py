@@ -17,8 +17,8 @@ MOST = 12
 
 @pytest.mark.parametrize("name", [name for name, page in PAGES.items() if page.method == "get" and "key" not in name])
 def test_queries_are_bounded(name: str, world: World) -> None:
-    where, client = address(name, world), world.client("root")
-    client.get(where)
+    where = address(name, world)
+    world.client(who(where)).get(where)
     few = queries(world, where)
     for number in range(12):
         replica = w.request(world.master, f"more{number}.example.com", world.people["operator"], ReplicaState.RUNNING)
@@ -30,7 +30,12 @@ def test_queries_are_bounded(name: str, world: World) -> None:
     assert queries(world, where) == few <= MOST
 
 
+def who(where: str) -> str:
+    """A superuser is offered most, but sees nobody else's drafts."""
+    return "operator" if where.startswith("/requests/") else "root"
+
+
 def queries(world: World, where: str) -> int:
     with CaptureQueriesContext(connection) as captured:
-        assert world.client("root").get(where).status_code == 200
+        assert world.client(who(where)).get(where).status_code == 200
     return len(captured)

@@ -20,6 +20,7 @@ from replicas.models import (
     AuditEvent,
     Bundle,
     Credential,
+    Draft,
     HostKey,
     LogLine,
     Master,
@@ -69,6 +70,29 @@ STEPS: list[dict[str, Any]] = [
 
 def _of(touch: Touch, host: str) -> dict[str, str]:
     return {key: value.format(host=host) for key, value in dataclasses.asdict(touch).items()}
+
+
+FINDINGS = [
+    {"check": "hosts", "level": "ok", "message": "The replica host is the right one", "remedy": ""},
+    {"check": "forwarders", "level": "warning", "message": "The forwarder 192.0.2.53 leaves DNSSEC signatures out.",
+     "remedy": "Choose another forwarder."},
+    {"check": "blank", "level": "error", "message": "Something listens on port 389 already.", "remedy": "Stop it."},
+]  # fmt: skip
+
+
+def draft_of(replica: Replica, by: User, level: str = "error") -> Draft:
+    """To remove the replica; the checks have found what is bad, or nothing worse than `level`."""
+    plan = plan_of(replica, PlanState.WAITING, PlanAction.REMOVE)
+    levels = ("ok", "warning", "error")
+    draft = Draft(
+        act="remove", replica=replica, requested_by=by, action=plan.action, job=plan.job, steps=plan.steps,
+        digest=plan.digest, checked_at=timezone.now(),
+        findings=[one for one in FINDINGS if levels.index(one["level"]) <= levels.index(level)],
+    )  # fmt: skip
+    draft.enclose("reason=Moved&directory_manager=&admin=")
+    draft.save()
+    plan.delete()
+    return draft
 
 
 def person(name: str, role: Role | None) -> User:

@@ -20,6 +20,9 @@ from replicas.lifecycle.steps.leftovers import drop_empty, stop_commands
 REPLICA_ID, TAKER = "replica_id", "replica_id_taker"
 CERTIFIED = "directory_bundle"
 SECONDS = 120.0
+TRIM_SECONDS_AT_FIRST = "2"
+"""When an initialization ends, the server waits for the thread that trims its changelog, and sometimes, one time in
+150 or so, wakes it before it sleeps: then all stands still, on the master too, until that thread looks again."""
 
 
 class ConfigureDirectory(Step):
@@ -176,6 +179,7 @@ class ConfigureDirectory(Step):
             suffix=names.suffix,
             escaped_suffix=names.escaped_suffix,
             replica_id=str(ctx.facts[REPLICA_ID]),
+            trim_seconds=TRIM_SECONDS_AT_FIRST,
             password=hashed(secrets.token_urlsafe(32)),
         )
         config = {"nsslapd-security": "on", "nsslapd-localhost": ctx.job.replica.hostname}

@@ -11,6 +11,7 @@ from replicas.backends.native.access import delete_tree, directory, ensure, set_
 from replicas.backends.native.names import CONFIGURED, REPLICATION_MANAGER, Names
 from replicas.backends.native.steps.directory import REPLICA_ID
 from replicas.backends.native.topology import cut_off, remaining
+from replicas.backends.native.units import force_restart
 from replicas.clients.ldap import Directory
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step, Touch
@@ -22,11 +23,19 @@ MARK = "initialized"
 SENT = "sent"
 BASE = "operations_before"
 POLL_SECONDS = 0.1
-STALLED_SECONDS = 120.0
+STALLED_SECONDS, STALLED_SECONDS_PER_ENTRY = 60.0, 0.001
+"""Nothing arrives while the replica writes its indexes at the end, which takes longer the more there is."""
+ATTEMPTS = 2
+TRIM_SECONDS = "300"
+"""The server's default, from now on (replicas/backends/native/steps/directory.py)."""
 FLOW_WINDOW, FLOW_PAUSE_MS = "1000", "20"
 LOST = "Error (-"
 """Negative codes are those of the LDAP library for connections that broke: the other host went down, say."""
 STATUS = ("nsds5replicaLastInitStatus", "nsds5BeginReplicaRefresh")
+
+
+class Stalled(StepError):
+    """Nothing moves any more, and neither server says why."""
 
 
 class Initialize(Step):
@@ -34,7 +43,8 @@ class Initialize(Step):
 
     Each direction has a random password that exists only in the two servers. Fact `initialized`: seconds it took;
     `sent`: the replica has everything; `operations_before`: what it had done before it received anything. The servers
-    go on by themselves when the portal does not: an attempt that takes over follows what is under way.
+    go on by themselves when the portal does not: an attempt that takes over follows what is under way. When nothing
+    moves any more, the replica's server is started anew, as it serves nobody yet, and everything is sent again, once.
     Undo removes every server's agreement with the replica and the replica's manager, the entry among the masters, and
     the replica id from every update vector; the replica's own agreement goes with its instance. Raises StepError with
     the server's own words when the initialization fails.
@@ -80,6 +90,18 @@ class Initialize(Step):
         return None not in there
 
     async def run(self, ctx: Context) -> None:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                await self._initialize(ctx)
+                break
+            except Stalled as error:
+                if attempt == ATTEMPTS:
+                    raise
+                unit = Names(ctx.job).unit
+                ctx.log(f"{error.message} Starting {unit} on {ctx.job.replica.hostname} anew, and again.", "warning")
+                await force_restart(ctx, unit)
+
+    async def _initialize(self, ctx: Context) -> None:
         names, started = Names(ctx.job), time.monotonic()
         async with directory(ctx, "master") as master, directory(ctx, "replica") as replica:
             await self._register(ctx, master)
@@ -93,6 +115,7 @@ class Initialize(Step):
             await replica.delete(names.to_master)
             back = agreement(ctx.job, ctx.job.master.hostname, names.replica_manager, password)
             await replica.add(names.to_master, back)
+            await set_value(replica, names.changelog, "nsslapd-changelogtrim-interval", TRIM_SECONDS)
         seconds = round(time.monotonic() - started, 3)
         ctx.log(f"Update succeeded after {duration(seconds)}")
         await ctx.fact(MARK, seconds)
@@ -168,6 +191,7 @@ class Initialize(Step):
         """Log and count until it is done. Raises StepError when it failed, or when nothing moves any more."""
         names, before = Names(ctx.job), int(str(ctx.facts.get(BASE, 0)))
         moved, last, asked = time.monotonic(), -1, 0
+        patience = STALLED_SECONDS + STALLED_SECONDS_PER_ENTRY * total
         while True:
             asked += 1
             entry = await master.get(names.to_replica, STATUS) or {}
@@ -178,14 +202,18 @@ class Initialize(Step):
                 ctx.progress(total, total, "entries")
                 return
             failed = status and not entry.get(STATUS[1]) and "in progress" not in status and "Error (0)" not in status
-            if failed or time.monotonic() - moved > STALLED_SECONDS:
+            remedy = (
+                f"Look at /var/log/dirsrv/slapd-{ctx.job.instance}/errors there and on {ctx.job.replica.hostname}, "
+                "then try again."
+            )
+            if failed:
                 await master.delete(names.to_replica)
-                raise StepError(
-                    f"[{ctx.job.master.hostname}] reports: Update failed! Status: [{status or 'no progress'}]",
-                    f"Look at /var/log/dirsrv/slapd-{ctx.job.instance}/errors there and on "
-                    f"{ctx.job.replica.hostname}, then try again.",
-                    retryable=LOST in status,
-                )
+                told = f"[{ctx.job.master.hostname}] reports: Update failed! Status: [{status}]"
+                raise StepError(told, remedy, retryable=LOST in status)
+            if time.monotonic() - moved > patience:
+                await master.delete(names.to_replica)
+                told = f"{ctx.job.master.hostname} has sent nothing more for {patience:.0f} s, and says: [{status}]."
+                raise Stalled(told, remedy)
             if sent != last:
                 moved, last = time.monotonic(), sent
             await asyncio.sleep(POLL_SECONDS)

@@ -1,0 +1,86 @@
+"""Show the plan of a request before it is submitted, and submit exactly that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from replicas import audit
+from replicas.errors import Conflict
+from replicas.models import Draft, Plan, Replica
+from replicas.permissions import Actor, require
+from replicas.tasks import check_draft, check_plan
+
+Freeze = Callable[[], Plan]
+"""Freezes and stores the plan, within the caller's transaction."""
+
+
+class Outdated(Conflict):
+    """The plan would be another one by now."""
+
+
+def draw(actor: Actor, act: str, form: str, freeze: Freeze, replica: Replica | None = None) -> Draft:
+    """Keep the request with the plan that `freeze` would store now, and have the hosts looked at.
+
+    Nothing of what `freeze` does stays. `form` is what the form `act` was sent with. Raises NotAllowed, PortalError,
+    and what `freeze` raises.
+    """
+    user = require(actor, "request")
+    with transaction.atomic():
+        plan = freeze()
+        transaction.set_rollback(True)
+    draft = Draft(
+        act=act, replica=replica, requested_by=user, action=plan.action, job=plan.job, steps=plan.steps,
+        digest=plan.digest,
+    )  # fmt: skip
+    draft.enclose(form)
+    with transaction.atomic():
+        draft.save()
+        transaction.on_commit(lambda: check_draft(draft.pk))
+    return draft
+
+
+@transaction.atomic
+def submit(actor: Actor, draft: Draft, freeze: Freeze, despite: str = "") -> Plan:
+    """Store the plan for its approval, with what the checks have found, if it is the one that was shown.
+
+    `despite` says why it is asked for although a check has failed. Raises NotAllowed, Outdated, Conflict (submitted or
+    discarded already), ValidationError without a reason, and what `freeze` raises.
+    """
+    user = require(actor, "request")
+    mine = Draft.objects.select_for_update().filter(pk=draft.pk, requested_by=user).first()
+    if mine is None:
+        raise Conflict(_("This request was submitted or discarded already."), _("Look at the list of replicas."))
+    if mine.hindered and not despite.strip():
+        raise ValidationError({"despite": _("Say why it should be done all the same: the approver wants to know.")})
+    plan = freeze()
+    if plan.digest != mine.digest:
+        raise Outdated(
+            _("The plan would not be the one that is shown here any more: a policy, a master or a host key changed."),
+            _("Look at the new plan, and submit that."),
+        )
+    plan.findings, plan.checked_at = mine.findings, mine.checked_at
+    if mine.hindered:
+        plan.submitted_despite = despite
+        failed = [finding["message"] for finding in mine.findings or () if finding["level"] == "error"]
+        audit.record(actor, "plan:insist", plan, after={"failed": failed}, reason=despite)
+    plan.save(update_fields=["findings", "checked_at", "submitted_despite"])
+    mine.delete()
+    return plan
+
+
+def discard(actor: Actor, draft: Draft) -> None:
+    """Nothing was stored of it but itself. Raises NotAllowed."""
+    Draft.objects.filter(pk=draft.pk, requested_by=require(actor, "request")).delete()
+
+
+def check_again(actor: Actor, row: Draft | Plan) -> None:
+    """Have the hosts looked at again. Raises NotAllowed."""
+    require(actor, "check")
+    task = check_draft if isinstance(row, Draft) else check_plan
+    with transaction.atomic():
+        type(row).objects.filter(pk=row.pk).update(checked_at=None, findings=None)
+        transaction.on_commit(lambda: task(row.pk))

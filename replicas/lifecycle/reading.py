@@ -1,0 +1,83 @@
+"""What checks get to work with before there is a run: the hosts and the passwords, and nothing that is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from replicas.errors import HostError, StepError
+from replicas.lifecycle.base import Level, SecretName
+from replicas.lifecycle.job import JSON, Endpoint, Job, Role
+
+if TYPE_CHECKING:
+    from replicas.clients.ssh import Host
+
+CLOSE_SECONDS = 5
+
+
+class ReadingContext:
+    """A Context that only reads: facts live as long as it does, its log goes nowhere, and it starts no commands."""
+
+    def __init__(self, job: Job, secrets: Mapping[str, str], connect: Callable[[Endpoint], Awaitable[Host]]) -> None:
+        self.job = job
+        self._secrets, self._connect = secrets, connect
+        self._facts: dict[str, JSON] = {}
+        self._hosts: dict[Role, Host] = {}
+        self._opening: dict[Role, asyncio.Lock] = {"master": asyncio.Lock(), "replica": asyncio.Lock()}
+
+    def check(self) -> None:
+        """Nobody else does this at the same time."""
+
+    async def host(self, role: Role) -> Host:
+        async with self._opening[role]:
+            if role not in self._hosts:
+                self._hosts[role] = await self._connect(getattr(self.job, role))
+            return self._hosts[role]
+
+    def secret(self, name: SecretName) -> str:
+        if name not in self._secrets:
+            raise StepError(
+                f"The {name.replace('_', ' ')} password of {self.job.realm.name} is not stored, "
+                "and was not given for this run.",
+                "Enter it with the request, for that run only; or have an administrator store it («Set passwords» on "
+                "the page of the master).",
+            )
+        return self._secrets[name]
+
+    def mask(self, *values: str | bytes) -> None:
+        """There is no log."""
+
+    def log(self, text: str, level: Level = "info") -> None:
+        """There is no log."""
+
+    async def command(
+        self,
+        role: Role,
+        name: str,
+        argv: list[str],
+        *,
+        input: bytes | None = None,
+        timeout: float = 3600,
+        prepare: Callable[[], Awaitable[None]] | None = None,
+    ) -> int:
+        raise StepError(f"A check does not start {argv[0]}.")
+
+    def progress(self, done: int, total: int, unit: str = "") -> None:
+        """Nobody follows it."""
+
+    @property
+    def facts(self) -> Mapping[str, JSON]:
+        return MappingProxyType(self._facts)
+
+    async def fact(self, key: str, value: JSON) -> None:
+        self._facts[key] = value
+
+    async def close(self) -> None:
+        for host in self._hosts.values():
+            try:
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await host.close()
+            except (HostError, OSError, TimeoutError):
+                continue

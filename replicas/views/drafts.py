@@ -1,0 +1,106 @@
+"""The plan of a request that is not submitted yet: looked at, submitted, or discarded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from replicas.actions import drafts
+from replicas.actions.drafts import Outdated
+from replicas.errors import PortalError
+from replicas.forms.drafts import DraftForm
+from replicas.lifecycle.plan import lasting
+from replicas.models import Draft
+from replicas.views.access import SignedInRequest, posted, require
+from replicas.views.acting import actor, attempt
+from replicas.views.findings import Findings
+from replicas.views.options import described
+from replicas.views.stages import by_stage
+from replicas.views.wishes import REQUEST, Wish
+
+
+def fetch(request: SignedInRequest, pk: int) -> Draft:
+    """Only an own one: nobody else knows of it."""
+    require(request, "request")
+    return get_object_or_404(Draft.objects.select_related("replica"), pk=pk, requested_by=request.user)
+
+
+@require_safe
+def draft(request: SignedInRequest, pk: int) -> HttpResponse:
+    return page(request, fetch(request, pk), DraftForm())
+
+
+@posted("draft")
+def draft_submit(request: SignedInRequest, pk: int) -> HttpResponse:
+    found = fetch(request, pk)
+    form = DraftForm(request.POST)
+    sent = attempt(request, form, lambda data: _submit(request, found, data))
+    if isinstance(sent.failure, Outdated):
+        messages.warning(request, str(sent.failure))
+        return redirect("draft", renew(request, found).pk)
+    if not sent.done:
+        return page(request, found, form, sent.failure)
+    messages.success(request, _("Submitted. Someone else has to approve the plan now."))
+    return redirect("replica", sent.value.replica_id)
+
+
+@posted("draft")
+def draft_discard(request: SignedInRequest, pk: int) -> HttpResponse:
+    found = fetch(request, pk)
+    drafts.discard(actor(request), found)
+    messages.success(request, _("Discarded. Nothing was submitted."))
+    return redirect("replica", found.replica_id) if found.replica_id else redirect("replicas")
+
+
+@posted("draft")
+def draft_check(request: SignedInRequest, pk: int) -> HttpResponse:
+    drafts.check_again(actor(request), fetch(request, pk))
+    return redirect("draft", pk)
+
+
+def show_first(request: SignedInRequest, wish: Wish, data: dict[str, Any]) -> Draft:
+    """A draft of what was asked for. Raises what actions.drafts.draw raises."""
+    who = actor(request)
+    return drafts.draw(who, wish.act, request.POST.urlencode(), wish.freezing(who, data), wish.replica)
+
+
+def renew(request: SignedInRequest, old: Draft) -> Draft:
+    """The same request with the plan that it makes now."""
+    who, wish = actor(request), Wish.of(old)
+    if not wish.form.is_valid():
+        raise Http404
+    made = drafts.draw(who, wish.act, old.disclose(), wish.freezing(who, wish.form.cleaned_data), wish.replica)
+    drafts.discard(who, old)
+    return made
+
+
+def _submit(request: SignedInRequest, found: Draft, data: dict[str, Any]) -> object:
+    who, wish = actor(request), Wish.of(found)
+    if not wish.form.is_valid():  # the rules, or what they look at, have changed since
+        raise Outdated(_("The request is not valid any more."), _("Fill it in again."))
+    freeze = wish.freezing(who, wish.form.cleaned_data)
+    return drafts.submit(who, found, freeze, data["despite"])
+
+
+def page(request: SignedInRequest, found: Draft, form: DraftForm, failure: PortalError | None = None) -> HttpResponse:
+    job = found.frozen_job()
+    context = {
+        "draft": found,
+        "stages": by_stage(found.steps, lambda step: step["stage"]),
+        "lasting": lasting(found.steps),
+        "options": described(job),
+        "policy": job.policy,
+        "checks": Findings.of(found, found.created_at, timezone.now()),
+        "host_key": job.replica.host_key,
+        "change": f"{reverse('replica_request')}?draft={found.pk}" if found.act == REQUEST else None,
+        "form": form,
+        "failure": failure,
+    }
+    return render(request, "drafts/detail.html", context)
