@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +13,10 @@ from urllib.parse import urlsplit
 import httpx
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
+
+
+LOOKING = "the hosts are being looked at"
+POLL_SECONDS = 0.2
 
 
 class PageRefused(RuntimeError):
@@ -42,6 +47,17 @@ class Person:
         if not page.history:
             raise PageRefused(f"{path} did not accept the form.")
         return page
+
+    def ask(self, path: str, data: dict[str, Any], to: str | None = None, despite: str = "") -> httpx.Response:
+        """Send a form that makes a plan, wait until the hosts were looked at, and submit it.
+
+        `despite`: why, if a check has failed. Gives the page of the replica. Raises PageRefused.
+        """
+        draft = self.send(path, data, to=to)
+        while LOOKING in draft.text:
+            time.sleep(POLL_SECONDS)
+            draft = self.client.get(draft.url)
+        return self.send(draft.url.path, {"despite": despite}, to=f"{draft.url.path}submit/")
 
     def follow(self, run: str) -> Iterator[dict[str, Any]]:
         """Everything that the run's socket tells, from the first line to the end of the run."""

@@ -94,7 +94,7 @@ def ask(operator: Person, host: Host, **options: str) -> Plan:
         "ip_addresses": f"{host.address}\n{host.address6}",
         "forward_policy": "first",
     }
-    operator.send("/replicas/request/", given | options)
+    operator.ask("/replicas/request/", given | options)
     return Plan.objects.latest("pk")
 
 

@@ -24,17 +24,16 @@ class ReadingContext:
         self.job = job
         self._secrets, self._connect = secrets, connect
         self._facts: dict[str, JSON] = {}
-        self._hosts: dict[Role, Host] = {}
-        self._opening: dict[Role, asyncio.Lock] = {"master": asyncio.Lock(), "replica": asyncio.Lock()}
+        self._opening: dict[Role, asyncio.Future[Host]] = {}
 
     def check(self) -> None:
         """Nobody else does this at the same time."""
 
     async def host(self, role: Role) -> Host:
-        async with self._opening[role]:
-            if role not in self._hosts:
-                self._hosts[role] = await self._connect(getattr(self.job, role))
-            return self._hosts[role]
+        """Asked once: what waits for a host that does not answer waits together."""
+        if role not in self._opening:
+            self._opening[role] = asyncio.ensure_future(self._connect(getattr(self.job, role)))
+        return await asyncio.shield(self._opening[role])
 
     def secret(self, name: SecretName) -> str:
         if name not in self._secrets:
@@ -75,9 +74,9 @@ class ReadingContext:
         self._facts[key] = value
 
     async def close(self) -> None:
-        for host in self._hosts.values():
+        for opening in self._opening.values():
             try:
                 async with asyncio.timeout(CLOSE_SECONDS):
-                    await host.close()
+                    await (await opening).close()
             except (HostError, OSError, TimeoutError):
                 continue

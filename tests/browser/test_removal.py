@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from replicas.choices import PlanAction, PlanState, ReplicaState, RunState
-from replicas.models import Plan, Replica, Run
+from replicas.models import Draft, Plan, Replica, Run
 from tests.browser.conftest import Portal
 from tests.replicas.views import world as w
 
@@ -37,12 +38,22 @@ def ask(page: Page, label: str, reason: str) -> None:
     form.get_by_role("button", name=label).click()
 
 
+def submits(portal: Portal, page: Page) -> None:
+    """As soon as the hosts were looked at, which nobody does here."""
+    expect(page.get_by_text("the hosts are being looked at")).to_be_visible()
+    expect(page.get_by_role("button", name="Submit for approval")).to_have_count(0)
+    portal.write(lambda: Draft.objects.update(checked_at=timezone.now(), findings=[]))
+    expect(page.get_by_role("heading", name="What cannot be undone")).to_be_visible()
+    page.get_by_role("button", name="Submit for approval").click()
+    expect(page.get_by_text("Someone else has to approve the plan now.")).to_be_visible()
+
+
 def test_undo_is_asked_for_and_approved(portal: Portal, sign_in: Callable[..., Page]) -> None:
     replica = portal.write(replica_in, portal, "stuck.example.com", ReplicaState.FAILED, RunState.FAILED)
     page = sign_in("operator")
     page.goto(f"/replicas/{replica.pk}/")
     ask(page, "Undo", "The disk is too small")
-    expect(page.get_by_text("Someone else has to approve the undo now.")).to_be_visible()
+    submits(portal, page)
     expect(page.get_by_text("“Undo installation” waits for its approval.")).to_be_visible()
 
     plan = portal.write(lambda: Plan.objects.get(replica=replica, state=PlanState.WAITING))
@@ -65,6 +76,7 @@ def test_a_machine_that_is_gone_is_said_to_the_approver(portal: Portal, sign_in:
     page.locator("details[open]").get_by_label("The host is gone").fill("It burnt down")
     page.locator("details[open]").get_by_label("Reason").fill("Fire in the server room")
     page.locator("details[open]").get_by_role("button", name="Remove replica").click()
+    submits(portal, page)
     page.get_by_role("link", name="See the plan").click()
     for text in ("The host itself is left out", "It burnt down", "Fire in the server room"):
         expect(page.get_by_text(text)).to_be_visible()

@@ -122,6 +122,12 @@ class Cast:
         self.said.append((f"{path} sent by {who}", page.text))
         return str(page.url.path)
 
+    def ask(self, path: str, data: dict[str, Any], to: str | None = None) -> str:
+        """The address of the replica that a form made a plan for."""
+        page = self.people["operator"].ask(path, data, to, despite="The checks may say what they want")
+        self.said += [(f"{path} asked for", page.text), *((str(old.url), old.text) for old in page.history)]
+        return str(page.url.path)
+
     def newest(self, kind: str, path: str) -> str:
         """The number of the newest plan or run that a page links to."""
         found = re.findall(rf"/{kind}/(\d+)/", self.people["viewer"].client.get(path).text)
@@ -135,8 +141,8 @@ class Cast:
         return str(self.people["viewer"].client.get(f"/runs/{run}/").text)
 
     def act(self, replica: str, name: str, **data: Any) -> None:
-        """Ask for a plan and approve it; or act at once, when there is nothing to approve."""
-        self.send("operator", replica, data, to=f"{replica}{name}/")
+        """Ask for a plan and approve it."""
+        self.ask(replica, data, to=f"{replica}{name}/")
         plan = self.newest("plans", replica)
         try:
             self.send("approver", f"/plans/{plan}/", {"reason": "Needed"}, to=f"/plans/{plan}/approve/")
@@ -209,7 +215,7 @@ def a_whole_life(cast: Cast, lab: Lab, known: Canaries) -> str:
         "ssh_user": "root", "ip_addresses": f"{replica.address}\n{replica.address6}", "setup_ca": "on",
         "forward_policy": "first",
     }  # fmt: skip
-    page = cast.send("operator", "/replicas/request/", asked | wrong)
+    page = cast.ask("/replicas/request/", asked | wrong)
     plan = cast.newest("plans", page)
     cast.send("approver", f"/plans/{plan}/", {"reason": "Needed"}, to=f"/plans/{plan}/approve/")
     assert "Failed" in cast.follow(page)

@@ -117,6 +117,7 @@ def test_a_day(house: House, lab_as_new: Lab) -> None:
     olga.get_by_role("link", name=REPLICA).click()
     expect(olga.get_by_text("Which site is it for?")).to_be_visible()
     act(olga, "Request again", Reason="For the site in Ulm")
+    submits(olga)
     approves(anna, "It needs the approval of somebody else as well.")
     approves(bert, "Approved. The run is queued.")
 
@@ -140,6 +141,7 @@ def test_a_day(house: House, lab_as_new: Lab) -> None:
     olga.reload()
     expect(olga.get_by_text("_ldap._tcp.example.com.").first).to_be_visible()
     act(olga, "Add the missing records")
+    submits(olga, "DNS updates")
     approves(anna, "It needs the approval of somebody else as well.")
     approves(bert, "Approved. The run is queued.")
     expect_told(olga, "Done", times=2)
@@ -180,10 +182,19 @@ def asks(page: Page, host: Host) -> None:
     page.locator("#id_master").select_option(label=MASTER)
     page.locator("#id_ssh_address").fill(str(host.address))
     page.locator("#id_ip_addresses").fill(f"{host.address}\n{host.address6}")
-    page.get_by_role("button", name="Submit for approval").click()
+    page.get_by_role("button", name="Show the plan").click()
     expect(page.get_by_text(f"Did you mean {REPLICA}?")).to_be_visible()
     page.locator("#id_hostname").fill(REPLICA)
-    page.get_by_role("button", name="Submit for approval").click()
+    page.get_by_role("button", name="Show the plan").click()
+    submits(page, "Directory Manager password", "Blank host", "Space and clocks", "Name in the DNS", "Replication of the master")
+
+
+def submits(page: Page, *good: str) -> None:
+    """What the page shows, once the hosts were looked at."""
+    expect(page.get_by_text("Exactly what will be done")).to_be_visible()
+    for name in good:
+        expect(page.locator(".finding-ok", has_text=name)).to_be_visible(timeout=RUN_SECONDS)
+    page.get_by_role("button", name="Submit for approval").click(timeout=RUN_SECONDS)
     expect(page.get_by_text("Submitted. Someone else has to approve the plan now.")).to_be_visible()
 
 

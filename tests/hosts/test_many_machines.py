@@ -94,7 +94,7 @@ def register(administrator: Person, hosts: Lab) -> None:
 def ask(operator: Person, approver: Person, hosts: Lab) -> tuple[int, int]:
     """The numbers of the replica and of its plan."""
     address = str(hosts.host(NAME).address)
-    page = operator.send(
+    page = operator.ask(
         "/replicas/request/",
         {
             "hostname": NAME, "master": found(r"/masters/(\d+)/", operator, "/masters/"), "ssh_address": address,

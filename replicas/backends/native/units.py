@@ -6,7 +6,6 @@ from replicas.errors import CommandFailed, StepError
 from replicas.lifecycle.base import Context
 
 SECONDS = 120.0
-GRACE_SECONDS = 20
 BEFORE = "units_before"
 
 
@@ -34,9 +33,8 @@ async def start(ctx: Context, *units: str) -> None:
 
 
 async def force_restart(ctx: Context, unit: str) -> None:
-    """Start a unit anew that may not react any more; for what holds nothing that would be missed."""
+    """Kill it, as it may not react any more, and start it anew; for what holds nothing that would be missed."""
     replica = await ctx.host("replica")
-    await replica.run("timeout", str(GRACE_SECONDS), "systemctl", "stop", unit, check=False, timeout=SECONDS)
     await replica.run("systemctl", "kill", "--signal=KILL", unit, check=False)
     await replica.run("systemctl", "restart", unit, timeout=SECONDS)
 

@@ -25,6 +25,8 @@ BASE = "operations_before"
 POLL_SECONDS = 0.1
 STALLED_SECONDS, STALLED_SECONDS_PER_ENTRY = 60.0, 0.001
 """Nothing arrives while the replica writes its indexes at the end, which takes longer the more there is."""
+WINDOW_SECONDS, LEAST_A_SECOND = 5.0, 3
+REPLICA_TIMEOUT_SECONDS = 120
 ATTEMPTS = 2
 TRIM_SECONDS = "300"
 """The server's default, from now on (replicas/backends/native/steps/directory.py)."""
@@ -32,6 +34,22 @@ FLOW_WINDOW, FLOW_PAUSE_MS = "1000", "20"
 LOST = "Error (-"
 """Negative codes are those of the LDAP library for connections that broke: the other host went down, say."""
 STATUS = ("nsds5replicaLastInitStatus", "nsds5BeginReplicaRefresh")
+
+
+class Pace:
+    """When something was last sent in earnest: the replica's counter also goes up when the master only tries again."""
+
+    def __init__(self, now: float) -> None:
+        self.moved = self._begun = now
+        self._sent = 0
+
+    def note(self, sent: int, now: float) -> None:
+        """So many entries by now (seconds of a monotonic clock)."""
+        seconds = now - self._begun
+        if seconds >= WINDOW_SECONDS:
+            if sent - self._sent >= LEAST_A_SECOND * seconds:
+                self.moved = now
+            self._begun, self._sent = now, sent
 
 
 class Stalled(StepError):
@@ -100,6 +118,17 @@ class Initialize(Step):
                 unit = Names(ctx.job).unit
                 ctx.log(f"{error.message} Starting {unit} on {ctx.job.replica.hostname} anew, and again.", "warning")
                 await force_restart(ctx, unit)
+                await self._ended(ctx)
+
+    async def _ended(self, ctx: Context) -> None:
+        """Until the master has noticed, if it does: one whose agreement is removed in the middle may crash."""
+        end = time.monotonic() + REPLICA_TIMEOUT_SECONDS
+        async with directory(ctx, "master") as master:
+            while time.monotonic() < end:
+                entry = await master.get(Names(ctx.job).to_replica, STATUS) or {}
+                if not entry.get(STATUS[1]) and "in progress" not in "".join(entry.get(STATUS[0], [])):
+                    return
+                await asyncio.sleep(POLL_SECONDS)
 
     async def _initialize(self, ctx: Context) -> None:
         names, started = Names(ctx.job), time.monotonic()
@@ -190,7 +219,7 @@ class Initialize(Step):
     async def _follow(self, ctx: Context, master: Directory, replica: Directory, total: int) -> None:
         """Log and count until it is done. Raises StepError when it failed, or when nothing moves any more."""
         names, before = Names(ctx.job), int(str(ctx.facts.get(BASE, 0)))
-        moved, last, asked = time.monotonic(), -1, 0
+        pace, asked = Pace(time.monotonic()), 0
         patience = STALLED_SECONDS + STALLED_SECONDS_PER_ENTRY * total
         while True:
             asked += 1
@@ -210,12 +239,10 @@ class Initialize(Step):
                 await master.delete(names.to_replica)
                 told = f"[{ctx.job.master.hostname}] reports: Update failed! Status: [{status}]"
                 raise StepError(told, remedy, retryable=LOST in status)
-            if time.monotonic() - moved > patience:
-                await master.delete(names.to_replica)
+            pace.note(sent, time.monotonic())
+            if time.monotonic() - pace.moved > patience:
                 told = f"{ctx.job.master.hostname} has sent nothing more for {patience:.0f} s, and says: [{status}]."
                 raise Stalled(told, remedy)
-            if sent != last:
-                moved, last = time.monotonic(), sent
             await asyncio.sleep(POLL_SECONDS)
 
     async def _manager(self, master: Directory, dn: str, password: str) -> None:
@@ -241,7 +268,7 @@ def agreement(job: Job, host: str, bind_dn: str, password: str) -> dict[str, str
         "nsDS5ReplicaBindDN": bind_dn,
         "nsDS5ReplicaCredentials": password,
         "nsDS5ReplicaRoot": job.realm.suffix,
-        "nsDS5ReplicaTimeout": "120",
+        "nsDS5ReplicaTimeout": str(REPLICA_TIMEOUT_SECONDS),
         # The default makes the sender rest for two seconds after each thousand entries.
         "nsds5ReplicaFlowControlWindow": FLOW_WINDOW,
         "nsds5ReplicaFlowControlPause": FLOW_PAUSE_MS,

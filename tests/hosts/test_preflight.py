@@ -1,0 +1,109 @@
+"""What the checks before a plan find on real hosts, and that they change nothing there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from lab import Lab
+from replicas.actions import host_keys
+from replicas.actions.drafts import draw
+from replicas.actions.submit import store
+from replicas.actions.undo import remove
+from replicas.lifecycle import preflight
+from replicas.models import AuditEvent, Credential, Draft, Master, Plan, Replica
+from tests.hosts.census import census
+from tests.hosts.conftest import Portal
+
+pytestmark = pytest.mark.hosts
+NAME = "ipareplica.example.com"
+INSTALL = {
+    "hosts", "addresses", "resolvable", "password", "existing", "blank", "resources", "authority", "updates",
+    "name-in-dns", "forwarders", "certificates", "agreements", "own-name", "settings",
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def ring(settings: Settings, tmp_path: Path) -> None:
+    settings.SECRET_KEYS, settings.SECRET_KEYS_FILE = "", tmp_path / "keys"
+
+
+def draft(portal: Portal, form: str = "", **options: Any) -> Draft:
+    """As the page makes it, with the checks made here instead of by the worker."""
+    host = portal.lab.host(NAME)
+    given = {
+        "hostname": NAME,
+        "ssh_address": str(host.address),
+        "master": Master.objects.get(),
+        "ip_addresses": [str(host.address), str(host.address6)],
+    }
+    key = host_keys.fetch(str(host.address), 22)
+    made = draw(portal.operator, "request", form, lambda: store(portal.operator, Replica(**(given | options)), key))
+    preflight.check(made)
+    made.refresh_from_db()
+    return made
+
+
+def levels(made: Draft | Plan) -> dict[str, str]:
+    return {finding["check"]: finding["level"] for finding in made.findings or ()}
+
+
+def finding(made: Draft | Plan, check: str) -> str:
+    found = next(one for one in made.findings or () if one["check"] == check)
+    return f"{found['level']}: {found['message']} {found['remedy']}"
+
+
+def test_two_good_hosts(portal: Portal, hosts: Lab) -> None:
+    portal.register()
+    before = census(hosts)
+    made = draft(portal)
+    assert levels(made) == dict.fromkeys(INSTALL, "ok"), made.findings
+    assert not made.hindered
+    assert census(hosts) == before
+    uses = AuditEvent.objects.filter(verb="credential:use", reason__startswith="Checks before")
+    assert uses.count() == Credential.objects.count()
+
+
+def test_what_is_wrong_on_the_hosts_is_found(portal: Portal, hosts: Lab) -> None:
+    portal.register()
+    master, replica = hosts.master, hosts.host(NAME)
+    update = f"server 127.0.0.1\nupdate add {NAME}. 300 A 192.0.2.99\nsend\n"
+    master.run(["nsupdate", "-k", "/etc/bind/ipa.key"], input=update.encode())
+    replica.run(["sh", "-c", f"sed -i 's/^127.0.0.1.*/127.0.0.1 {NAME} localhost/' /etc/hosts"])
+    replica.run(["systemd-run", "--unit=squatter", "python3", "-m", "http.server", "389"])
+    made = draft(portal, setup_dns=True, forwarders=[str(hosts.master.address), "192.0.2.53"])
+    assert made.hindered
+    assert "error: Something on ipareplica.example.com listens on port 389 already." in finding(made, "blank")
+    assert "warning: ipareplica.example.com has the address 192.0.2.99 in the DNS already" in finding(
+        made, "name-in-dns"
+    )
+    assert finding(made, "forwarders").startswith("warning: The forwarder ")
+    assert "warning: ipareplica.example.com resolves its own name to 127.0.0.1." in finding(made, "own-name")
+
+
+def test_a_wrong_password_and_a_host_that_is_away(portal: Portal, hosts: Lab) -> None:
+    portal.register()
+    made = draft(portal, "directory_manager=not-the-password")
+    assert finding(made, "password").startswith("error: ")
+    assert "not-the-password" not in str(made.findings)
+    made = draft(portal)
+    assert not made.hindered
+    hosts.host(NAME).block(22)
+    preflight.check(made)
+    made.refresh_from_db()
+    assert finding(made, "blank").startswith(f"error: {NAME}")
+    assert finding(made, "password").startswith("ok: ")
+
+
+def test_removal_looks_at_the_realm(portal: Portal, hosts: Lab) -> None:
+    portal.register()
+    host = hosts.host(NAME)
+    run = portal.install(ip_addresses=[str(host.address), str(host.address6)])
+    assert run.plan.replica.state == "verified", run.error
+    made = draw(portal.operator, "remove", "", lambda: remove(portal.operator, run.plan.replica, "Moved"))
+    preflight.check(made)
+    made.refresh_from_db()
+    assert levels(made) == {"password": "ok", "reachable": "ok", "removable": "ok"}, made.findings
