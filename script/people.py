@@ -14,7 +14,6 @@ import httpx
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
-
 LOOKING = "the hosts are being looked at"
 POLL_SECONDS = 0.2
 
@@ -48,15 +47,20 @@ class Person:
             raise PageRefused(f"{path} did not accept the form.")
         return page
 
+    def look(self, path: str, data: dict[str, Any], to: str | None = None) -> httpx.Response:
+        """The page with the plan that a form makes, once the hosts were looked at. Raises PageRefused."""
+        draft = self.send(path, data, to=to)
+        while LOOKING in draft.text:
+            time.sleep(POLL_SECONDS)
+            draft = self.client.get(draft.url)
+        return draft
+
     def ask(self, path: str, data: dict[str, Any], to: str | None = None, despite: str = "") -> httpx.Response:
         """Send a form that makes a plan, wait until the hosts were looked at, and submit it.
 
         `despite`: why, if a check has failed. Gives the page of the replica. Raises PageRefused.
         """
-        draft = self.send(path, data, to=to)
-        while LOOKING in draft.text:
-            time.sleep(POLL_SECONDS)
-            draft = self.client.get(draft.url)
+        draft = self.look(path, data, to)
         return self.send(draft.url.path, {"despite": despite}, to=f"{draft.url.path}submit/")
 
     def follow(self, run: str) -> Iterator[dict[str, Any]]:

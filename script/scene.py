@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lab import Host, Lab
 from script.people import Person
@@ -81,9 +81,9 @@ def register(administrator: Person, lab: Lab) -> None:
     administrator.send("/masters/register/", where, {"compared": "on", **passwords})
 
 
-def ask(operator: Person, host: Host, **options: str) -> Plan:
+def request(host: Host, **options: str) -> dict[str, Any]:
     """A request as the form sends it, for a blank host."""
-    from replicas.models import Master, Plan
+    from replicas.models import Master
 
     given = {
         "hostname": host.name,
@@ -94,7 +94,14 @@ def ask(operator: Person, host: Host, **options: str) -> Plan:
         "ip_addresses": f"{host.address}\n{host.address6}",
         "forward_policy": "first",
     }
-    operator.ask("/replicas/request/", given | options)
+    return given | options
+
+
+def ask(operator: Person, host: Host, **options: str) -> Plan:
+    """Look at its plan, and submit it."""
+    from replicas.models import Plan
+
+    operator.ask("/replicas/request/", request(host, **options))
     return Plan.objects.latest("pk")
 
 

@@ -55,6 +55,8 @@ def play(lab: Lab, person: Callable[[str], Person]) -> dict[str, tuple[str, str]
     verified = ended(scene.approve(approver, asked, "Second site, as agreed"))
     second.block(KDC, "udp")
     failed = ended(scene.approve(approver, scene.ask(operator, second), "Third site"))
+    wanted = scene.request(third, setup_dns="on", forwarders="192.0.2.53", forward_policy="only")
+    draft = operator.look("/replicas/request/", wanted)
     waiting = scene.ask(operator, third, setup_dns="on", forwarders="192.0.2.53", forward_policy="only")
     return {
         "login": ("", "/login/"),
@@ -64,6 +66,7 @@ def play(lab: Lab, person: Callable[[str], Person]) -> dict[str, tuple[str, str]
         "register": ("administrator", "/masters/register/"),
         "replicas": ("operator", "/replicas/"),
         "request": ("operator", "/replicas/request/"),
+        "draft": ("operator", draft.url.path),
         "replica": ("operator", f"/replicas/{asked.replica_id}/"),
         "replica-failed": ("operator", f"/replicas/{failed.plan.replica_id}/"),
         "approvals": ("approver", "/approvals/"),

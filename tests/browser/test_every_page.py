@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from playwright.sync_api import ConsoleMessage, Page
 
 from replicas.choices import NoticeKind, PlanState, ReplicaState, RunState
-from replicas.models import Delivery, Notice, Run, Webhook
+from replicas.models import Delivery, Draft, Notice, Run, Webhook
 from tests.browser.conftest import Portal
 from tests.replicas.views import world as w
 
@@ -36,12 +36,12 @@ def test_it_fits_and_runs_clean(size: str, scheme: str, portal: Portal, sign_in:
 
     page.on("console", listen)
     page.on("pageerror", lambda error: said.append(str(error)))
-    plan = run.plan
+    plan, draft = run.plan, portal.write(drawn, run)
     for path in (
         "/", "/masters/", f"/masters/{portal.master.pk}/", "/masters/register/", "/replicas/", "/replicas/request/",
         f"/replicas/{plan.replica_id}/", "/approvals/", f"/plans/{plan.pk}/", f"/runs/{run.pk}/", "/bundles/",
         "/history/", "/notices/", "/webhooks/", f"/webhooks/{hook.pk}/", f"/masters/{portal.master.pk}/policy/",
-        f"/history/replica/{plan.replica_id}/", "/replicas/bulk/",
+        f"/history/replica/{plan.replica_id}/", "/replicas/bulk/", f"/requests/{draft.pk}/",
     ):  # fmt: skip
         answer = page.goto(path)
         assert answer is not None
@@ -50,6 +50,11 @@ def test_it_fits_and_runs_clean(size: str, scheme: str, portal: Portal, sign_in:
         assert page.evaluate("document.documentElement.dataset.bsTheme") == scheme
         assert violations(page) == [], path
     assert said == []
+
+
+def drawn(run: Run) -> Draft:
+    """With findings of every level."""
+    return w.draft_of(run.plan.replica, User.objects.get(username="root"))
 
 
 def told(run: Run, name: str) -> Webhook:

@@ -186,7 +186,14 @@ def asks(page: Page, host: Host) -> None:
     expect(page.get_by_text(f"Did you mean {REPLICA}?")).to_be_visible()
     page.locator("#id_hostname").fill(REPLICA)
     page.get_by_role("button", name="Show the plan").click()
-    submits(page, "Directory Manager password", "Blank host", "Space and clocks", "Name in the DNS", "Replication of the master")
+    submits(
+        page,
+        "Directory Manager password",
+        "Blank host",
+        "Space and clocks",
+        "Name in the DNS",
+        "Replication of the master",
+    )
 
 
 def submits(page: Page, *good: str) -> None:
