@@ -90,9 +90,10 @@ KINDS = {
 def touch(one: dict[str, str] | str) -> str:
     """What a step touches: its kind, where, and the thing itself. Plans of older portals have a line of words."""
     if isinstance(one, str):
-        return one
+        return format_html('<span class="kind"></span><span>{}</span>', one)
     where = format_html('<span class="where">{}</span> ', one["where"]) if one["where"] else ""
-    return format_html('<span class="kind">{}</span> {}{}', KINDS.get(one["kind"], one["kind"]), where, one["what"])
+    kind = KINDS.get(one["kind"], one["kind"])
+    return format_html('<span class="kind">{}</span> <span>{}{}</span>', kind, where, one["what"])
 
 
 @register.simple_tag

@@ -63,6 +63,14 @@ class Findings:
         return cls(lines, row.checked_at, waiting)
 
     @property
+    def wrong(self) -> list[Line]:
+        return [line for line in self.lines if line.level != "ok"]
+
+    @property
+    def good(self) -> list[Line]:
+        return [line for line in self.lines if line.level == "ok"]
+
+    @property
     def errors(self) -> int:
         return sum(line.level == "error" for line in self.lines)
 
