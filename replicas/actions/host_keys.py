@@ -6,13 +6,15 @@ import asyncio
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from replicas import audit
 from replicas.actions.claim import claim
 from replicas.clients import ssh
 from replicas.errors import Conflict, HostKeyChanged
-from replicas.models import HostKey, Plan
+from replicas.lifecycle import voiding
+from replicas.models import HostKey, Plan, Realm
 from replicas.permissions import Actor, require
 
 
@@ -52,7 +54,7 @@ def require_pinned(plan: Plan) -> None:
 
 @transaction.atomic
 def accept(actor: Actor, known: HostKey, key: str, fingerprint: str, reason: str) -> None:
-    """Replace a pinned key by the one whose fingerprint a person has compared.
+    """Replace a pinned key by the one whose fingerprint a person has compared; plans with the old one are void.
 
     Raises NotAllowed, Conflict, ValidationError without a reason.
     """
@@ -74,3 +76,6 @@ def accept(actor: Actor, known: HostKey, key: str, fingerprint: str, reason: str
         after={"fingerprint": fingerprint},
         reason=reason,
     )
+    concerned = Q(masters__hostname=known.hostname) | Q(masters__replicas__hostname=known.hostname)
+    for realm in Realm.objects.filter(concerned).distinct():
+        voiding.void_outdated(realm)

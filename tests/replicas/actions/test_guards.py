@@ -115,8 +115,11 @@ def test_another_host_key_is_accepted_with_a_reason(cast: Cast, plan: Plan) -> N
     before = known.fingerprint
     host_keys.accept(cast.administrator, known, OTHER_KEY, shown, "reinstalled")
     assert HostKey.objects.get(pk=known.pk).key == OTHER_KEY
-    event = AuditEvent.objects.order_by("-pk")[0]
+    event = AuditEvent.objects.filter(verb="hostkey:accept").latest("pk")
     assert (event.before, event.after) == ({"fingerprint": before}, {"fingerprint": shown})
+    plan.refresh_from_db()
+    assert plan.state == PlanState.VOID
+    assert "another address or host key" in AuditEvent.objects.get(verb="plan:void").reason
     known.fingerprint = before
     with pytest.raises(Conflict, match="in the meantime"):
         host_keys.accept(cast.administrator, known, OTHER_KEY, shown, "reinstalled")
