@@ -57,3 +57,31 @@ def test_an_own_request_cannot_be_approved(portal: Portal, sign_in: SignIn) -> N
     page.goto(f"/plans/{plan.pk}/")
     expect(page.get_by_text("This is your own request.")).to_be_visible()
     expect(page.get_by_role("button", name="Approve and run")).to_have_count(0)
+
+
+def test_the_glass_is_broken_and_somebody_else_reviews(portal: Portal, sign_in: SignIn) -> None:
+    plan = waiting(portal, "operator", "urgent.example.com")
+    page = sign_in("administrator")
+    page.goto(f"/plans/{plan.pk}/")
+    page.locator("summary", has_text="Run without approval").click()
+    form = page.locator("details[open] form")
+    form.get_by_role("button", name="Run without approval").click()
+    expect(page.get_by_text("Run without approval by")).to_have_count(0)
+    form.get_by_label("Reason").fill("The other site burns")
+    form.get_by_role("button", name="Run without approval").click()
+    expect(page.get_by_text("It runs without approval.")).to_be_visible()
+    expect(page.get_by_text("Run without approval by administrator")).to_be_visible()
+    expect(page.get_by_text("The other site burns")).to_be_visible()
+    expect(page.locator("summary", has_text="Review")).to_have_count(0)
+    run = page.url
+
+    page = sign_in("approver")
+    page.goto("/notices/")
+    expect(page.get_by_text("The other site burns").first).to_be_visible()
+    page.goto(run)
+    page.locator("summary", has_text="Review").click()
+    page.locator("details[open] form").get_by_label("What you found").fill("It was needed")
+    page.locator("details[open] form").get_by_role("button", name="Review").click()
+    expect(page.get_by_text("Reviewed by approver")).to_be_visible()
+    expect(page.get_by_text("It was needed")).to_be_visible()
+    expect(page.locator("summary", has_text="Review")).to_have_count(0)

@@ -6,10 +6,12 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
 from replicas.choices import PlanAction, ReplicaState, RunState
 from replicas.models import LogLine, Run, StepRun
@@ -157,3 +159,14 @@ def test_killed_worker_is_noticed_by_its_neighbour(workers: Workers, lease_secon
     world.go_on("install", "inside")
     wait(lambda: ended(run))
     assert_whole(run, ["prepare", "seal-bundle", "install"])
+
+
+def test_a_held_run_begins_when_its_window_opens(workers: Workers) -> None:
+    run, opens = make_run(), timezone.now() + timedelta(seconds=3)
+    Run.objects.filter(pk=run.pk).update(held_until=opens)
+    workers.start()
+    wait(lambda: ended(run))
+    began = StepRun.objects.filter(run=run).earliest("started_at").started_at
+    assert run.state == RunState.SUCCEEDED, run.error
+    assert began is not None
+    assert began >= opens
