@@ -170,6 +170,8 @@ BUNDLE_HOURS = env.int("PORTAL_BUNDLE_HOURS", default=24)
 KEEP_BUNDLES = env.bool("PORTAL_KEEP_BUNDLES", default=False)
 DRAFT_HOURS = env.float("PORTAL_DRAFT_HOURS", default=8)
 LEASE_SECONDS = env.int("PORTAL_LEASE_SECONDS", default=30)
+LOOK_SECONDS = env.float("PORTAL_LOOK_SECONDS", default=900)
+"""How often each realm is looked at; 0: only when somebody asks for it."""
 LOG_CHUNK_HOURS = env.float("PORTAL_LOG_CHUNK_HOURS", default=1.0)
 """How long after a run has ended its log is compressed."""
 RECONNECT_SECONDS = env.int("PORTAL_RECONNECT_SECONDS", default=60)

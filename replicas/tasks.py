@@ -11,9 +11,9 @@ from redis.exceptions import RedisError
 
 from replicas import outbox
 from replicas.audit import checks
-from replicas.lifecycle import preflight, runner, sweeper
+from replicas.lifecycle import looking, preflight, runner, sweeper
 from replicas.lifecycle.sweeper import QueueAway
-from replicas.models import Draft, Plan
+from replicas.models import Draft, Plan, Realm
 
 
 @db_task()  # type: ignore[untyped-decorator]  # Huey has no types
@@ -43,6 +43,12 @@ def check_plan(pk: int) -> None:
 @db_task()  # type: ignore[untyped-decorator]  # Huey has no types
 def verify_history(by: str) -> None:
     checks.verify(by)
+
+
+@db_task()  # type: ignore[untyped-decorator]  # Huey has no types
+def look(realm_id: int) -> None:
+    for realm in Realm.objects.filter(pk=realm_id):
+        looking.look(realm)
 
 
 def waiting() -> set[int]:

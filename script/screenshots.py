@@ -58,11 +58,17 @@ def play(lab: Lab, person: Callable[[str], Person]) -> dict[str, tuple[str, str]
     wanted = scene.request(third, setup_dns="on", forwarders="192.0.2.53", forward_policy="only")
     draft = operator.look("/replicas/request/", wanted)
     waiting = scene.ask(operator, third, setup_dns="on", forwarders="192.0.2.53", forward_policy="only")
+    realm = f"/realms/{asked.replica.master.realm_id}/"
+    operator.send(realm, {}, to=f"{realm}look/")
+    while "Topology" not in operator.client.get(realm).text:
+        time.sleep(0.2)
     return {
         "login": ("", "/login/"),
         "dashboard": ("approver", "/"),
         "masters": ("administrator", "/masters/"),
         "master": ("administrator", f"/masters/{asked.replica.master_id}/"),
+        "realm": ("operator", realm),
+        "realm-dns": ("operator", f"{realm}dns/"),
         "register": ("administrator", "/masters/register/"),
         "replicas": ("operator", "/replicas/"),
         "request": ("operator", "/replicas/request/"),

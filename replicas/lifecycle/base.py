@@ -82,6 +82,46 @@ class ReplicaState:
     in_sync: bool | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ServerHealth:
+    """A server of the realm: what it serves beside the directory, and what is wrong with it, if anything."""
+
+    name: str
+    roles: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementHealth:
+    """One direction of replication. `lag`: seconds between the newest change of the supplier and of the consumer.
+
+    None when one of them did not say; 0 when the consumer has everything.
+    """
+
+    supplier: str
+    consumer: str
+    lag: float | None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateHealth:
+    """Days that a certificate has left; negative when it has expired."""
+
+    what: str
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What one look at a realm found; `bundles` are paths of files that lie around, with their host."""
+
+    servers: tuple[ServerHealth, ...]
+    agreements: tuple[AgreementHealth, ...]
+    certificates: tuple[CertificateHealth, ...]
+    bundles: tuple[str, ...]
+
+
 class Context(Protocol):
     """What a step may use. The engine implements it; a step never sees the ORM."""
 
@@ -222,6 +262,13 @@ class Backend(Protocol):
         """The DNS records that the realm should have for this replica."""
         ...
 
+    async def look(self, ctx: Context) -> Health:
+        """Read-only, with the job's master as the way in. What is wrong with a server is said of that server.
+
+        Raises PortalError when the master itself cannot be asked.
+        """
+        ...
+
     async def state(self, ctx: Context) -> ReplicaState:
         """Read-only: what is there, what serves, what is in sync."""
         ...
@@ -235,6 +282,7 @@ __all__ = [
     "Context",
     "Endpoint",
     "Finding",
+    "Health",
     "Level",
     "Record",
     "ReplicaState",

@@ -11,7 +11,7 @@ from django.db import transaction
 from replicas import audit, keyring
 from replicas.lifecycle.fencing import fenced
 from replicas.lifecycle.lease import Lease
-from replicas.models import Credential, CredentialName, Draft, Plan, PlanCredential, Run
+from replicas.models import Credential, CredentialName, Draft, Plan, PlanCredential, Realm, Run
 from replicas.models.credentials import Sealed
 from replicas.permissions import Actor
 
@@ -34,6 +34,11 @@ def of_draft(draft: Draft) -> dict[str, str]:
     given = {name: value for name, value in dict(parse_qsl(draft.disclose())).items() if name in CredentialName.values}
     stored = _unlock(draft.frozen_job().realm.name, [], f"Checks before {draft}", but=given.keys())
     return stored | given
+
+
+def of_realm(realm: Realm, name: str) -> dict[str, str]:
+    """That one of the realm's, for looking at it; nothing when it is not stored."""
+    return _unlock(realm.name, [], f"A look at {realm}", but=set(CredentialName.values) - {name})
 
 
 def _given(plan: Plan) -> Iterable[Sealed]:

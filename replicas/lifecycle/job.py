@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 JSON: TypeAlias = "str | int | float | bool | list[JSON] | dict[str, JSON] | None"
-Action = Literal["install", "dns", "records", "undo", "remove", "revoke"]
+Action = Literal["install", "dns", "records", "undo", "remove", "revoke", "look"]
+"""The last one is no plan's: it only reads (replicas/lifecycle/looking.py)."""
 Role = Literal["master", "replica"]
 
 

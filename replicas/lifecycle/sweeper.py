@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from replicas.audit import checks
 from replicas.choices import DeliveryState, RunState
-from replicas.lifecycle import bundles, lockfile, voiding, windows
+from replicas.lifecycle import bundles, lockfile, looking, voiding, windows
 from replicas.models import Delivery, Draft, Run
 from replicas.stream import chunks
 
@@ -37,6 +37,8 @@ class Queue(Protocol):
 
     def verify_history(self, by: str) -> object: ...
 
+    def look(self, realm_id: int) -> object: ...
+
 
 def sweep(queue: Queue) -> None:
     """One look: abandoned runs go back to the queue, queued ones have a task, and what is due is begun."""
@@ -49,6 +51,8 @@ def sweep(queue: Queue) -> None:
     Draft.objects.filter(created_at__lt=timezone.now() - timedelta(hours=settings.DRAFT_HOURS)).delete()
     if Delivery.objects.filter(state=DeliveryState.WAITING, due_at__lte=Now()).exists():
         queue.deliver()
+    if realm := looking.next_due():
+        queue.look(realm.pk)
     if checks.overdue():
         queue.verify_history("portal")
 

@@ -4,6 +4,7 @@ from replicas.models.audit import AuditCheck, AuditEvent, AuditHead
 from replicas.models.bundles import Bundle
 from replicas.models.credentials import Credential, CredentialName, PlanCredential
 from replicas.models.drafts import Draft
+from replicas.models.looks import RealmLook
 from replicas.models.notices import Delivery, EmailChoice, Notice, Webhook
 from replicas.models.policies import ApprovalPolicy, Bypass
 from replicas.models.requests import Approval, Plan, Replica
@@ -31,6 +32,7 @@ __all__ = [
     "Plan",
     "PlanCredential",
     "Realm",
+    "RealmLook",
     "Replica",
     "Run",
     "StepRun",

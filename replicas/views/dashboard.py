@@ -9,8 +9,9 @@ from django.views.decorators.http import require_safe
 
 from replicas import permissions
 from replicas.choices import REPLICA_ENDED, RUN_ACTIVE, ReplicaState, StepState
-from replicas.models import AuditEvent, Master, Plan, Replica, Run, StepRun
+from replicas.models import AuditEvent, Plan, Replica, Run, StepRun
 from replicas.views.access import SignedInRequest, require
+from replicas.views.realms import summaries
 from replicas.waiting import to_decide, to_review
 
 ROWS = 10
@@ -27,13 +28,16 @@ def dashboard(request: SignedInRequest) -> HttpResponse:
         current=Subquery(current.values("title")[:1]),
     )
     mine = Replica.objects.filter(requested_by=request.user).exclude(state__in=(*REPLICA_ENDED, ReplicaState.VERIFIED))
+    realms = summaries()
     context = {
-        "has_masters": Master.objects.exists(),
+        "has_masters": bool(realms),
         "may_decide": permissions.may(request.user, "decide"),
         "reviews": to_review(request.user),
         "waiting": waiting.select_related("replica__master__realm", "requested_by")[:ROWS],
         "running": running.select_related("plan__replica")[:ROWS],
         "mine": mine[:ROWS],
-        "events": AuditEvent.objects.all()[: ROWS + 5],
+        "realms": realms,
+        # Each look at a realm uses a password; that is for the history, not for the day.
+        "events": AuditEvent.objects.exclude(verb="credential:use")[: ROWS + 5],
     }
     return render(request, "dashboard/dashboard.html", context)

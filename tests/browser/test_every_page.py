@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.utils import timezone
 from playwright.sync_api import ConsoleMessage, Page
 
 from replicas.choices import NoticeKind, PlanState, ReplicaState, RunState
-from replicas.models import Delivery, Draft, Notice, Run, Webhook
+from replicas.models import Delivery, Draft, Notice, RealmLook, Run, Webhook
 from tests.browser.conftest import Portal
 from tests.replicas.views import world as w
+from tests.replicas.views.test_realms import DNS, HEALTH
 
 pytestmark = pytest.mark.browser
 AXE = Path(settings.BASE_DIR, "var", "accessibility", "node_modules", "axe-core", "axe.min.js")
@@ -37,11 +39,13 @@ def test_it_fits_and_runs_clean(size: str, scheme: str, portal: Portal, sign_in:
     page.on("console", listen)
     page.on("pageerror", lambda error: said.append(str(error)))
     plan, draft = run.plan, portal.write(drawn, run)
+    portal.write(looked, portal)
     for path in (
         "/", "/masters/", f"/masters/{portal.master.pk}/", "/masters/register/", "/replicas/", "/replicas/request/",
         f"/replicas/{plan.replica_id}/", "/approvals/", f"/plans/{plan.pk}/", f"/runs/{run.pk}/", "/bundles/",
         "/history/", "/notices/", "/webhooks/", f"/webhooks/{hook.pk}/", f"/masters/{portal.master.pk}/policy/",
         f"/history/replica/{plan.replica_id}/", "/replicas/bulk/", f"/requests/{draft.pk}/",
+        f"/realms/{portal.master.realm_id}/", f"/realms/{portal.master.realm_id}/dns/",
     ):  # fmt: skip
         answer = page.goto(path)
         assert answer is not None
@@ -55,6 +59,11 @@ def test_it_fits_and_runs_clean(size: str, scheme: str, portal: Portal, sign_in:
 def drawn(run: Run) -> Draft:
     """With findings of every level."""
     return w.draft_of(run.plan.replica, User.objects.get(username="root"))
+
+
+def looked(portal: Portal) -> None:
+    given = {"at": timezone.now(), "health": HEALTH, "dns": DNS}
+    RealmLook.objects.update_or_create(realm=portal.master.realm, defaults=given)
 
 
 def told(run: Run, name: str) -> Webhook:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from replicas.backends.native import beforehand, plan, probing, records, state
+from replicas.backends.native import beforehand, health, plan, probing, records, state
 from replicas.backends.native.symptoms import SYMPTOMS
 from replicas.errors import PortalError, StepError
-from replicas.lifecycle.base import Capabilities, Context, Finding, Record, ReplicaState, Step
+from replicas.lifecycle.base import Capabilities, Context, Finding, Health, Record, ReplicaState, Step
 from replicas.lifecycle.job import Job
 from replicas.together import together
 
@@ -36,6 +36,9 @@ class NativeBackend:
 
     def records(self, job: Job) -> tuple[Record, ...]:
         return records.host_records(job) + records.service_records(job)
+
+    async def look(self, ctx: Context) -> Health:
+        return await health.look(ctx)
 
     async def state(self, ctx: Context) -> ReplicaState:
         return await state.read(ctx)

@@ -107,8 +107,8 @@ async def certificates(ctx: Context) -> str:
     except OSError as error:
         raise StepError(f"The directory of {job.master.hostname} does not answer on port 636: {error}.") from error
     days = {
-        f"The authority of {job.realm.name}": _days(job.realm.ca_certificate),
-        f"The certificate of {job.master.hostname} (port 636)": _days(served),
+        f"The authority of {job.realm.name}": days_left(job.realm.ca_certificate),
+        f"The certificate of {job.master.hostname} (port 636)": days_left(served),
     }
     for what, left in days.items():
         if left < DAYS:
@@ -118,7 +118,8 @@ async def certificates(ctx: Context) -> str:
     return f"The certificates are valid for {min(days.values())} days and more"
 
 
-def _days(pem: str) -> int:
+def days_left(pem: str) -> int:
+    """Negative for a certificate that has expired."""
     return (x509.load_pem_x509_certificate(pem.encode()).not_valid_after_utc - datetime.now(UTC)).days
 
 

@@ -67,11 +67,11 @@ async def remaining(ctx: Context, *, strict: bool = False) -> AsyncIterator[list
 
 @contextlib.asynccontextmanager
 async def _other(ctx: Context, hostname: str) -> AsyncIterator[Directory]:
-    async with directory_at(ctx, hostname, await _address(ctx, hostname)) as bound:
+    async with directory_at(ctx, hostname, await address_of(ctx, hostname)) as bound:
         yield bound
 
 
-async def _address(ctx: Context, hostname: str) -> str:
+async def address_of(ctx: Context, hostname: str) -> str:
     """As the master finds it: agreements go by names. Raises StepError."""
     master = await ctx.host("master")
     lines = (await master.run("getent", "ahostsv4", hostname, check=False)).text.splitlines()

@@ -44,7 +44,7 @@ class Workers:
 
     def start(self, lease_seconds: int = 60, **changes: int) -> BaseProcess:
         """`changes` are settings, in lower case."""
-        given = {"lease_seconds": lease_seconds, "sweep_seconds": 1, **changes}
+        given = {"lease_seconds": lease_seconds, "sweep_seconds": 1, "look_seconds": 0, **changes}
         process = self._context.Process(target=work, args=(self.prepare, given))
         process.start()
         self._started.append(process)

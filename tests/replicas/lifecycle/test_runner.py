@@ -261,3 +261,6 @@ class Waiting:
 
     def verify_history(self, by: str) -> object:
         return None
+
+    def look(self, realm_id: int) -> object:
+        return None

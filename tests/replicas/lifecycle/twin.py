@@ -11,7 +11,7 @@ from typing import Any, cast
 from replicas.clients.ssh import Host
 from replicas.errors import DirectoryLost, HostUnreachable, StepError
 from replicas.hostside.follow import piece
-from replicas.lifecycle.base import Capabilities, Context, Finding, Record, ReplicaState, Step, Touch
+from replicas.lifecycle.base import Capabilities, Context, Finding, Health, Record, ReplicaState, Step, Touch
 from replicas.lifecycle.context import RunContext
 from replicas.lifecycle.job import Endpoint, Job
 from replicas.lifecycle.symptoms import Symptom
@@ -166,6 +166,9 @@ class TwinBackend:
 
     async def preflight(self, ctx: Context) -> list[Finding]:
         return []
+
+    async def look(self, ctx: Context) -> Health:
+        return Health((), (), (), ())
 
     def steps(self, job: Job) -> tuple[Step, ...]:
         steps: tuple[Any, ...] = (Prepare(), Seal(), Install())

@@ -140,6 +140,8 @@ def test_what_nobody_submits_goes(draft: Draft, settings: Settings) -> None:
 
         def verify_history(self, by: str) -> None: ...
 
+        def look(self, realm_id: int) -> None: ...
+
     sweeper.sweep(Queue())
     assert Draft.objects.exists()
     Draft.objects.update(created_at=timezone.now() - timedelta(hours=settings.DRAFT_HOURS, minutes=1))

@@ -157,6 +157,9 @@ def test_the_sweeper_starts_what_is_due(db: None) -> None:
         def verify_history(self, by: str) -> object:
             raise AssertionError("there is no history")
 
+        def look(self, realm_id: int) -> object:
+            raise AssertionError("there is no history")
+
     sweep(Queue())
     assert asked == []
     Delivery.objects.create(webhook=webhook("chat", "https://chat.example.com/"), body=BODY)

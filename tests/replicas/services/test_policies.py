@@ -342,3 +342,6 @@ class Queue:
 
     def verify_history(self, by: str) -> object:
         return None
+
+    def look(self, realm_id: int) -> object:
+        return None

@@ -1,0 +1,26 @@
+"""What the portal saw when it last looked at a realm."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from replicas.models.topology import Realm
+
+
+class RealmLook(models.Model):
+    """The newest look at a realm; `asked_at` is when one was begun, so that nobody begins another one beside it."""
+
+    realm = models.OneToOneField(Realm, on_delete=models.CASCADE, related_name="look")
+    asked_at = models.DateTimeField(null=True, blank=True)
+    at = models.DateTimeField(null=True, blank=True)
+    seconds = models.FloatField(null=True, blank=True)
+    health = models.JSONField(null=True, blank=True, help_text=_("Of lifecycle.base.Health."))
+    dns = models.JSONField(
+        default=list, blank=True, help_text=_("Each expected record: record, host, and what is wrong by name server.")
+    )
+    error = models.TextField(blank=True)
+    remedy = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.realm} {self.at}"

@@ -1,0 +1,156 @@
+"""A realm: its health, its topology as a picture, and its DNS records against what the name servers say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Exists, OuterRef
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from replicas import permissions
+from replicas.actions.look_now import look_now
+from replicas.choices import PlanState, ReplicaState
+from replicas.errors import PortalError
+from replicas.forms.requests import RecordsForm
+from replicas.models import Master, Plan, Realm, RealmLook, Replica
+from replicas.views.access import SignedInRequest, posted, require
+from replicas.views.acting import actor
+from replicas.views.topology import draw, label_of, look_of
+
+SOON_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A realm in a line of the dashboard. Counts are 0 and texts empty where all is well."""
+
+    realm: Realm
+    look: RealmLook | None
+    servers: int = 0
+    unwell: int = 0
+    broken: int = 0
+    lag: float = 0
+    days: int | None = None
+    missing: int = 0
+    bundles: int = 0
+
+    @property
+    def level(self) -> str:
+        if self.look is None or self.look.at is None:
+            return "unknown"
+        if self.look.error or self.unwell or self.broken or self.missing or (self.days is not None and self.days < 0):
+            return "bad"
+        return "wait" if (self.days is not None and self.days < SOON_DAYS) or self.lag >= 60 else "good"
+
+
+def summary(realm: Realm) -> Summary:
+    look = getattr(realm, "look", None)
+    if look is None or not look.health:
+        return Summary(realm, look)
+    health = look.health
+    return Summary(
+        realm,
+        look,
+        servers=len(health["servers"]),
+        unwell=sum(bool(server["problem"]) for server in health["servers"]),
+        broken=sum(look_of(one) == "broken" for one in health["agreements"]),
+        lag=max((one["lag"] or 0 for one in health["agreements"]), default=0),
+        days=min((one["days"] for one in health["certificates"]), default=None),
+        missing=sum(is_missing(row) for row in look.dns),
+        bundles=len(health["bundles"]),
+    )
+
+
+def summaries() -> list[Summary]:
+    """Of every realm with a master."""
+    able = Exists(Master.objects.filter(realm=OuterRef("pk")))
+    return [summary(realm) for realm in Realm.objects.filter(able).select_related("look")]
+
+
+def is_missing(row: dict[str, Any]) -> bool:
+    return bool(row["problem"]) or any(row["servers"].values())
+
+
+def fetch(request: SignedInRequest, pk: int) -> Realm:
+    require(request, "view")
+    return get_object_or_404(Realm.objects.select_related("look"), pk=pk)
+
+
+@require_safe
+def realm(request: SignedInRequest, pk: int) -> HttpResponse:
+    found = fetch(request, pk)
+    about = summary(found)
+    health = about.look.health if about.look and about.look.health else None
+    context = {
+        "realm": found,
+        "about": about,
+        "health": health,
+        "picture": draw(health["servers"], health["agreements"], pages_of(found)) if health else None,
+        "agreements": [(one, look_of(one), label_of(one)) for one in health["agreements"]] if health else [],
+        "soon": SOON_DAYS,
+        "may_look": permissions.may(request.user, "check"),
+    }
+    return render(request, "realms/detail.html", context)
+
+
+@require_safe
+def realm_dns(request: SignedInRequest, pk: int) -> HttpResponse:
+    found = fetch(request, pk)
+    about = summary(found)
+    rows = about.look.dns if about.look else []
+    servers = sorted({name for row in rows for name in row["servers"]})
+    missing = [row for row in rows if is_missing(row)]
+    context = {
+        "realm": found,
+        "about": about,
+        "servers": servers,
+        "rows": [(row, [row["servers"].get(name) for name in servers], is_missing(row)) for row in rows],
+        "lines": [row["record"] for row in missing],
+        "acts": adding(request, found, {row["host"] for row in missing}),
+        "may_look": permissions.may(request.user, "check"),
+    }
+    return render(request, "realms/dns.html", context)
+
+
+@posted("realm")
+def realm_look(request: SignedInRequest, pk: int) -> HttpResponse:
+    found = fetch(request, pk)
+    require(request, "check")
+    try:
+        look_now(actor(request), found)
+        messages.success(request, _("The realm is being looked at. The page shows it in a few seconds."))
+    except PortalError as error:
+        messages.error(request, str(error))
+    return redirect("realm", pk)
+
+
+def adding(request: SignedInRequest, found: Realm, hosts: set[str]) -> list[dict[str, Any]]:
+    """For each replica that lacks records: the form that asks for a plan to add them."""
+    if not permissions.may(request.user, "request"):
+        return []
+    able = Replica.objects.filter(master__realm=found, hostname__in=hosts, state=ReplicaState.VERIFIED)
+    busy = set(Plan.objects.filter(replica__in=able, state=PlanState.WAITING).values_list("replica_id", flat=True))
+    return [
+        {
+            "replica": replica,
+            "url": reverse("replica_act", args=[replica.pk, "records"]),
+            "form": RecordsForm(auto_id=f"id_{replica.pk}_%s"),
+            "waits": replica.pk in busy,
+        }
+        for replica in able
+    ]
+
+
+def pages_of(found: Realm) -> dict[str, str]:
+    """The page of each server that the portal knows, by its name: of the replica, or else of the master."""
+    masters = Master.objects.filter(realm=found).values_list("hostname", "pk")
+    replicas = Replica.objects.filter(master__realm=found, state=ReplicaState.VERIFIED).values_list("hostname", "pk")
+    return {name: reverse("master", args=[pk]) for name, pk in masters} | {
+        name: reverse("replica", args=[pk]) for name, pk in replicas
+    }

@@ -1,0 +1,142 @@
+"""The topology of a realm as a picture: where servers stand, and how the agreements between them look."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+WIDTH, NODE_WIDTH, NODE_HEIGHT = 720, 210, 54
+ROW, MARGIN, GAP = 120, 12, 24
+BEHIND_SECONDS = 60
+"""From here on an agreement counts as behind."""
+APART = 11
+"""Between the two directions of one pair of servers."""
+
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A server: the middle of its box, its roles, and the page that it leads to, if it has one."""
+
+    name: str
+    x: float
+    y: float
+    roles: str
+    problem: str
+    url: str
+
+    @property
+    def left(self) -> float:
+        return self.x - NODE_WIDTH / 2
+
+    @property
+    def top(self) -> float:
+        return self.y - NODE_HEIGHT / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """An agreement, from box to box: `look` is good, late or broken; `label` says the lag in words."""
+
+    supplier: str
+    consumer: str
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    look: str
+    label: str
+
+    @property
+    def label_x(self) -> float:
+        return self.x1 + (self.x2 - self.x1) * 0.36
+
+    @property
+    def label_y(self) -> float:
+        return self.y1 + (self.y2 - self.y1) * 0.36
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Everything in the units of the viewBox."""
+
+    nodes: list[Node]
+    edges: list[Edge]
+    width: int
+    height: int
+
+
+def draw(servers: Rows, agreements: Rows, urls: Mapping[str, str]) -> Picture:
+    """The servers on a curve, the first one at its top; two of them above each other."""
+    count, rows = len(servers), 1 + len(servers) // 2
+    height = 2 * MARGIN + NODE_HEIGHT + (rows - 1) * ROW
+    nodes = {
+        one["name"]: Node(
+            one["name"],
+            *_place(index, count, rows),
+            ", ".join(one["roles"]),
+            one["problem"],
+            urls.get(one["name"], ""),
+        )
+        for index, one in enumerate(servers)
+    }
+    drawable = [one for one in agreements if one["supplier"] in nodes and one["consumer"] in nodes]
+    edges = [_edge(one, nodes[one["supplier"]], nodes[one["consumer"]]) for one in drawable]
+    return Picture(list(nodes.values()), edges, WIDTH, height)
+
+
+def look_of(agreement: Mapping[str, Any]) -> str:
+    if agreement["problem"] or agreement["lag"] is None:
+        return "broken"
+    return "late" if agreement["lag"] >= BEHIND_SECONDS else "good"
+
+
+def label_of(agreement: Mapping[str, Any]) -> str:
+    """The lag in words, for people who see no colours."""
+    if look_of(agreement) == "broken":
+        return _("broken")
+    return _("in step") if not agreement["lag"] else _("%(seconds)d s behind") % {"seconds": agreement["lag"]}
+
+
+def _place(index: int, count: int, rows: int) -> tuple[float, float]:
+    """One at the top, then pairs, and perhaps one at the bottom: on a curve, so that no line crosses a box."""
+    row = (index + 1) // 2
+    y = MARGIN + NODE_HEIGHT / 2 + row * ROW
+    if index == 0 or (index == count - 1 and index % 2):
+        return WIDTH / 2, y
+    height = 2 * row / (rows - 1) - 1 if row < rows - 1 else 0.8
+    aside = max((NODE_WIDTH + GAP) / 2, (WIDTH - NODE_WIDTH) / 2 * math.sqrt(1 - height**2))
+    return round(WIDTH / 2 + (aside if index % 2 else -aside), 1), y
+
+
+def _edge(agreement: Mapping[str, Any], one: Node, other: Node) -> Edge:
+    """Beside the straight line between the two, so that the other direction has its own."""
+    length = math.hypot(other.x - one.x, other.y - one.y) or 1
+    aside_x, aside_y = -(other.y - one.y) / length * APART, (other.x - one.x) / length * APART
+    x1, y1 = _border(one, other)
+    x2, y2 = _border(other, one)
+    return Edge(
+        one.name,
+        other.name,
+        round(x1 + aside_x, 1),
+        round(y1 + aside_y, 1),
+        round(x2 + aside_x, 1),
+        round(y2 + aside_y, 1),
+        look_of(agreement),
+        label_of(agreement),
+    )
+
+
+def _border(node: Node, towards: Node) -> tuple[float, float]:
+    """Where the line from the middle of a box to another one leaves it, and a little further."""
+    dx, dy = towards.x - node.x, towards.y - node.y
+    share = min(
+        (NODE_WIDTH / 2 + 6) / abs(dx) if dx else math.inf, (NODE_HEIGHT / 2 + 6) / abs(dy) if dy else math.inf, 1.0
+    )
+    return node.x + dx * share, node.y + dy * share

@@ -1,0 +1,143 @@
+"""The page of a realm, its topology and its DNS records."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from replicas.actions import look_now
+from replicas.models import Credential, RealmLook
+from replicas.views.topology import NODE_HEIGHT, NODE_WIDTH, draw
+from tests.replicas.views.conftest import World
+
+MASTER, VERIFIED, LOST = "ipaserver.example.com", "verified.example.com", "lost.example.com"
+SRV = f"_ldap._tcp.example.com. 3600 IN SRV 0 100 389 {VERIFIED}."
+HEALTH: dict[str, Any] = {
+    "servers": [
+        {"name": MASTER, "roles": ["CA", "DNS"], "problem": ""},
+        {"name": VERIFIED, "roles": ["CA"], "problem": ""},
+        {"name": LOST, "roles": [], "problem": "lost.example.com does not answer."},
+    ],
+    "agreements": [
+        {"supplier": MASTER, "consumer": VERIFIED, "lag": 0.0, "problem": ""},
+        {"supplier": VERIFIED, "consumer": MASTER, "lag": 95.0, "problem": ""},
+        {"supplier": MASTER, "consumer": LOST, "lag": None, "problem": "Error (-1) Can't contact LDAP server"},
+    ],
+    "certificates": [{"what": "Authority of EXAMPLE.COM", "days": 700}, {"what": f"{VERIFIED}, port 636", "days": 12}],
+    "bundles": [f"{MASTER}: /var/lib/ipa/replica-info-old.example.com.gpg"],
+}
+DNS = [
+    {"host": VERIFIED, "record": SRV, "servers": {f"{MASTER}.": "nothing"}, "problem": ""},
+    {"host": MASTER, "record": SRV.replace(VERIFIED, MASTER), "servers": {f"{MASTER}.": ""}, "problem": ""},
+]
+
+
+@pytest.fixture
+def looked(world: World) -> World:
+    RealmLook.objects.create(realm=world.master.realm, at=timezone.now(), seconds=1.5, health=HEALTH, dns=DNS)
+    return world
+
+
+def page(world: World, name: str = "realm", who: str = "operator") -> str:
+    return world.client(who).get(reverse(name, args=[world.master.realm_id])).content.decode()
+
+
+def test_everything_that_was_seen_is_on_the_page(looked: World) -> None:
+    shown = page(looked)
+    for text in (
+        "95 s behind",
+        "in step",
+        "broken",
+        "700 days",
+        "12 days",
+        "replica-info-old",
+        "lost.example.com does",
+    ):
+        assert text in shown, text
+
+
+def test_the_picture_says_everything_in_words_too(looked: World) -> None:
+    found = re.search(r"<svg class=\"topology.*?</svg>", page(looked), re.S)
+    assert found is not None
+    svg = ElementTree.fromstring(found[0])  # noqa: S314 - our own
+    texts = [text.text for text in svg.iter("text")]
+    assert {"in step", "95 s behind", "broken", "CA, DNS", "does not answer"} <= set(texts)
+    assert {link.get("href") for link in svg.iter("a")} == {
+        reverse("master", args=[looked.master.pk]),
+        reverse("replica", args=[looked.verified.pk]),
+    }
+    looks = [group.get("class") for group in svg.iter("g")]
+    assert [look for look in looks if look and look.startswith("edge")] == [
+        "edge edge-good",
+        "edge edge-late",
+        "edge edge-broken",
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 7, 12])
+def test_no_two_servers_stand_on_each_other(count: int) -> None:
+    servers = [{"name": f"host{number}", "roles": [], "problem": ""} for number in range(count)]
+    agreements = [
+        {"supplier": f"host{one}", "consumer": f"host{(one + 1) % count}", "lag": 0.0, "problem": ""}
+        for one in range(count)
+        if count > 1
+    ]
+    picture = draw(servers, agreements, {})
+    for node in picture.nodes:
+        assert 0 <= node.left <= picture.width - NODE_WIDTH
+        assert 0 <= node.top <= picture.height - NODE_HEIGHT
+        for other in picture.nodes:
+            apart = abs(node.x - other.x) >= NODE_WIDTH or abs(node.y - other.y) >= NODE_HEIGHT
+            assert node is other or apart, (node, other)
+    assert all(math.hypot(edge.x2 - edge.x1, edge.y2 - edge.y1) > 10 for edge in picture.edges)
+
+
+def test_missing_records_are_marked_copied_and_added(looked: World) -> None:
+    shown = page(looked, "realm_dns")
+    assert shown.count('class="missing"') == 1
+    assert SRV in shown.split('id="records">')[1].split("</pre>")[0]
+    assert reverse("replica_act", args=[looked.verified.pk, "records"]) in shown
+    assert reverse("replica_act", args=[looked.verified.pk, "records"]) not in page(looked, "realm_dns", "viewer")
+
+
+def test_the_dashboard_sums_it_up(looked: World) -> None:
+    shown = looked.client("viewer").get(reverse("dashboard")).content.decode()
+    for text in (
+        "needs care",
+        "3 servers",
+        "1 unwell",
+        "1 agreement broken",
+        "12 days",
+        "1 record missing",
+        "1 bundle",
+    ):
+        assert text in shown, text
+
+
+def test_a_realm_that_could_not_be_asked_says_why_and_what_was_before(looked: World) -> None:
+    RealmLook.objects.update(error="ipaserver.example.com does not answer.", remedy="Start it.")
+    shown = page(looked)
+    for text in ("ipaserver.example.com does not answer.", "Start it.", "from the last time", "95 s behind"):
+        assert text in shown, text
+
+
+def test_looking_now(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(look_now, "look", asked.append)
+    monkeypatch.setattr(transaction, "on_commit", lambda work: work())
+    where = reverse("realm_look", args=[world.master.realm_id])
+    assert "being looked at" in world.client("operator").post(where, follow=True).content.decode()
+    assert asked == [world.master.realm_id]
+    assert "is being looked at already" in world.client("approver").post(where, follow=True).content.decode()
+    assert asked == [world.master.realm_id]
+    RealmLook.objects.all().delete()
+    Credential.objects.all().delete()
+    assert "is not stored" in world.client("operator").post(where, follow=True).content.decode()
+    assert len(asked) == 1
