@@ -1,13 +1,14 @@
 """The Django application."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class ReplicasConfig(AppConfig):
     """Registers the system checks, and listens to who signs in."""
 
     name = "replicas"
-    verbose_name = "Replicas"
+    verbose_name = _("Replicas")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
