@@ -135,8 +135,7 @@ LOGIN_REDIRECT_URL = "dashboard"
 LOGOUT_REDIRECT_URL = "login"
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français")]
-"""Each named in itself, for whoever looks for the own one; catalogues are in replicas/locale."""
+LANGUAGES = [("en", "English"), ("de", "German"), ("fr", "French")]
 LANGUAGE_COOKIE_AGE = 31_536_000
 LANGUAGE_COOKIE_SAMESITE = "Strict"
 LANGUAGE_COOKIE_SECURE = BEHIND_TLS

@@ -13,6 +13,7 @@ class ReplicasConfig(AppConfig):
 
     def ready(self) -> None:
         from portal import checks  # noqa: F401  registers portal.E001 and the others
-        from replicas import sessions
+        from replicas import names, sessions
 
+        names.translate(self.get_models())
         sessions.connect()
