@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LogoutView
 from django.urls import path
+from django.views.i18n import set_language
 
 from replicas.models import Master, Replica
 from replicas.views import (
@@ -32,6 +34,7 @@ urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
     path("login/", login.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path("language/", login_not_required(set_language), name="set_language"),
     path("masters/", masters.masters, name="masters"),
     path("masters/register/", register.master_register, name="master_register"),
     path("masters/<int:pk>/", masters.master, name="master"),

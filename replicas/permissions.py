@@ -7,7 +7,9 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.db.models import Q, QuerySet
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from replicas.choices import Role
 from replicas.errors import NotAllowed
@@ -94,23 +96,33 @@ def roles(user: User) -> frozenset[str]:
     return cached
 
 
+def words(text: Any, **values: Any) -> Any:
+    """What is said to somebody in the own language, and noted in that of the history: so it is put off until then."""
+    return format_lazy(text, **values)
+
+
 def require(actor: Actor, verb: str, obj: Any = None) -> User:
     """The actor's user, when it may do `verb`. Raises NotAllowed."""
     if actor.user is not None and may(actor.user, verb, obj):
         return actor.user
     if actor.user is not None and verb == "decide" and _own(actor.user, obj):
-        raise NotAllowed(_("Nobody decides on an own request."), _("Ask another approver."))
+        raise NotAllowed(words(gettext_lazy("Nobody decides on an own request.")), _("Ask another approver."))
     if verb == "decide" and may(actor.user, verb):
         raise NotAllowed(
-            _("The policy of the realm leaves this to other people."),
+            words(gettext_lazy("The policy of the realm leaves this to other people.")),
             _("It takes one of these groups: %(groups)s.") % {"groups": ", ".join(policy_groups(obj))},
         )
     if verb in OWN and actor.user is not None and may(actor.user, verb):
         raise NotAllowed(
-            _("Somebody else asked for this: operators %(verb)s what they asked for themselves.") % {"verb": verb},
+            words(
+                gettext_lazy(
+                    "Somebody else asked for this: operators cancel and revoke only what they asked for themselves."
+                )
+            ),
             _("Ask the requester, or an administrator."),
         )
     names = ", ".join(sorted(str(Role(role).label) for role in ROLES[verb]))
     raise NotAllowed(
-        _("%(name)s may not do this.") % {"name": actor.name}, _("It takes the role: %(roles)s.") % {"roles": names}
+        words(gettext_lazy("{name} may not do this."), name=actor.name),
+        _("It takes the role: %(roles)s.") % {"roles": names},
     )

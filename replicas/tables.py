@@ -13,6 +13,8 @@ from replicas.choices import BundleState
 from replicas.models import Approval, Bundle, Master, Plan, Replica
 from replicas.templatetags.portal_tags import badge, when
 
+YESNO = (_("yes"), _("no"))
+
 
 class StateColumn(tables.Column):  # type: ignore[misc]
     """A state as a badge."""
@@ -31,9 +33,10 @@ class WhenColumn(tables.Column):  # type: ignore[misc]
 
 class MasterTable(tables.Table):  # type: ignore[misc]
     hostname = tables.Column(linkify=("master", {"pk": tables.A("pk")}))
+    realm = tables.Column(verbose_name=_("Realm"))
     replicas = tables.Column(accessor="replica_count", verbose_name=_("Replicas"))
-    dns = tables.BooleanColumn(accessor="realm__dns", verbose_name=_("DNS"), yesno=_("yes,no"))
-    ca = tables.BooleanColumn(verbose_name=_("Authority"), yesno=_("yes,no"))
+    dns = tables.BooleanColumn(accessor="realm__dns", verbose_name=_("DNS"), yesno=YESNO)
+    ca = tables.BooleanColumn(verbose_name=_("Authority"), yesno=YESNO)
     created_at = WhenColumn(verbose_name=_("Registered"))
 
     class Meta:
@@ -59,7 +62,7 @@ class ReplicaTable(tables.Table):  # type: ignore[misc]
 class PlanTable(tables.Table):  # type: ignore[misc]
     """The queue of approvers."""
 
-    replica = tables.Column(linkify=("plan", {"pk": tables.A("pk")}))
+    replica = tables.Column(verbose_name=_("Replica"), linkify=("plan", {"pk": tables.A("pk")}))
     action = tables.Column(verbose_name=_("What"))
     realm = tables.Column(accessor="replica__master__realm__name", verbose_name=_("Realm"))
     requested_by = tables.Column(verbose_name=_("Requested by"))
@@ -76,7 +79,7 @@ class DecisionTable(tables.Table):  # type: ignore[misc]
     """What was decided, by whom and why."""
 
     decision = StateColumn(verbose_name=_("Decision"))
-    plan = tables.Column(linkify=("plan", {"pk": tables.A("plan_id")}))
+    plan = tables.Column(verbose_name=_("Plan"), linkify=("plan", {"pk": tables.A("plan_id")}))
     approver = tables.Column(verbose_name=_("Who"))
     decided_at = WhenColumn(verbose_name=_("When"))
     reason = tables.Column(verbose_name=_("Why"), orderable=False)
@@ -99,7 +102,7 @@ class ExpiryColumn(tables.Column):  # type: ignore[misc]
 
 
 class BundleTable(tables.Table):  # type: ignore[misc]
-    replica = tables.Column(linkify=("replica", {"pk": tables.A("replica_id")}))
+    replica = tables.Column(verbose_name=_("Replica"), linkify=("replica", {"pk": tables.A("replica_id")}))
     state = StateColumn(verbose_name=_("State"))
     path = tables.Column(attrs={"td": {"class": "mono"}})
     sealed_at = WhenColumn(verbose_name=_("Sealed"))

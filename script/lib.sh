@@ -6,7 +6,7 @@ mkdir -p var
 VENV=.venv
 LAB_PACKAGES=(mmdebstrap systemd-container iproute2 nftables)
 PORTAL_PACKAGES=(gnupg)
-TEST_PACKAGES=(chromium postgresql redis-server)
+TEST_PACKAGES=(chromium gettext postgresql redis-server)
 BOOTSTRAP=5.3.8
 HTMX=2.0.8
 AXE=4.14.1
@@ -96,6 +96,15 @@ npm_packages() {
         return 1
     }
     printf '%s' "$want" >"$folder/.installed"
+}
+
+# What the portal says in other languages, in the form in which it is read; a catalogue is compiled when it has changed.
+compile_messages() {
+    local catalogue
+    for catalogue in replicas/locale/*/LC_MESSAGES/django.po; do
+        [[ ${catalogue%.po}.mo -nt $catalogue ]] ||
+            "$VENV/bin/pybabel" --quiet compile --input-file "$catalogue" --output-file "${catalogue%.po}.mo"
+    done
 }
 
 frontend() {

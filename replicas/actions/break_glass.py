@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from replicas import audit, notices
 from replicas.actions.approve import begin, require_current, require_same
@@ -14,7 +15,7 @@ from replicas.actions.claim import claim
 from replicas.choices import NoticeKind, PlanState, RunState
 from replicas.errors import Conflict, NotAllowed
 from replicas.models import Bypass, Plan, Run
-from replicas.permissions import Actor, require
+from replicas.permissions import Actor, require, words
 from replicas.tasks import execute
 
 
@@ -53,7 +54,8 @@ def review(actor: Actor, bypass: Bypass, text: str) -> None:
     user = require(actor, "review_bypass")
     if user.pk in (bypass.by_id, bypass.requester_id):
         raise NotAllowed(
-            _("Somebody else reviews this: you took part in it."), _("Ask an approver who neither asked nor ran it.")
+            words(gettext_lazy("Somebody else reviews this: you took part in it.")),
+            _("Ask an approver who neither asked nor ran it."),
         )
     _require_reason(text)
     claim(bypass, {"reviewed_by": None}, reviewed_by=user, reviewed_at=Now(), review=text)

@@ -40,7 +40,7 @@ def revoke_bundle(actor: Actor, bundle: Bundle, reason: str) -> Run:
     plan.save()
     bundles.change(actor, bundle, "bundle:revoke", reason, state=BundleState.REVOKED)
     _tell_its_run(bundle)
-    after = {"digest": plan.digest, "steps": [step["title"] for step in plan.steps], "approval": _("not needed")}
+    after = {"digest": plan.digest, "steps": [step["title"] for step in plan.steps], "approval": "not needed"}
     audit.record(actor, "plan:submit", plan, after=after, reason=reason)
     return queue(actor, plan, hold=False)
 

@@ -48,7 +48,7 @@ def renew(actor: Actor, hook: Webhook) -> str:
     require(actor, "manage_webhooks")
     secret, hook.set_by = new_secret(), actor.name
     hook.enclose(secret).save()
-    audit.record(actor, "webhook:change", hook, after={"key_id": hook.key_id}, reason=_("It got a new secret."))
+    audit.record(actor, "webhook:change", hook, after={"key_id": hook.key_id}, reason="It got a new secret.")
     return secret
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Model
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from replicas import notices, requestid
 from replicas.models import AuditEvent
@@ -63,7 +63,9 @@ def record(
         raise ValueError(f"{verb} is not a registered verb of the history")
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("audit.record() belongs into the transaction of the change")
-    about = obj if isinstance(obj, Subject) else Subject(obj._meta.model_name or "", str(obj.pk), str(obj))
+    with translation.override(None):  # one record, in one language, whichever the actor reads
+        about = obj if isinstance(obj, Subject) else Subject(obj._meta.model_name or "", str(obj.pk), str(obj))
+        reason = str(reason)
     previous = _last_digest()
     event = AuditEvent(
         at=timezone.now(),  # within the lock: times rise with the numbers

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from replicas import validators
@@ -30,7 +31,8 @@ class MasterInspectForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["backend"].choices = registry.choices()  # type: ignore[attr-defined]
+        kinds = [(kind, gettext(title)) for kind, title in registry.choices()]
+        self.fields["backend"].choices = kinds  # type: ignore[attr-defined]
 
 
 class MasterRegisterForm(MasterInspectForm):

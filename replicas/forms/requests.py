@@ -16,6 +16,7 @@ from replicas.models import Replica
 
 FOLLOWING = {"forwarders": ("no_forwarders", "forward_policy"), "ip_addresses": ("reverse_zone", "no_reverse")}
 """Fields whose rules look at another one, and say nothing true while that one is wrong."""
+EXCEPTIONS_HELP = _("Leave empty unless you must. Approvers see them.")
 FORWARDERS_HELP = _("DNS servers that unknown names are forwarded to, one a line (--forwarder). Needs «set up DNS».")
 
 
@@ -98,7 +99,7 @@ class ReplicaRequestForm(OneRunPasswords, forms.ModelForm[Replica]):
             Fieldset(_("Passwords for this run only"), Row(Column("directory_manager"), Column("admin"))),
             Fieldset(
                 _("Exceptions"),
-                HTML(f"<p class='text-body-secondary'>{_('Leave empty unless you must. Approvers see them.')}</p>"),
+                HTML(f"<p class='text-body-secondary'>{EXCEPTIONS_HELP}</p>"),
                 "skip_conncheck_reason",
                 "other_host_reason",
             ),

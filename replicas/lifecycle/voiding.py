@@ -6,6 +6,7 @@ import dataclasses
 
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from replicas import audit
@@ -59,7 +60,8 @@ def void(plan: Plan, reason: str) -> bool:
 def void_outdated(realm: Realm) -> int:
     """After a change of the realm's policy: every plan in it that waits and that the change touches."""
     waiting = Plan.objects.filter(state=PlanState.WAITING, replica__master__realm=realm)
-    found = [(plan, differences(plan)) for plan in waiting.select_related("replica__master__realm")]
+    with translation.override(None):  # it is stored
+        found = [(plan, differences(plan)) for plan in waiting.select_related("replica__master__realm")]
     return sum(void(plan, " ".join(why)) for plan, why in found if why)
 
 

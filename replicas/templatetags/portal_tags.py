@@ -97,7 +97,7 @@ def touch(one: dict[str, str] | str) -> str:
 
 
 @register.simple_tag
-def when(moment: datetime | None, style: str = "j M Y, H:i", css: str = "") -> str:
+def when(moment: datetime | None, style: str = "", css: str = "") -> str:
     """A time in the current zone; the machine-readable and the exact form are on the element."""
     if moment is None:
         return "–"
@@ -108,7 +108,7 @@ def when(moment: datetime | None, style: str = "j M Y, H:i", css: str = "") -> s
         format_html(' class="{}"', css) if css else "",
         local.isoformat(),
         exact,
-        date_format(local, style),
+        date_format(local, style or gettext("j M Y, H:i")),
     )
 
 

@@ -40,7 +40,8 @@ def described(job: Job) -> list[tuple[str, str]]:
 
 
 def ssh(endpoint: Endpoint) -> str:
-    return f"{endpoint.user}@{endpoint.address} port {endpoint.port}"
+    where = f"{endpoint.user}@{endpoint.address}"
+    return _("%(where)s port %(port)d") % {"where": where, "port": endpoint.port}
 
 
 def yes_no(value: bool) -> str:

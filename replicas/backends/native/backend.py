@@ -9,6 +9,7 @@ from replicas.backends.native.symptoms import SYMPTOMS
 from replicas.errors import PortalError, StepError
 from replicas.lifecycle.base import Capabilities, Context, Finding, Health, Record, ReplicaState, Step
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.symptoms import gettext_noop
 from replicas.together import together
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ class NativeBackend:
     """Realms of 389 Directory Server, MIT Kerberos, BIND, Apache and chrony (docs/native-realm.md)."""
 
     kind = "native"
-    title = "389 Directory Server, MIT Kerberos and BIND"
+    title = gettext_noop("389 Directory Server, MIT Kerberos and BIND")
     symptoms = SYMPTOMS
 
     async def probe(self, master: Host) -> Capabilities:

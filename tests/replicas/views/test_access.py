@@ -77,7 +77,7 @@ PAGES = {
     "history_export": Page(EVERYBODY, more={"form": "csv"}),
     "timeline": Page(EVERYBODY, more={"kind": "plan", "object_id": lambda world: str(world.waiting.pk)}),
 }
-OPEN = {"login", "logout", "healthz"}
+OPEN = {"login", "logout", "healthz", "set_language"}
 """Reached without signing in."""
 OWN = {"notice"}
 """Each person's own: tests/replicas/views/test_notices.py."""
