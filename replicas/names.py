@@ -19,6 +19,7 @@ MODELS = {
     "bypass": (_("run without approval"), _("runs without approval")),
     "credential": (_("stored password"), _("stored passwords")),
     "delivery": (_("delivery"), _("deliveries")),
+    "draft": (_("request that is not submitted"), _("requests that are not submitted")),
     "emailchoice": (_("e-mail choice"), _("e-mail choices")),
     "hostkey": (_("host key"), _("host keys")),
     "logchunk": (_("compressed part of a log"), _("compressed parts of logs")),
@@ -28,6 +29,7 @@ MODELS = {
     "plan": (_("plan"), _("plans")),
     "plancredential": (_("password for one run"), _("passwords for one run")),
     "realm": (_("realm"), _("realms")),
+    "realmlook": (_("look at a realm"), _("looks at realms")),
     "replica": (_("replica"), _("replicas")),
     "run": (_("run"), _("runs")),
     "steprun": (_("step of a run"), _("steps of runs")),
@@ -35,16 +37,16 @@ MODELS = {
 }
 FIELDS = (
     _("ID"), _("SHA-256"), _("accepted at"), _("accepted by"), _("action"), _("actor"), _("after"), _("approver"),
-    _("at"), _("attempt"), _("attempts"), _("backend"), _("before"), _("body"), _("by"), _("cancel now"),
-    _("cancel requested by"), _("changed at"), _("changed by"), _("checkpoints"), _("ciphertext"), _("content"),
-    _("created at"), _("data key"), _("decided at"), _("decision"), _("digest"), _("done at"), _("due at"), _("error"),
-    _("event"), _("events"), _("expires at"), _("facts"), _("finished at"), _("first seq"), _("held until"),
+    _("at"), _("act"), _("asked at"), _("attempt"), _("attempts"), _("backend"), _("before"), _("body"), _("by"), _("cancel now"),
+    _("cancel requested by"), _("changed at"), _("changed by"), _("checked at"), _("checkpoints"), _("ciphertext"), _("content"),
+    _("created at"), _("data key"), _("decided at"), _("decision"), _("digest"), _("dns"), _("done at"), _("due at"), _("error"),
+    _("event"), _("events"), _("expires at"), _("facts"), _("findings"), _("finished at"), _("first seq"), _("health"), _("held until"),
     _("index"), _("job"), _("key"), _("key id"), _("kind"), _("last id"), _("last seq"), _("lease until"), _("level"),
     _("name"), _("notice"), _("object id"), _("offsets"), _("plan"), _("previous"), _("problem"), _("progress done"),
     _("progress total"), _("progress unit"), _("read at"), _("realm"), _("reason"), _("recipient"),
     _("registered by"), _("remedy"), _("replica"), _("requested by"), _("requester"), _("review"), _("reviewed at"),
     _("reviewed by"), _("run"), _("sealed at"), _("seconds"), _("seq"), _("set at"), _("set by"), _("stage"),
-    _("started at"), _("state"), _("steps"), _("text"), _("title"), _("used at"), _("user"), _("verified at"),
+    _("started at"), _("state"), _("steps"), _("submitted despite"), _("text"), _("title"), _("used at"), _("user"), _("verified at"),
     _("versions"), _("webhook"),
 )  # fmt: skip
 """What Django makes of the names of those fields that are given no other."""

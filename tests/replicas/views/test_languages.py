@@ -17,6 +17,7 @@ from replicas.models import AuditEvent
 from tests.portal.test_catalogues import CODES, catalogue, messages
 from tests.replicas.views.conftest import World
 from tests.replicas.views.test_access import PAGES, address
+from tests.replicas.views.test_queries import who
 
 SHOWN = ("aria-label", "title", "placeholder")
 WORDS = {"de": "Abmelden", "fr": "Se déconnecter"}
@@ -69,9 +70,10 @@ def in_english(code: str) -> set[str]:
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("name", [name for name, page in PAGES.items() if page.method == "get" and "key" not in name])
 def test_pages_are_in_the_chosen_language(name: str, code: str, world: World) -> None:
-    client = world.client("root")
+    where = address(name, world)
+    client = world.client(who(where))
     client.cookies[configured.LANGUAGE_COOKIE_NAME] = code
-    answer = client.get(address(name, world))
+    answer = client.get(where)
     assert answer.status_code == 200
     if answer["Content-Type"].startswith("text/html"):
         page = answer.content.decode()
