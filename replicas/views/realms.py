@@ -21,7 +21,7 @@ from replicas.forms.requests import RecordsForm
 from replicas.models import Master, Plan, Realm, RealmLook, Replica
 from replicas.views.access import SignedInRequest, posted, require
 from replicas.views.acting import actor
-from replicas.views.topology import draw, label_of, look_of
+from replicas.views.topology import Picture, draw, label_of, look_of
 
 SOON_DAYS = 30
 
@@ -91,7 +91,7 @@ def realm(request: SignedInRequest, pk: int) -> HttpResponse:
         "realm": found,
         "about": about,
         "health": health,
-        "picture": draw(health["servers"], health["agreements"], pages_of(found)) if health else None,
+        "picture": picture(found, health) if health else None,
         "agreements": [(one, look_of(one), label_of(one)) for one in health["agreements"]] if health else [],
         "soon": SOON_DAYS,
         "may_look": permissions.may(request.user, "check"),
@@ -130,6 +130,11 @@ def realm_look(request: SignedInRequest, pk: int) -> HttpResponse:
     return redirect("realm", pk)
 
 
+def picture(found: Realm, health: dict[str, Any]) -> Picture:
+    names = [server["name"] for server in health["servers"]]
+    return draw(health["servers"], health["agreements"], pages_of(found, names))
+
+
 def adding(request: SignedInRequest, found: Realm, hosts: set[str]) -> list[dict[str, Any]]:
     """For each replica that lacks records: the form that asks for a plan to add them."""
     if not permissions.may(request.user, "request"):
@@ -147,10 +152,10 @@ def adding(request: SignedInRequest, found: Realm, hosts: set[str]) -> list[dict
     ]
 
 
-def pages_of(found: Realm) -> dict[str, str]:
-    """The page of each server that the portal knows, by its name: of the replica, or else of the master."""
-    masters = Master.objects.filter(realm=found).values_list("hostname", "pk")
-    replicas = Replica.objects.filter(master__realm=found, state=ReplicaState.VERIFIED).values_list("hostname", "pk")
-    return {name: reverse("master", args=[pk]) for name, pk in masters} | {
-        name: reverse("replica", args=[pk]) for name, pk in replicas
+def pages_of(found: Realm, names: list[str]) -> dict[str, str]:
+    """The page of each of these servers that the portal knows: of the replica, or else of the master."""
+    masters = Master.objects.filter(realm=found, hostname__in=names)
+    replicas = Replica.objects.filter(master__realm=found, hostname__in=names, state=ReplicaState.VERIFIED)
+    return {master.hostname: reverse("master", args=[master.pk]) for master in masters} | {
+        replica.hostname: reverse("replica", args=[replica.pk]) for replica in replicas
     }

@@ -127,7 +127,13 @@ export class LogView {
     window.clearTimeout(this.settling);
     if (this.exact) return;
     if (top <= 0 || top >= this.end) this.place(); // there is more to read than the scroll bar knows
-    else this.settling = window.setTimeout(() => this.place(), SETTLED);
+    else this.settling = window.setTimeout(() => this.settle(), SETTLED);
+  }
+
+  // Placing the scroll bar must not swallow a turn of the wheel whose event is still on its way.
+  settle() {
+    if (this.log.scrollTop === this.top) this.place();
+    else this.scrolled();
   }
 
   lastIsVisible() {

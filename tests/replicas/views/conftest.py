@@ -72,6 +72,10 @@ def quick(settings: Any, tmp_path: Path) -> None:
 
 @pytest.fixture
 def world(db: None) -> World:
+    return make()
+
+
+def make() -> World:
     people = w.cast()
     master = w.realm_with_master()
     waiting = w.plan_of(request(master, people, "waiting", ReplicaState.REQUESTED), PlanState.WAITING)

@@ -1,0 +1,205 @@
+"""Server time of every page of a portal with many rows: `python -m bench.pages [REPLICAS [LINES [EVENTS]]]`.
+
+10,000 replicas with their plans, runs, bundles, notices and deliveries, one run with 1,000,000 lines and a history of
+1,000,000 events, unless others are asked for. With DATABASE_URL set (`python -m script.services python -m bench.pages`)
+on PostgreSQL instead of SQLite. Works in a test database that is made and removed. Ends with status 1 when the median
+of a page is 100 ms or more, or when one needs more than 12 queries.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+django.setup()
+
+from django.conf import settings  # noqa: E402 - needs set-up Django
+from django.contrib.auth.models import User  # noqa: E402
+from django.db import connection, transaction  # noqa: E402
+from django.db.models import Model  # noqa: E402
+from django.test import Client  # noqa: E402
+from django.test.utils import CaptureQueriesContext, setup_test_environment  # noqa: E402
+from django.utils import timezone  # noqa: E402
+
+from bench import history  # noqa: E402
+from replicas.choices import NoticeKind, PlanState, ReplicaState, RunState, StepState  # noqa: E402
+from replicas.models import (  # noqa: E402
+    Bundle,
+    Delivery,
+    HostKey,
+    LogLine,
+    Notice,
+    Plan,
+    RealmLook,
+    Replica,
+    Run,
+    StepRun,
+)
+from tests.replicas.views.conftest import World, make  # noqa: E402
+from tests.replicas.views.test_access import PAGES, address  # noqa: E402
+from tests.replicas.views.test_queries import MOST  # noqa: E402
+from tests.replicas.views.test_queries import who as reader  # noqa: E402
+from tests.replicas.views.test_realms import DNS, HEALTH  # noqa: E402
+
+M = TypeVar("M", bound=Model)
+REPLICAS, LINES, EVENTS = 10_000, 1_000_000, 1_000_000
+ROUNDS, BATCH, LIMIT_MS = 11, 2000, 100
+WAITING_EVERY, RUNNING_EVERY, FAILED_EVERY = 40, 500, 25
+AWAY = {"run_log", "history_export", "replica_bulk_example", "master_host_key", "replica_host_key"}
+"""Streams, and pages that ask a host before they answer."""
+MORE = {
+    "replicas": ("?state=failed", "?hostname=host47", "?page=200"),
+    "bundles": ("?state=used", "?page=200"),
+    "approvals": ("?page=5", "?past-page=100"),
+    "history": ("?actor=operator7", "?text=needle", "?kind=plan"),
+    "notices": ("?page=100",),
+    "run": ("?after=500000", "?q=nowhere"),
+    "run_find": ("?q=Needle&after=460000",),
+}
+"""What readers add to an address."""
+
+
+def main() -> int:
+    replicas, lines, events = (
+        int(given) for given in (sys.argv[1:] + [str(n) for n in (REPLICAS, LINES, EVENTS)][len(sys.argv) - 1 :])
+    )
+    setup_test_environment()
+    settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if not one.endswith("StaticFiles")]
+    connection.creation.create_test_db(verbosity=0, autoclobber=True)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            settings.SECRET_KEYS, settings.SECRET_KEYS_FILE = "", Path(folder, "keys")
+            settings.SSH_KEY_FILE = Path(folder, "ssh", "id")
+            began = time.monotonic()
+            history.fill(events)
+            world = fill(replicas, lines)
+            filled = time.monotonic() - began
+            print(f"{connection.vendor}: {replicas:,} replicas, {lines:,} lines, {events:,} events ({filled:.0f} s)")
+            return report(world)
+    finally:
+        connection.creation.destroy_test_db(str(connection.settings_dict["NAME"]), verbosity=0)
+
+
+def fill(replicas: int, lines: int) -> World:
+    """The world of the tests, and the same many times over."""
+    world = make()
+    root, operator = world.people["root"], world.people["operator"]
+    RealmLook.objects.create(realm=world.master.realm, at=timezone.now(), health=HEALTH, dns=DNS)
+    names = [f"host{number}.example.com" for number in range(replicas)]
+    store(HostKey(hostname=name, key="ssh-ed25519 AAAA", fingerprint=name, accepted_by="x") for name in names)
+    keys = dict(HostKey.objects.values_list("hostname", "pk"))
+    store(
+        Replica(
+            hostname=name, ssh_address="192.0.2.21", host_key_id=keys[name], master=world.master,
+            requested_by=root if number % 3 else operator, state=state_of(number), ip_addresses=["192.0.2.21"],
+        )
+        for number, name in enumerate(names)
+    )  # fmt: skip
+    made = list(Replica.objects.filter(hostname__startswith="host").order_by("pk"))
+    frozen = world.waiting
+    store(
+        Plan(
+            replica=replica, action="install", job=frozen.job, steps=frozen.steps, digest=frozen.digest,
+            requested_by_id=replica.requested_by_id,
+            state=PlanState.WAITING if replica.state == ReplicaState.REQUESTED else PlanState.APPROVED,
+        )
+        for replica in made
+    )  # fmt: skip
+    approved = list(Plan.objects.filter(replica__hostname__startswith="host", state=PlanState.APPROVED).order_by("pk"))
+    outcome = {ReplicaState.RUNNING: RunState.RUNNING, ReplicaState.FAILED: RunState.FAILED}
+    states = dict(Replica.objects.values_list("pk", "state"))
+    store(
+        Run(plan=plan, state=outcome.get(ReplicaState(states[plan.replica_id]), RunState.SUCCEEDED), fence=1)
+        for plan in approved
+    )
+    ours = Run.objects.filter(plan__replica__hostname__startswith="host")
+    runs = list(ours.select_related("plan").order_by("pk"))
+    store(
+        StepRun(run=run, index=index, key=step["key"], title=step["title"], stage=step["stage"], state=StepState.DONE)
+        for run in runs
+        for index, step in enumerate(frozen.steps, 1)
+    )
+    until = timezone.now() + timedelta(hours=24)
+    store(
+        Bundle(
+            replica_id=run.plan.replica_id, run=run, path="/var/lib/ipa/x.gpg", state="used", size=1, sha256="0" * 64,
+            certificates={}, expires_at=until,
+        )
+        for run in runs
+    )  # fmt: skip
+    store(Notice(recipient=root, kind=NoticeKind.DONE, plan=run.plan, run=run, actor="x") for run in runs)
+    hook = world.webhook
+    store(Delivery(webhook=hook, body={"type": "run.succeeded"}, attempts=1) for _ in runs)
+    log(world.failed, lines)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    return world
+
+
+def state_of(number: int) -> ReplicaState:
+    if number % RUNNING_EVERY == 0:
+        return ReplicaState.RUNNING
+    if number % WAITING_EVERY == 0:
+        return ReplicaState.REQUESTED
+    return ReplicaState.FAILED if number % FAILED_EVERY == 0 else ReplicaState.VERIFIED
+
+
+def store(rows: Iterator[M]) -> None:
+    while batch := list(islice(rows, BATCH)):
+        with transaction.atomic():
+            type(batch[0])._default_manager.bulk_create(batch)
+
+
+def log(run: Run, lines: int) -> None:
+    first, now = run.last_seq + 1, timezone.now()
+    store(
+        LogLine(run=run, seq=seq, step=seq * 6 // (first + lines), level="info", text=f"entry {seq} uid={seq}", at=now)
+        for seq in range(first, first + lines)
+    )
+    Run.objects.filter(pk=run.pk).update(last_seq=first + lines - 1)
+
+
+def report(world: World) -> int:
+    """Print what each page needs; 1 when one needs too much."""
+    slow = 0
+    print(f"{'page':<58}{'median ms':>10}{'slowest':>9}{'queries':>9}")
+    for name, page in PAGES.items():
+        if page.method != "get" or name in AWAY:
+            continue
+        where = address(name, world)
+        for more in ("", *MORE.get(name, ())):
+            times, queries = measure(world, where + more)
+            bad = statistics.median(times) >= LIMIT_MS or queries > MOST
+            slow += bad
+            print(f"{where + more:<58}{statistics.median(times):10.1f}{max(times):9.1f}{queries:9}{'  <<<' * bad}")
+    return int(bool(slow))
+
+
+def measure(world: World, where: str) -> tuple[list[float], int]:
+    """Milliseconds of each round, and the number of queries."""
+    client: Any = Client()
+    client.force_login(User.objects.get(username=reader(where)))
+    client.get(where)
+    times = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        assert client.get(where).status_code == 200, where
+        times.append(1000 * (time.perf_counter() - began))
+    with CaptureQueriesContext(connection) as queries:
+        client.get(where)
+    return times, len(queries)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
