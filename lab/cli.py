@@ -9,6 +9,7 @@ import time
 from lab import check
 from lab.command import LabError
 from lab.environment import Lab
+from lab.freeipa import FreeIpaLab
 
 
 def main(words: list[str] | None = None) -> int:
@@ -18,7 +19,8 @@ def main(words: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     arguments = _parser().parse_args(words)
     try:
-        arguments.command(Lab(arguments.name), arguments)
+        kind = FreeIpaLab if arguments.freeipa else Lab
+        arguments.command(kind(arguments.name), arguments)
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         return 1
@@ -28,6 +30,9 @@ def main(words: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lab", description="Real hosts on one machine")
     parser.add_argument("--name", default="demo", help="which lab (default: demo); labs run side by side")
+    parser.add_argument(
+        "--freeipa", action="store_true", help="a FreeIPA server as the master, built from Debian's source package"
+    )
     commands = parser.add_subparsers(required=True)
 
     up = commands.add_parser("up", help="make a master and blank replicas")

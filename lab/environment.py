@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from lab import check, masters, mounts, paths, registry, rootfs
+from lab import realm as provisioning
 from lab.command import LabError, run
 from lab.host import Host, forget_all
 from lab.network import Network
-from lab.realm.realm import Options, Secrets
+from lab.realm.realm import Options, Realm, Secrets
 
 DOMAIN = "example.com"
 MASTER = f"ipaserver.{DOMAIN}"
@@ -133,13 +134,28 @@ class Lab:
         return host.layers / "ready"
 
     def _start(self, host: Host) -> None:
-        root = rootfs.build()
+        root = self._root()
         if host.name != MASTER:
             host.start([root], self._files(host))
             return
-        image = masters.image(host, root, self._files(host), self.options)
+        image = self._image(host, root)
         save_json(self.state / "secrets.json", image.secrets, mode=0o600)
         host.start([image.layer, root], self._files(host))
+
+    def _root(self) -> Path:
+        """What every host begins with."""
+        return rootfs.build()
+
+    def _image(self, host: Host, root: Path) -> masters.Image:
+        """What makes a host the master."""
+        options = self.options
+        kind = f"{options.users}-{'dns' if options.dns else 'no-dns'}"
+
+        def install(host: Host, realm: Realm, passwords: Secrets) -> None:
+            provisioning.install(host, realm, passwords, options)
+
+        code = Path(provisioning.__file__).parent.glob("*.py")
+        return masters.image(host, root, self._files(host), kind, install, code)
 
     def _finish(self, host: Host) -> None:
         host.wait()

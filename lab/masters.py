@@ -5,13 +5,16 @@ import json
 import os
 import secrets
 import shutil
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lab import paths, realm
+from lab import paths
 from lab.command import run
 from lab.host import Host
-from lab.realm.realm import Options, Realm, Secrets
+from lab.realm.realm import Realm, Secrets
+
+Install = Callable[[Host, Realm, Secrets], None]
 
 
 @dataclass(frozen=True)
@@ -22,31 +25,34 @@ class Image:
     secrets: dict[str, str]
 
 
-def image(host: Host, root: Path, files: dict[str, str], options: Options) -> Image:
-    """Return the master's image, provisioning the host when there is none for these options yet."""
-    kind = f"master-{host.network.index}-{options.users}-{'dns' if options.dns else 'no-dns'}"
-    target = paths.cache() / f"{kind}-{_key(host, root, options)}"
+def image(host: Host, root: Path, files: dict[str, str], kind: str, install: Install, code: Iterable[Path]) -> Image:
+    """Return the master's image, provisioning the host with `install` when there is none for its code yet.
+
+    `kind` names what else distinguishes it from the masters of other labs.
+    """
+    kind = f"master-{host.network.index}-{kind}"
+    target = paths.cache() / f"{kind}-{_key(host, root, kind, code)}"
     if not target.exists():
-        _build(target, host, root, files, options)
+        _build(target, host, root, files, install)
         # What older code made for this lab, which nobody can be running from: this host has just been ended.
         for old in set(paths.cache().glob(f"{kind}-*")) - {target}:
             shutil.rmtree(old)
     return Image(target / "layer", json.loads((target / "secrets.json").read_text()))
 
 
-def _key(host: Host, root: Path, options: Options) -> str:
+def _key(host: Host, root: Path, kind: str, code: Iterable[Path]) -> str:
     """Name what the image depends on: the code that provisions, the root, the options, the name and addresses."""
-    digest = hashlib.sha256(f"{root.name} {options} {host.name} {host.address} {host.address6}".encode())
-    for path in sorted(Path(realm.__file__).parent.glob("*.py")):
+    digest = hashlib.sha256(f"{root.name} {kind} {host.name} {host.address} {host.address6}".encode())
+    for path in sorted(code):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
 
-def _build(target: Path, host: Host, root: Path, files: dict[str, str], options: Options) -> None:
+def _build(target: Path, host: Host, root: Path, files: dict[str, str], install: Install) -> None:
     passwords = Secrets(directory_manager=secrets.token_urlsafe(12), admin=secrets.token_urlsafe(12))
     host.start([root], files)
     host.wait()
-    realm.install(host, Realm(host.name, host.address, host.address6, host.network), passwords, options)
+    install(host, Realm(host.name, host.address, host.address6, host.network), passwords)
     host.stop()
     # One lab builds its master at a time, and each has its own addresses: nobody else uses this draft.
     draft = target.with_name(f"{target.name}.draft")

@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from lab import paths
@@ -66,16 +67,25 @@ REMOVED = ("etc/krb5.conf", "etc/krb5kdc/kdc.conf", "etc/machine-id", "etc/hostn
 
 def build(extra: tuple[str, ...] = ()) -> Path:
     """Return the root file system, with more packages if asked, making it when there is none for these yet."""
-    target = paths.cache() / "-".join(["root", _key(), *extra])
-    with locked(paths.cache() / "root.lock"):
+
+    def make(draft: Path) -> None:
+        install(draft, (*PACKAGES, *extra))
+        settle(draft)
+
+    return kept("-".join(["root", key(), *extra]), make)
+
+
+def kept(name: str, make: Callable[[Path], None]) -> Path:
+    """Return the root file system of that name in the cache, made as a whole or not at all."""
+    target, kind = paths.cache() / name, name.partition("-")[0]
+    with locked(paths.cache() / f"{kind}.lock"):
         if not target.exists():
             # What killed builds left behind: whoever builds holds the lock. A name of its own keeps a build apart
             # from a mmdebstrap that outlived its parent.
-            for stale in paths.cache().glob("root-*.draft"):
+            for stale in paths.cache().glob(f"{kind}-*.draft*"):
                 _discard(stale)
             draft = target.with_name(f"{target.name}.{os.getpid()}.draft")
-            _install(draft, (*PACKAGES, *extra))
-            _settle(draft)
+            make(draft)
             os.rename(draft, target)
     return target
 
@@ -95,7 +105,7 @@ def _suite() -> str:
     raise LabError("/etc/os-release does not name the release of this machine")
 
 
-def _key() -> str:
+def key() -> str:
     """Name what the result depends on: the release, and the packages and settings in this file."""
     content = _suite().encode() + Path(__file__).read_bytes()
     return hashlib.sha256(content).hexdigest()[:12]
@@ -107,7 +117,7 @@ def _sources() -> list[str]:
     return [str(path) for path in found if path.is_file() and path.stat().st_size]
 
 
-def _install(target: Path, packages: tuple[str, ...]) -> None:
+def install(target: Path, packages: tuple[str, ...]) -> None:
     options = ["--variant=minbase", f"--include={','.join(packages)}"]
     # Manuals and translations are a third of the files.
     exclude = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
@@ -115,7 +125,7 @@ def _install(target: Path, packages: tuple[str, ...]) -> None:
     run(["mmdebstrap", *options, _suite(), str(target), *_sources()], timeout=1800)
 
 
-def _settle(root: Path) -> None:
+def settle(root: Path) -> None:
     """Turn a fresh installation into a blank host: nothing configured, nothing started but sshd."""
     run(["systemctl", f"--root={root}", "disable", *IDLE])
     run(["systemctl", f"--root={root}", "mask", *MASKED])

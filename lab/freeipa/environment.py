@@ -1,0 +1,45 @@
+"""A lab whose master is a FreeIPA server, and whose blank hosts have FreeIPA's installers."""
+
+from pathlib import Path
+
+from lab import masters, paths
+from lab.environment import DOMAIN, Lab
+from lab.freeipa import root, server
+from lab.freeipa.authority import Authority
+from lab.host import Host
+from lab.realm.realm import Realm, Secrets
+
+
+class FreeIpaLab(Lab):
+    """A realm without a certificate authority, and without a name service of its own.
+
+    The names of all hosts are in their files, too: nobody adds replicas to the zones.
+    """
+
+    @property
+    def authority(self) -> Authority:
+        """What issues the certificates of the realm's servers; it stays as long as the images that it is within."""
+        return Authority(paths.cache() / "authority")
+
+    def up(self, *, replicas: int = 1, users: int = 0, dns: bool = False) -> None:
+        super().up(replicas=replicas, users=0, dns=False)
+
+    def _root(self) -> Path:
+        return root.build()
+
+    def _image(self, host: Host, root: Path) -> masters.Image:
+        def install(host: Host, realm: Realm, passwords: Secrets) -> None:
+            server.install(host, realm, passwords, self.authority)
+
+        code = Path(server.__file__).parent.glob("*.py")
+        return masters.image(host, root, self._files(host), f"freeipa-{self.name}", install, code)
+
+    def _files(self, host: Host) -> dict[str, str]:
+        """Without IPv6: the first server was told one address."""
+        lines = ["127.0.0.1 localhost", "::1 localhost"]
+        lines += [f"{other.address} {other.name} {other.name.partition('.')[0]}" for other in self.hosts]
+        files = super()._files(host)
+        return files | {
+            "etc/hosts": "\n".join(lines) + "\n",
+            "etc/resolv.conf": f"search {DOMAIN}\nnameserver {self.master.address}\n",
+        }

@@ -1,0 +1,65 @@
+"""A portal and a realm of FreeIPA itself, on own hosts, where TEST_FREEIPA asks for it (docs/freeipa-realm.md)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from pytest_django import Settings
+
+from lab import LabError, check
+from lab.freeipa import FreeIpaLab
+from tests.faults.workers import use_hosts
+from tests.hosts.conftest import Portal, portal  # a fixture
+from tests.replicas.lifecycle.conftest import worker_data  # a fixture
+from tests.replicas.lifecycle.processes import Workers
+
+__all__ = ["portal", "worker_data"]
+
+
+@pytest.fixture(scope="session")
+def realm() -> Iterator[FreeIpaLab]:
+    """A server, and two hosts with its installers."""
+    if not os.environ.get("TEST_FREEIPA"):
+        pytest.skip("TEST_FREEIPA is not set: a FreeIPA server is built and installed for these, in some six minutes")
+    if obstacle := check.missing():
+        pytest.skip(obstacle)
+    lab = FreeIpaLab(f"{os.environ.get('TEST_LAB', 'test')}-freeipa")
+    lab.down()
+    try:
+        lab.up(replicas=2)
+    except LabError:
+        lab.down()
+        raise
+    yield lab
+    lab.down()
+
+
+@pytest.fixture
+def hosts(realm: FreeIpaLab) -> Iterator[FreeIpaLab]:
+    """The realm; afterwards every host is as fresh as when it came up."""
+    yield realm
+    for host in realm.hosts:
+        host.unblock()
+        realm.reset(host)
+
+
+@pytest.fixture
+def workers(
+    portal: Portal, hosts: FreeIpaLab, worker_data: Path, settings: Settings, tmp_path: Path
+) -> Iterator[Workers]:
+    """Real workers of that portal."""
+    given = {
+        "database": str(connection.settings_dict["NAME"]),
+        "data": str(settings.DATA_DIR),
+        "ssh_key": str(settings.SSH_KEY_FILE),
+        "keys": str(settings.SECRET_KEYS_FILE),
+        "orders": str(tmp_path / "orders"),
+    }
+    made = Workers(partial(use_hosts, **given))
+    yield made
+    made.close()

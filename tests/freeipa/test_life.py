@@ -1,0 +1,94 @@
+"""The whole life of a replica in a realm of FreeIPA, with its own servers and installers: nothing here is recorded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from lab.freeipa import FreeIpaLab
+from replicas.actions.resubmit import resubmit
+from replicas.actions.undo import remove
+from replicas.choices import ReplicaState, RunState, StepState
+from replicas.errors import WrongPassword
+from replicas.lifecycle import looking
+from replicas.models import LogLine, Realm, RealmLook, Replica, Run, StepRun
+from tests.hosts.conftest import Portal
+from tests.replicas.lifecycle.processes import Workers
+
+pytestmark = pytest.mark.freeipa
+NAME = "ipareplica.example.com"
+FILE = "/root/server.pem"
+WITHOUT_AUTHORITY = {"dirsrv_cert_file": FILE, "http_cert_file": FILE, "no_ntp": True, "skip_mem_check": True}
+RUN_SECONDS = 1200.0
+
+
+def wait(condition: Callable[[], object], seconds: float = RUN_SECONDS) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.2)
+
+
+def certified(hosts: FreeIpaLab) -> None:
+    """Somebody put the server's certificate on the host."""
+    hosts.host(NAME).write(FILE, hosts.authority.server(NAME), mode=0o600)
+
+
+def succeeded(portal: Portal, run: Run) -> None:
+    run.refresh_from_db()
+    assert run.state == RunState.SUCCEEDED, f"{run.error} {run.remedy}\n{portal.log(run)}"
+
+
+def ended(run: Run) -> bool:
+    run.refresh_from_db()
+    return run.state in (RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED)
+
+
+def look(portal: Portal) -> RealmLook:
+    realm = Realm.objects.get()
+    assert looking.claim(realm, 0)
+    looking.look(realm)
+    return RealmLook.objects.get(realm=realm)
+
+
+def test_a_wrong_password_registers_nothing(portal: Portal) -> None:
+    with pytest.raises(WrongPassword):
+        portal.register(backend="freeipa", admin="wrong-password")
+    assert not Realm.objects.exists()
+
+
+def test_a_replica_is_installed_removed_and_installed_again(
+    portal: Portal, hosts: FreeIpaLab, workers: Workers
+) -> None:
+    master = portal.register(backend="freeipa")
+    assert (master.realm.name, master.realm.dns, master.ca) == ("EXAMPLE.COM", False, False)
+    certified(hosts)
+
+    installed = portal.install(NAME, **WITHOUT_AUTHORITY)
+    succeeded(portal, installed)
+    assert Replica.objects.get().state == ReplicaState.VERIFIED
+    assert b"RUNNING" in hosts.host(NAME).run(["ipactl", "status"]).stdout
+
+    seen = look(portal)
+    assert not seen.error
+    assert seen.health is not None
+    assert {server["name"] for server in seen.health["servers"]} == {hosts.master.name, NAME}
+    assert len(seen.health["agreements"]) == 2
+
+    removed = portal.work(portal.approve(remove(portal.operator, Replica.objects.get(), "no longer needed")))
+    succeeded(portal, removed)
+    assert hosts.host(NAME).run(["ls", "/etc/ipa/default.conf"], check=False).returncode != 0
+
+    run = portal.approve(resubmit(portal.operator, Replica.objects.get(), "needed after all"))
+    killed = workers.start()
+    step = StepRun.objects.get(run=run, key="promote-replica")
+    wait(lambda: StepRun.objects.filter(pk=step.pk, state=StepState.RUNNING).exists() or ended(run))
+    wait(lambda: LogLine.objects.filter(run=run, step=step.index, text__contains="[5/").exists() or ended(run))
+    killed.kill()
+    killed.join()
+    workers.start()
+    wait(lambda: ended(run))
+    succeeded(portal, run)
+    assert LogLine.objects.filter(run=run, text__contains="creating directory server instance").count() == 1
