@@ -110,3 +110,15 @@ def approve(approver: Person, plan: Plan, reason: str) -> Run:
 
     approver.send(f"/plans/{plan.pk}/", {"reason": reason}, to=f"/plans/{plan.pk}/approve/")
     return Run.objects.get(plan=plan)
+
+
+def look(operator: Person, realm_id: int) -> None:
+    """Have the realm looked at, and wait for what is seen."""
+    from django.utils import timezone
+
+    from replicas.models import RealmLook
+
+    asked_at = timezone.now()
+    operator.send(f"/realms/{realm_id}/", {}, to=f"/realms/{realm_id}/look/")
+    while not RealmLook.objects.filter(realm=realm_id, at__gt=asked_at).exists():
+        time.sleep(0.2)

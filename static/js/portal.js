@@ -24,6 +24,15 @@
     window.setTimeout(() => { label.textContent = before; }, 2000);
   });
 
+  // What somebody has opened stays open when htmx brings its part of the page anew.
+  let opened = [];
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    opened = [...event.detail.target.querySelectorAll("details[id][open]")].map((part) => part.id);
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    opened.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
+  });
+
   // A form is sent once, and shows that it is on its way: registering a master speaks to its host and takes seconds.
   document.addEventListener("submit", (event) => {
     const form = event.target;

@@ -14,12 +14,14 @@ if (root) {
   const overall = root.querySelector("[data-overall]");
   const ended = new Set(["succeeded", "failed", "cancelled"]);
   const POLL = 2000, FIRST_RETRY = 500, LAST_RETRY = 15000;
+  const MAY_NOT = 1008; // Policy violation, in RFC 6455
 
   let state = root.dataset.state;
   let begun = Date.now() - 1000 * Number(root.dataset.elapsed);
   let socket = null;
   let retry = FIRST_RETRY;
   let poller = 0;
+  let over = false; // Whoever may not read on neither asks nor knocks again.
 
   function append(lines) {
     for (const line of lines) {
@@ -117,7 +119,9 @@ if (root) {
 
   async function poll() {
     try {
-      const answer = await fetch(`${root.dataset.linesUrl}?after=${log.cursor}`);
+      const answer = await fetch(`${root.dataset.linesUrl}?after=${log.cursor}`, { redirect: "manual" });
+      if (answer.type === "opaqueredirect") { leave("out"); return; } // To where one signs in.
+      if (answer.status === 403) { leave("barred"); return; }
       if (!answer.ok) throw new Error(answer.statusText);
       const message = await answer.json();
       root.dataset.lastSeq = message.last_seq;
@@ -134,6 +138,14 @@ if (root) {
     if (poller) return;
     poll();
     poller = window.setInterval(poll, POLL);
+  }
+
+  function leave(why) {
+    over = true;
+    stopPolling();
+    showLink(why);
+    root.querySelector("[data-sign-in]").hidden = why !== "out";
+    if (socket) socket.close();
   }
 
   function stopPolling() { window.clearInterval(poller); poller = 0; }
@@ -153,11 +165,13 @@ if (root) {
       if (message.last_seq) root.dataset.lastSeq = message.last_seq;
       receive(message);
     });
-    opening.addEventListener("close", () => {
+    opening.addEventListener("close", async (event) => {
       socket = null;
       if (finished()) { showLink("ended"); return; }
+      if (event.code === MAY_NOT) await poll(); // It says why.
+      if (over) return;
       startPolling();
-      window.setTimeout(() => { if (!finished()) connect(); }, retry);
+      window.setTimeout(() => { if (!finished() && !over) connect(); }, retry);
       retry = Math.min(retry * 2, LAST_RETRY);
     });
   }
