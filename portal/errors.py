@@ -17,12 +17,19 @@ AGAIN_SECONDS = 5
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    """The page 403; that somebody who is signed in was refused is noted first."""
+    """The page 403; that somebody who is signed in was refused is noted first.
+
+    A part of a page that asks by itself has all of it loaded again, so that it is seen, and neither asks nor is noted
+    every few seconds.
+    """
     user = getattr(request, "user", None)
     if isinstance(user, User):
         actor = Actor(user, request.META.get("REMOTE_ADDR", ""))
         refused(actor, "page", "", f"{request.method} {request.path}", str(exception))
-    return defaults.permission_denied(request, exception)
+    response = defaults.permission_denied(request, exception)
+    if request.headers.get("HX-Request") == "true":
+        response.headers["HX-Refresh"] = "true"
+    return response
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:

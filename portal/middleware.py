@@ -9,8 +9,10 @@ from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.utils import timezone
+from django_htmx.http import HttpResponseClientRedirect
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from replicas import requestid
@@ -67,6 +69,19 @@ def time_zone(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[...
 @cache
 def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
+
+
+class SignIn(LoginRequiredMiddleware):
+    """Whoever is not signed in is sent to where one signs in, and back; the whole page, even if htmx asked for a part.
+
+    htmx would follow a plain redirect, and put the page for signing in where the part was.
+    """
+
+    def process_view(self, request: HttpRequest, *view: Any) -> HttpResponseBase | None:
+        answer = super().process_view(request, *view)
+        if isinstance(answer, HttpResponseRedirect) and request.headers.get("HX-Request") == "true":
+            return HttpResponseClientRedirect(answer.url)
+        return answer
 
 
 class StaticFiles(WhiteNoiseMiddleware):  # type: ignore[misc]

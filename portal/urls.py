@@ -6,7 +6,6 @@ from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LogoutView
 from django.urls import path
-from django.views.i18n import set_language
 
 from replicas.models import Master, Replica
 from replicas.views import (
@@ -17,6 +16,7 @@ from replicas.views import (
     health,
     history,
     host_keys,
+    languages,
     login,
     masters,
     notices,
@@ -34,7 +34,7 @@ urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
     path("login/", login.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
-    path("language/", login_not_required(set_language), name="set_language"),
+    path("language/", login_not_required(languages.set_language), name="set_language"),
     path("masters/", masters.masters, name="masters"),
     path("masters/register/", register.master_register, name="master_register"),
     path("masters/<int:pk>/", masters.master, name="master"),
@@ -81,6 +81,7 @@ urlpatterns = [
     path("history/events.<str:form>", history.history_export, name="history_export"),
     path("history/<slug:kind>/<str:object_id>/", history.timeline, name="timeline"),
     path("healthz", health.healthz, name="healthz"),
+    path("admin/login/", login_not_required(login.admin_login), name="admin_login"),
     path("admin/", admin.site.urls),
 ]
 

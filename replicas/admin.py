@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db import transaction
+from django.db.models import ManyToManyField, QuerySet
+from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
@@ -17,7 +19,13 @@ from replicas.models.credentials import Sealed
 
 
 class ReadOnly(admin.ModelAdmin[Any]):
-    """See, and nothing else."""
+    """See, and nothing else: for whoever may sign in here at all."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_active and bool(getattr(request.user, "is_staff", False))
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_module_permission(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -45,6 +53,8 @@ class PeopleAdmin(UserAdmin):  # type: ignore[type-arg]  # django-stubs makes it
     )
     list_display = ("username", "first_name", "last_name", "is_active", "is_superuser")
     list_filter = ("groups", "is_active")
+    filter_horizontal = ()
+    formfield_overrides = {ManyToManyField: {"widget": CheckboxSelectMultiple}}  # noqa: RUF012 - as Django has it
 
     def _may(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Administrators; only a superuser touches a superuser."""
@@ -110,10 +120,60 @@ def facts(user: User) -> dict[str, Any]:
     }
 
 
+class GroupsAdmin(GroupAdmin):
+    """The roles, which stay as they are, and groups that policies name. A name is for ever: policies hold it."""
+
+    fields = ("name", "members")
+    readonly_fields = ("members",)
+    list_display = ("name", "members")
+    actions = None  # each one is removed by itself, and asked about
+
+    @admin.display(description=_("people"))
+    def members(self, group: Group) -> str:
+        return ", ".join(membership(group)) or "-"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
+        return super().get_queryset(request).prefetch_related("user_set")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return permissions.may(request.user, "manage_users")
+
+    def has_view_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return self.has_module_permission(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.has_module_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return self.has_module_permission(request) and obj is not None and not needed(obj)
+
+    def log_addition(self, request: HttpRequest, obj: Group, message: Any) -> Any:
+        audit.record(actor(request), "group:add", obj)
+        return super().log_addition(request, obj, message)
+
+    def delete_model(self, request: HttpRequest, obj: Group) -> None:
+        audit.record(actor(request), "group:remove", obj, before={"people": membership(obj)})
+        super().delete_model(request, obj)
+
+
+def membership(group: Group) -> list[str]:
+    return sorted(user.get_username() for user in group.user_set.all())
+
+
+def needed(group: Group) -> bool:
+    """A role, or one that a policy asks for: without it nobody could approve there any more."""
+    asked = (set(names) for names in models.ApprovalPolicy.objects.values_list("groups", flat=True))
+    return group.name in Role.values or any(group.name in names for names in asked)
+
+
 admin.site.unregister(User)
-admin.site.unregister(Group)  # the roles are made by a migration
+admin.site.unregister(Group)
+admin.site.register(Group, GroupsAdmin)
 admin.site.register(User, PeopleAdmin)
 for name in models.__all__:
     model = getattr(models, name)
-    if name != "CredentialName":
+    if name not in ("CredentialName", "UploadName"):
         admin.site.register(model, CredentialAdmin if issubclass(model, Sealed) else ReadOnly)

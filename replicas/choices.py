@@ -105,6 +105,13 @@ class ForwardPolicy(models.TextChoices):
     ONLY = "only", _("only: ask nobody but the forwarders")
 
 
+class DnsPolicy(models.TextChoices):
+    """What a name server with DNS over TLS does without it."""
+
+    RELAXED = "relaxed", _("relaxed: fall back to plain DNS")
+    ENFORCED = "enforced", _("enforced: refuse plain DNS")
+
+
 class LogLevel(models.TextChoices):
     """Of a log line."""
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from replicas import permissions
 from replicas.choices import EMAILED, Decision, EmailWish, NoticeKind, PlanState
-from replicas.models import AuditEvent, Delivery, Notice, Plan, Run, Webhook
+from replicas.models import AuditEvent, Bypass, Delivery, Notice, Plan, Run, Webhook
 
 
 class Rule(NamedTuple):
@@ -27,7 +27,7 @@ class Rule(NamedTuple):
 def deciders(plan: Plan) -> Iterable[User]:
     people = permissions.people("decide").exclude(pk=plan.requested_by_id).exclude(approvals__plan=plan)
     groups = permissions.policy_groups(plan)
-    return people.filter(Q(is_superuser=True) | Q(groups__name__in=groups)).distinct() if groups else people
+    return people.filter(pk__in=User.objects.filter(groups__name__in=groups)) if groups else people
 
 
 def requester(plan: Plan) -> Iterable[User]:
@@ -35,9 +35,13 @@ def requester(plan: Plan) -> Iterable[User]:
 
 
 def everyone_of(plan: Plan) -> Iterable[User]:
-    """Who asked, and who approved."""
+    """Who asked, who approved, who ran it without approval, and who retried it."""
     approved = Q(approvals__plan=plan, approvals__decision=Decision.APPROVE)
-    return User.objects.filter(Q(pk=plan.requested_by_id) | approved, is_active=True).distinct()
+    bypassed = Q(pk__in=Bypass.objects.filter(run__plan=plan).values("by"))
+    runs = [str(key) for key in Run.objects.filter(plan=plan).values_list("pk", flat=True)]
+    retries = AuditEvent.objects.filter(kind="run", object_id__in=runs, verb="run:retry")
+    retried = Q(username__in=list(retries.values_list("actor", flat=True)))
+    return User.objects.filter(Q(pk=plan.requested_by_id) | approved | bypassed | retried, is_active=True).distinct()
 
 
 RULES = {
@@ -58,7 +62,8 @@ def follow(event: AuditEvent, obj: Model) -> None:
     plan = run.plan if run else obj
     if not isinstance(plan, Plan):
         return
-    if rule := RULES.get(event.verb):
+    decided = event.verb == "plan:submit" and plan.state != PlanState.WAITING  # the revocation of a bundle
+    if (rule := RULES.get(event.verb)) and not decided:
         people = [user for user in rule.people(plan) if user.get_username() != event.actor]
         tell(rule.kind, plan, people, run=run, actor=event.actor, reason=event.reason, at=event.at)
     if event.kind == "plan" or event.verb == "run:queue":

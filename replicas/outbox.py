@@ -5,19 +5,21 @@ from __future__ import annotations
 import smtplib
 from datetime import timedelta
 
+from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.mail import EmailMessage
 from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.template.loader import render_to_string
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from replicas import audit, keyring, notices
 from replicas.choices import DeliveryState
 from replicas.clients import webhook as client
 from replicas.clients.webhook import WebhookError
 from replicas.errors import PortalError
-from replicas.models import Delivery, Notice, Webhook
+from replicas.models import Delivery, EmailChoice, Notice, Webhook
 from replicas.permissions import Actor
 
 PAUSES = [timedelta(seconds=seconds) for seconds in (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)]
@@ -74,6 +76,8 @@ def _failed(delivery: Delivery, error: str, final: bool = False) -> None:
 def _call(hook: Webhook, delivery: Delivery) -> None:
     if not hook.active:
         raise WebhookError("The webhook is not in use.", gone=True)
+    with transaction.atomic():
+        audit.record(Actor.system(), "credential:use", hook, reason=f"Signs delivery {delivery.pk}")
     client.post(hook.url, keyring.unseal(hook), str(delivery.pk), delivery.body)
 
 
@@ -91,8 +95,14 @@ def _turn_off(hook: Webhook) -> None:
         )
 
 
+def _language(person: User) -> str:
+    chosen = EmailChoice.objects.filter(user=person).values_list("language", flat=True)
+    return chosen.first() or settings.LANGUAGE_CODE
+
+
 def _mail(notice: Notice) -> None:
     context = {"notice": notice, "url": notices.address(notice.plan, notice.run)}
-    subject = render_to_string("notices/subject.txt", context).strip()
-    text = render_to_string("notices/email.txt", context)
+    with translation.override(_language(notice.recipient)):
+        subject = render_to_string("notices/subject.txt", context).strip()
+        text = render_to_string("notices/email.txt", context)
     EmailMessage(" ".join(subject.split()), text, to=[notice.recipient.email]).send()

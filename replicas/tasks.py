@@ -6,6 +6,7 @@ import sqlite3
 import sys
 from contextlib import suppress
 
+from django.db import DatabaseError
 from huey.contrib.djhuey import HUEY, db_task
 from redis.exceptions import RedisError
 
@@ -19,6 +20,8 @@ from replicas.models import Draft, Plan, Realm
 @db_task()  # type: ignore[untyped-decorator]  # Huey has no types
 def execute(run_id: int) -> None:
     if runner.execute(run_id):
+        with suppress(DatabaseError):  # only its look comes later
+            looking.outdated(run_id)
         with suppress(QueueAway):  # the next sweep does it
             sweeper.enqueue_waiting(sys.modules[__name__])
 

@@ -17,8 +17,11 @@ from django.db.models.functions import Cast
 from django.db.models.lookups import Regex
 from django.utils.translation import gettext as _
 
+from replicas import realm_rules
+from replicas.backends import registry
 from replicas.choices import ForwardPolicy
 from replicas.lifecycle import windows
+from replicas.lifecycle.job import CERTIFICATE_FILES, LISTS, REALM_OPTIONS, UPLOADS, file_of
 
 if TYPE_CHECKING:
     from replicas.models import Replica
@@ -184,6 +187,70 @@ def validate_reason(text: str) -> None:
         raise ValidationError(_("A reason has at most %(n)d characters."), code="reason", params={"n": MAX_REASON})
 
 
+def validate_path(value: str) -> None:
+    """An absolute path that needs no quoting anywhere. Raises ValidationError."""
+    if not re.fullmatch(r"(?:/[A-Za-z0-9_+-][A-Za-z0-9._+-]*)+", value):
+        raise ValidationError(_("%(path)s is not a path of a file that can be used.") % {"path": value})
+
+
+def validate_netbios(name: str) -> None:
+    """Accept the NetBIOS name of a domain. Raises ValidationError."""
+    if re.fullmatch(r"[A-Z0-9][A-Z0-9-]{0,14}", name) is None:
+        raise ValidationError(
+            _("%(name)s is no NetBIOS name: at most 15 capital letters, digits and hyphens.") % {"name": name}
+        )
+
+
+def validate_label(name: str) -> None:
+    """A name that needs no quoting anywhere. Raises ValidationError."""
+    if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_. /-]*", name) is None:
+        raise ValidationError(_("%(name)s has characters that cannot be used in a name.") % {"name": name})
+
+
+def _reverse_zone(word: str) -> str:
+    validate_reverse_zone(word)
+    return word.removesuffix(".")
+
+
+def _server(word: str) -> str:
+    if not _is_address(word):
+        validate_hostname(word)
+        return word
+    return str(_address(word))
+
+
+def _dot_forwarder(word: str) -> str:
+    """ADDRESS#NAME: the name is what the forwarder's certificate has to be for."""
+    address, mark, name = word.partition("#")
+    if not mark:
+        raise ValidationError(
+            _("Write %(word)s with the name of its certificate, as in 192.0.2.53#dns.example.com.") % {"word": word}
+        )
+    validate_hostname(name)
+    return f"{_address(address)}#{name}"
+
+
+WORDS = {"more_reverse_zones": _reverse_zone, "ntp_servers": _server, "dot_forwarders": _dot_forwarder}
+"""What each word of a list has to be, and its canonical form."""
+
+
+def parse_words(field: str, given: object) -> list[str]:
+    """The words of one of WORDS, each once; separated by white space or commas in a text. Raises ValidationError."""
+    words = re.split(r"[\s,;]+", given) if isinstance(given, str) else given or []
+    if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
+        raise ValidationError(_("Give a list of words."))  # JSON can hold anything
+    found: list[str] = []
+    errors: list[ValidationError] = []
+    for word in filter(None, words):
+        try:
+            found.append(WORDS[field](word))
+        except ValidationError as error:
+            errors.append(error)
+    if errors:
+        raise ValidationError(errors)
+    return list(dict.fromkeys(found))
+
+
 def check_options(replica: Replica) -> None:
     """Bring the options of a request into canonical form, and check what they need and exclude (guide, steps 1 and 3).
 
@@ -205,6 +272,11 @@ def _normalise(replica: Replica) -> None:
             setattr(replica, field, parse_addresses(getattr(replica, field)))
         except ValidationError as error:
             errors[field] = error
+    for field in LISTS:
+        try:
+            setattr(replica, field, parse_words(field, getattr(replica, field)) or None)
+        except ValidationError as error:
+            errors[field] = error
     for field in ("skip_conncheck_reason", "other_host_reason"):
         reason = getattr(replica, field).strip()
         setattr(replica, field, reason)
@@ -221,13 +293,15 @@ def _normalise(replica: Replica) -> None:
 def _option_problems(replica: Replica) -> Iterable[tuple[bool, str, Any]]:
     yield from _forwarder_problems(replica)
     yield from _reverse_problems(replica)
+    yield from realm_rules.problems(replica)
     if getattr(replica, "master_id", None) is not None:
         yield from _master_problems(replica)
 
 
 def _forwarder_problems(replica: Replica) -> Iterable[tuple[bool, str, Any]]:
     dns = replica.setup_dns
-    neither = not replica.forwarders and not replica.no_forwarders
+    found = realm_rules.finds_forwarders(replica)
+    neither = not replica.forwarders and not replica.no_forwarders and not found
     yield dns and neither, "forwarders", _("DNS needs forwarders, or an explicit «no forwarders».")
     both = bool(replica.forwarders) and replica.no_forwarders
     yield both, "no_forwarders", _("Give forwarders, or «no forwarders», not both.")
@@ -241,7 +315,7 @@ def _forwarder_problems(replica: Replica) -> Iterable[tuple[bool, str, Any]]:
     yield not dns and validation, "no_dnssec_validation", _("DNSSEC validation is a choice for a replica with DNS.")
     only = replica.forward_policy == ForwardPolicy.ONLY
     yield not dns and only, "forward_policy", _("A forward policy is for a replica with DNS.")
-    yield dns and only and not replica.forwarders, "forward_policy", _("«only» needs forwarders to ask.")
+    yield dns and only and not (replica.forwarders or found), "forward_policy", _("«only» needs forwarders to ask.")
     own = set(replica.forwarders) & {*replica.ip_addresses, replica.ssh_address}
     yield bool(own), "forwarders", _("A replica cannot forward to its own address.")
 
@@ -266,6 +340,34 @@ def _reverse_name(address: str) -> str:
     return ipaddress.ip_address(address).reverse_pointer
 
 
+def _certificate_problems(replica: Replica, realm_has_ca: bool | None) -> Iterable[tuple[bool, str, Any]]:
+    """`realm_has_ca` is None where a master has not said so."""
+    uploaded = replica.certificates or {}
+    kdc = "pkinit_certificate"
+    for upload in UPLOADS:
+        name = file_of(upload)
+        named, given = bool(getattr(replica, name)), upload in uploaded
+        needed = _("The realm has no authority that could issue it: upload it, or say where it is.")
+        yield realm_has_ca is False and upload != kdc and not (named or given), name, needed
+        unneeded = _("The realm's own authority issues it: leave this out.")
+        yield realm_has_ca is True and named, name, unneeded
+        yield realm_has_ca is True and given, upload, unneeded
+        yield named and given, name, _("It is uploaded: leave out where it is.")
+    mixed = bool(uploaded) and any(getattr(replica, name) for name in CERTIFICATE_FILES)
+    yield mixed, CERTIFICATE_FILES[0], _("Upload all certificates, or name all files: they are given one way.")
+    has_kdc = bool(replica.pkinit_cert_file) or kdc in uploaded
+    yield has_kdc and bool(replica.no_pkinit), "no_pkinit", _("It is given a certificate for PKINIT.")
+    asked = realm_has_ca is False and not has_kdc and not replica.no_pkinit
+    yield asked, "no_pkinit", _("Give a certificate of the KDC, or ask for «no PKINIT».")
+    alone = realm_has_ca is not True and has_kdc and not (_served(replica, "dirsrv") and _served(replica, "http"))
+    yield alone, "pkinit_cert_file", _("It needs those of the Directory Server and the web server too.")
+
+
+def _served(replica: Replica, service: str) -> bool:
+    """Whether a certificate is given for it, in either way."""
+    return bool(getattr(replica, f"{service}_cert_file")) or f"{service}_certificate" in (replica.certificates or {})
+
+
 def _master_problems(replica: Replica) -> Iterable[tuple[bool, str, Any]]:
     master = replica.master
     same = replica.hostname == master.hostname
@@ -286,6 +388,15 @@ def _master_problems(replica: Replica) -> Iterable[tuple[bool, str, Any]]:
         "setup_dns",
         _("This realm has no integrated DNS, so there are no zones to serve."),
     )
+    known, offered = registry.options(master.realm.backend), registry.offered(master.realm.backend, master.versions)
+    chosen = {name for name in REALM_OPTIONS if getattr(replica, name, None)} | set(replica.certificates or {})
+    for name in REALM_OPTIONS:
+        yield name in chosen - known, name, _("Realms of this kind do not have this option.")
+        yield name in chosen & (known - offered), name, _("The master's release does not have this option.")
+    yield from _certificate_problems(replica, (master.offers or {}).get("realm_has_ca"))
+    yield bool(replica.setup_kra) and not replica.setup_ca, "setup_kra", _("It needs a certificate authority too.")
+    no_kra = (master.offers or {}).get("realm_has_kra") is False
+    yield bool(replica.setup_kra) and no_kra, "setup_kra", _("The realm has none that could be copied.")
     yield replica.setup_ca and not master.ca, "setup_ca", _("The master has no authority of its own to copy.")
 
 

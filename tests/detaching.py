@@ -20,12 +20,13 @@ async def command(
     input: bytes | None = None,
     timeout: float = 3600,
     prepare: Callable[[], Awaitable[None]] | None = None,
+    scratch: str = "",
 ) -> int:
     """Start it unless it is there, and follow it."""
     if not await detached.loaded(host, unit):
         if prepare is not None:
             await prepare()
-        await detached.start(host, unit, argv, input)
+        await detached.start(host, unit, argv, input, scratch)
     return await detached.follow(host, unit, on_output, offset, timeout)
 
 
@@ -47,11 +48,17 @@ class Detaching:
         input: bytes | None = None,
         timeout: float = 3600,
         prepare: Callable[[], Awaitable[None]] | None = None,
+        heard: Callable[[str], None] | None = None,
+        scratch: str = "",
     ) -> int:
         host, unit = await self.host(role), f"test-{name}"
+
+        def told(text: str, _: int) -> None:
+            self.log(text)
+            if heard is not None:
+                heard(text)
+
         try:
-            return await command(
-                host, unit, argv, lambda text, _: self.log(text), input=input, timeout=timeout, prepare=prepare
-            )
+            return await command(host, unit, argv, told, input=input, timeout=timeout, prepare=prepare, scratch=scratch)
         finally:
             await detached.clean(host, unit)

@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from replicas import audit
+from replicas.choices import PlanState
 from replicas.errors import Conflict
 from replicas.models import Draft, Plan, Replica
 from replicas.permissions import Actor, require
@@ -78,9 +80,21 @@ def discard(actor: Actor, draft: Draft) -> None:
 
 
 def check_again(actor: Actor, row: Draft | Plan) -> None:
-    """Have the hosts looked at again. Raises NotAllowed."""
+    """Have the hosts looked at again. Raises NotAllowed, Conflict for a plan that is decided: its findings stay."""
     require(actor, "check")
-    task = check_draft if isinstance(row, Draft) else check_plan
-    with transaction.atomic():
-        type(row).objects.filter(pk=row.pk).update(checked_at=None, findings=None)
-        transaction.on_commit(lambda: task(row.pk))
+    if isinstance(row, Draft):
+        with transaction.atomic():
+            Draft.objects.filter(pk=row.pk).update(checked_at=None, findings=None, check_asked_at=Now())
+            transaction.on_commit(lambda: check_draft(row.pk))
+    else:
+        _check_plan_again(actor, row)
+
+
+@transaction.atomic
+def _check_plan_again(actor: Actor, plan: Plan) -> None:
+    before = {"checked_at": plan.checked_at.isoformat() if plan.checked_at else None}
+    waiting = Plan.objects.filter(pk=plan.pk, state=PlanState.WAITING)
+    if not waiting.update(checked_at=None, findings=None, check_asked_at=Now()):
+        raise Conflict(_("The plan is decided."), _("Its findings stay as they were when it was."))
+    audit.record(actor, "plan:check", plan, before=before)
+    transaction.on_commit(lambda: check_plan(plan.pk))

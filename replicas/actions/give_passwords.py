@@ -1,4 +1,4 @@
-"""Keep passwords for one plan's run alone."""
+"""Keep passwords and uploaded certificates for one plan's run alone."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from replicas import audit, keyring
-from replicas.models import Credential, CredentialName, Plan, PlanCredential
+from replicas.backends import registry
+from replicas.models import Credential, CredentialName, Plan, PlanCredential, UploadName
 from replicas.permissions import Actor
 
 NONE: Mapping[str, str] = MappingProxyType({})
 
 
 def give_passwords(actor: Actor, plan: Plan, passwords: Mapping[str, str]) -> None:
-    """Store those that are given, by name (CredentialName), until the run ends (lifecycle/credentials.py wipes them).
+    """Store those that are given, by name (CredentialName, UploadName), until the run ends.
 
-    Belongs into the transaction of the action that makes or retries the plan, which has authorised the actor. Raises
-    PortalError when the key ring cannot be read.
+    Then lifecycle/credentials.py wipes them. Belongs into the transaction of the action that makes or retries the plan,
+    which has authorised the actor. Raises PortalError when the key ring cannot be read.
     """
-    for name in CredentialName.values:
+    for name in (*CredentialName.values, *UploadName.values):
         if password := passwords.get(name, ""):
             envelope = keyring.seal(password, PlanCredential(plan=plan, name=name).owner)
             credential, _created = PlanCredential.objects.update_or_create(
@@ -28,7 +29,8 @@ def give_passwords(actor: Actor, plan: Plan, passwords: Mapping[str, str]) -> No
 
 
 def missing_passwords(plan: Plan) -> list[str]:
-    """The names (CredentialName) of what neither the realm stores nor the plan was given."""
+    """The names (CredentialName) of what the plan's kind of realm needs, and neither is stored nor was given."""
     stored = Credential.objects.filter(realm__masters__replicas__plans=plan).values_list("name", flat=True)
     known = set(stored.union(PlanCredential.objects.filter(plan=plan).values_list("name", flat=True)))
-    return [name for name in CredentialName.values if name not in known]
+    needed = registry.secrets(plan.replica.master.realm.backend)
+    return [name for name in needed if name not in known]

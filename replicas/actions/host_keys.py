@@ -66,6 +66,10 @@ def accept(actor: Actor, known: HostKey, key: str, fingerprint: str, reason: str
             _("%(host)s presents another key than the one that you compared.") % {"host": known.hostname},
             _("Compare the fingerprint again."),
         )
+    if fingerprint == known.fingerprint:
+        raise Conflict(
+            _("%(host)s presents the key that is pinned.") % {"host": known.hostname}, _("There is nothing to accept.")
+        )
     before = known.fingerprint
     claim(known, {"fingerprint": before}, key=key, fingerprint=fingerprint, accepted_by=actor.name, reason=reason)
     audit.record(

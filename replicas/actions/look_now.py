@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from replicas.errors import Conflict
 from replicas.lifecycle import looking
-from replicas.models import Credential, Realm
+from replicas.models import Realm
 from replicas.permissions import Actor, require
 from replicas.tasks import look
 
@@ -16,9 +16,9 @@ from replicas.tasks import look
 def look_now(actor: Actor, realm: Realm) -> None:
     """Raises NotAllowed, Conflict (no password is stored; somebody looks already)."""
     require(actor, "check")
-    if not Credential.objects.filter(realm=realm, name=looking.NEEDED).exists():
+    if not looking.possible(realm):
         raise Conflict(
-            _("The Directory Manager password of %(realm)s is not stored.") % {"realm": realm},
+            _("«%(password)s» of %(realm)s is not stored.") % {"password": looking.needed(realm).label, "realm": realm},
             _("An administrator stores it with «Set passwords» on the page of a master."),
         )
     if not looking.claim(realm, looking.BETWEEN_SECONDS):

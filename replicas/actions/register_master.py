@@ -14,7 +14,6 @@ from replicas.actions import host_keys
 from replicas.actions.set_credentials import set_credentials
 from replicas.backends import registry
 from replicas.clients import ssh
-from replicas.clients.ldap import Directory
 from replicas.errors import Conflict, StepError
 from replicas.lifecycle.base import Capabilities
 from replicas.lifecycle.job import Endpoint
@@ -26,7 +25,8 @@ from replicas.permissions import Actor, require
 class Registration:
     """What an administrator says about a master; the fingerprint is the one that was shown and compared.
 
-    Without `store`, the Directory Manager password is proved and then forgotten: requests bring their own.
+    Without `store`, what is proved of the passwords is then forgotten: requests bring their own. A password that the
+    kind of realm does not need is empty.
     """
 
     hostname: str
@@ -38,6 +38,10 @@ class Registration:
     directory_manager: str = field(repr=False)
     admin: str = field(repr=False)
     store: bool = True
+
+    @property
+    def passwords(self) -> dict[str, str]:
+        return {"directory_manager": self.directory_manager, "admin": self.admin}
 
 
 def inspect(actor: Actor, ssh_address: str, ssh_port: int) -> str:
@@ -71,11 +75,7 @@ def register(actor: Actor, given: Registration) -> Master:
 
 async def _look(endpoint: Endpoint, given: Registration) -> Capabilities:
     async with await ssh.connect(endpoint, sshkey.private_key_path()) as host:
-        found = await registry.get(given.backend).probe(host)
-    async with Directory.bind(
-        endpoint.hostname, endpoint.address, found.ca_certificate, "cn=Directory Manager", given.directory_manager
-    ):
-        return found
+        return await registry.get(given.backend).register(host, given.passwords)
 
 
 @transaction.atomic
@@ -90,6 +90,7 @@ def _store(actor: Actor, given: Registration, key: str, found: Capabilities) -> 
         host_key=host_keys.pin(actor, given.hostname, key),
         ca=found.ca,
         versions=dict(found.versions),
+        offers=dict(found.offers),
         registered_by=actor.name,
     )
     _save(master, given)
@@ -100,7 +101,7 @@ def _store(actor: Actor, given: Registration, key: str, found: Capabilities) -> 
         after={"realm": realm.name, "address": master.ssh_address, "fingerprint": given.fingerprint, "ca": found.ca},
     )
     if given.store:
-        set_credentials(actor, realm, {"directory_manager": given.directory_manager, "admin": given.admin})
+        set_credentials(actor, realm, given.passwords)
     return master
 
 

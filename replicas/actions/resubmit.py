@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from replicas import audit
 from replicas.actions import host_keys, plans, submit
 from replicas.actions.claim import claim
 from replicas.actions.give_passwords import NONE, give_passwords
 from replicas.choices import REPLICA_ENDED, ReplicaState
+from replicas.errors import Conflict
 from replicas.models import Plan, Replica
 from replicas.permissions import Actor, require
 
@@ -22,15 +24,15 @@ def resubmit(actor: Actor, replica: Replica, reason: str = "", passwords: Mappin
     HostKeyChanged.
     """
     require(actor, "request")
-    submit.check(replica)
+    check(replica)
     return restore(actor, replica, host_keys.fetch(replica.ssh_address, replica.ssh_port), reason, passwords)
 
 
 @transaction.atomic
 def restore(actor: Actor, replica: Replica, key: str, reason: str = "", passwords: Mapping[str, str] = NONE) -> Plan:
-    """What `resubmit` does once it knows the host's key."""
+    """What `resubmit` does once it knows the host's key; `passwords` and uploaded certificates by name."""
     user = require(actor, "request")
-    submit.check(replica)
+    check(replica)
     before = {"state": replica.state, "requested_by": replica.requested_by.get_username()}
     pinned = host_keys.pin(actor, replica.hostname, key)
     try:
@@ -42,6 +44,7 @@ def restore(actor: Actor, replica: Replica, key: str, reason: str = "", password
                 requested_by=user,
                 host_key=pinned,
                 verified_at=None,
+                certificates=replica.certificates,
             )
     except IntegrityError as error:
         raise submit.in_use(replica) from error
@@ -50,3 +53,14 @@ def restore(actor: Actor, replica: Replica, key: str, reason: str = "", password
     plan = plans.freeze(actor, replica, "install")
     give_passwords(actor, plan, passwords)
     return plan
+
+
+def check(replica: Replica) -> None:
+    """Everything that can be wrong before the host is asked for its key. Raises ValidationError, Conflict."""
+    if replica.state not in REPLICA_ENDED:
+        raise Conflict(
+            _("%(host)s is in another state: %(state)s.")
+            % {"host": replica.hostname, "state": replica.get_state_display()},
+            _("A request that was rejected or cancelled, or a replica that was removed, can be requested again."),
+        )
+    submit.check(replica)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -17,7 +18,8 @@ from replicas.permissions import Actor, require
 
 
 def submit(actor: Actor, replica: Replica, passwords: Mapping[str, str] = NONE) -> Plan:
-    """Store a request that the form filled in, with the key that its host presents now, and its own passwords by name.
+    """Store a request that the form filled in, with the key that its host presents now, and its own passwords and
+    uploaded certificates by name.
 
     Raises NotAllowed, ValidationError (by field), Conflict (the hostname is in use), HostUnreachable, HostKeyChanged.
     """
@@ -77,11 +79,10 @@ def in_use(replica: Replica) -> Conflict:
 def _facts(replica: Replica) -> dict[str, object]:
     """The request as the history keeps it."""
     endpoint = replica.endpoint()
-    options = replica.options()
     return {
         "hostname": endpoint.hostname,
         "address": endpoint.address,
         "fingerprint": replica.host_key.fingerprint,
         "master": replica.master.hostname,
-        **{name: getattr(options, name) for name in options.__dataclass_fields__},
+        **asdict(replica.options()),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -12,6 +13,7 @@ from replicas.actions import host_keys, submit
 from replicas.errors import PortalError
 from replicas.models import Plan, Replica
 from replicas.permissions import Actor, require
+from replicas.tasks import check_plan
 
 AT_ONCE = 16
 
@@ -40,6 +42,7 @@ def submit_all(actor: Actor, replicas: Sequence[Replica]) -> list[Plan]:
         for place, (replica, key) in enumerate(zip(replicas, found, strict=True)):
             try:
                 plans.append(submit.store(actor, replica, str(key)))
+                transaction.on_commit(partial(check_plan, plans[-1].pk))
             except PortalError as error:
                 raise SomeFailed({place: error}) from error
         return plans

@@ -60,10 +60,12 @@ def remove(actor: Actor, hook: Webhook) -> None:
     hook.delete()
 
 
+@transaction.atomic
 def try_out(actor: Actor, hook: Webhook) -> Delivery:
     """Send it a message that says nothing, to see it arrive. Raises NotAllowed."""
     require(actor, "manage_webhooks")
     body = {"type": "portal.test", "timestamp": timezone.now().isoformat(), "data": {"by": actor.name}}
+    audit.record(actor, "webhook:test", hook)
     return Delivery.objects.create(webhook=hook, body=body)
 
 

@@ -21,16 +21,17 @@ VERBS = frozenset(
         "access": ("refuse",),
         "bundle": ("seal", "use", "expire", "revoke", "replace", "remove"),
         "credential": ("set", "use", "rotate", "wipe"),
+        "group": ("add", "remove"),
         "history": ("export", "verify"),
         "hostkey": ("accept",),
         "master": ("register", "unregister"),
-        "plan": ("submit", "insist", "approve", "reject", "cancel", "bypass", "void"),
+        "plan": ("submit", "insist", "check", "approve", "reject", "cancel", "bypass", "void"),
         "policy": ("set",),
         "replica": ("request", "resubmit", "change"),
         "run": ("queue", "start", "cancel", "retry", "succeed", "fail", "cancelled", "export", "review", "release"),
-        "session": ("begin", "end", "fail"),
+        "session": ("begin", "end", "fail", "refuse"),
         "user": ("add", "change"),
-        "webhook": ("add", "change", "remove"),
+        "webhook": ("add", "change", "test", "remove"),
     }.items()
     for action in actions
 )
@@ -66,7 +67,8 @@ def record(
     with translation.override(None):  # one record, in one language, whichever the actor reads
         about = obj if isinstance(obj, Subject) else Subject(obj._meta.model_name or "", str(obj.pk), str(obj))
         reason = str(reason)
-    previous = _last_digest()
+    alone()
+    previous = AuditEvent.objects.order_by("-pk").values_list("digest", flat=True).first() or GENESIS
     event = AuditEvent(
         at=timezone.now(),  # within the lock: times rise with the numbers
         actor=actor.name,
@@ -88,6 +90,16 @@ def record(
     return event
 
 
+def alone() -> None:
+    """Nobody else appends until the caller's transaction ends; what it reads of the history from here on stays true.
+
+    SQLite's immediate transactions leave one writer at a time; PostgreSQL needs a lock until the commit.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_POSTGRES_LOCK])
+
+
 def digest(event: AuditEvent) -> str:
     """SHA-256 (hex) over the canonical JSON of everything in the event but its own digest and row number.
 
@@ -102,11 +114,3 @@ def digest(event: AuditEvent) -> str:
 
 def canonical(fields: dict[str, Any]) -> bytes:
     return json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _last_digest() -> str:
-    """SQLite's immediate transactions leave one writer at a time; PostgreSQL needs a lock until the commit."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_POSTGRES_LOCK])
-    return AuditEvent.objects.order_by("-pk").values_list("digest", flat=True).first() or GENESIS

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
+from typing import get_args
 
 from replicas.errors import StepError
-from replicas.lifecycle.base import Backend
+from replicas.lifecycle.base import Backend, PasswordName
 
 BACKENDS = {
     "native": "replicas.backends.native.backend:NativeBackend",
+    "freeipa": "replicas.backends.freeipa.backend:FreeIpaBackend",
 }
 
 
@@ -19,6 +22,21 @@ def get(kind: str) -> Backend:
     module, _, name = BACKENDS[kind].partition(":")
     backend: Backend = getattr(import_module(module), name)()
     return backend
+
+
+def secrets(kind: str) -> tuple[PasswordName, ...]:
+    """The passwords that a realm of that kind needs; all there are for a kind that this portal has no backend for."""
+    return get(kind).secrets if kind in BACKENDS else get_args(PasswordName)
+
+
+def options(kind: str) -> frozenset[str]:
+    """Those options that only some kinds have and this one has; none for a kind that this portal has no backend for."""
+    return get(kind).options if kind in BACKENDS else frozenset()
+
+
+def offered(kind: str, versions: Mapping[str, str]) -> frozenset[str]:
+    """Those of `options` that a master of these versions has."""
+    return get(kind).offered(versions) if kind in BACKENDS else frozenset()
 
 
 def choices() -> list[tuple[str, str]]:

@@ -21,11 +21,12 @@ async def loaded(host: Host, unit: str) -> bool:
     return shown.text.strip() == "loaded"
 
 
-async def start(host: Host, unit: str, argv: list[str], input: bytes | None) -> None:
+async def start(host: Host, unit: str, argv: list[str], input: bytes | None, scratch: str = "") -> None:
     """Start the command in a unit that is not there yet. Raises CommandFailed, StepError for a full disk.
 
     systemd itself keeps the exit status (RemainAfterExit, and a failed unit stays until reset), so there is no moment
     at which a kill loses it. Input goes through a file of mode 0600 in /run that is unlinked once the command has it.
+    systemd removes `scratch`, a folder below /run, when the command fails, is killed or is stopped.
     """
     await host.run("install", "-d", "-m", "0700", FOLDER)
     output = f"append:{FOLDER}/{unit}.out"
@@ -34,6 +35,8 @@ async def start(host: Host, unit: str, argv: list[str], input: bytes | None) -> 
     if input is not None:
         await host.write(f"{FOLDER}/{unit}.in", input)
         properties.append(f"StandardInput=file:{FOLDER}/{unit}.in")
+    if scratch:
+        properties += [f"RuntimeDirectory={scratch.removeprefix('/run/')}", "RuntimeDirectoryMode=0700"]
     options = [f"--property={one}" for one in properties]
     # systemd expands variables in the words of a command, shell or not.
     words = [word.replace("$", "$$") for word in argv]

@@ -26,6 +26,21 @@ class AddressesField(forms.CharField):
         return validators.parse_addresses(value or "")
 
 
+class WordsField(forms.CharField):
+    """A list that replicas.validators.WORDS has rules for, one word a line or separated by commas."""
+
+    def __init__(self, name: str, **kwargs: Any) -> None:
+        self.name = name
+        widget = forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "autocomplete": "off"})
+        super().__init__(required=False, widget=widget, **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        return validators.parse_words(self.name, value or "")
+
+
 class HostnameField(forms.CharField):
     """A fully qualified host name in lower case; what is wrong with another one is said, with a correction."""
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from replicas import validators
 from replicas.backends import registry
 from replicas.forms.fields import HostnameField, PasswordField, ReasonField
+from replicas.models import CredentialName
 
 
 class MasterInspectForm(forms.Form):
@@ -58,6 +59,11 @@ class MasterRegisterForm(MasterInspectForm):
         super().__init__(*args, **kwargs)
         for name in MasterInspectForm.base_fields:
             self.fields[name].widget = forms.HiddenInput()
+        keep_needed(self.fields, str(self["backend"].value()))
+        if "directory_manager" not in self.fields:
+            self.fields["admin"].help_text = _("Proved by signing in now, and stored encrypted.")
+            self.fields["admin"].required = True
+            self.fields["forget"].help_text = _("It is proved and forgotten; each request brings it again.")
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -68,11 +74,21 @@ class MasterRegisterForm(MasterInspectForm):
         return data
 
 
+def keep_needed(fields: dict[str, forms.Field], kind: str) -> None:
+    """Leave out the passwords that this kind of realm has no use for."""
+    for name in set(CredentialName.values) - set(registry.secrets(kind)):
+        del fields[name]
+
+
 class CredentialsForm(forms.Form):
     """New passwords of a realm; an empty field leaves the stored one."""
 
     directory_manager = PasswordField(label=_("Directory Manager password"), required=False)
     admin = PasswordField(label=_("Kerberos password of admin"), required=False)
+
+    def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        keep_needed(self.fields, kind)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

@@ -5,17 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 
 from replicas import validators
 from replicas.choices import EmailWish, NoticeKind
 
 
+def own_names() -> list[tuple[str, str]]:
+    """The portal's languages, each by its own name."""
+    return [(code, str(get_language_info(code)["name_local"]).capitalize()) for code, _ in settings.LANGUAGES]
+
+
 class EmailForm(forms.Form):
-    """Which notices come by e-mail, too."""
+    """Which notices come by e-mail, too, and in which language."""
 
     wish = forms.ChoiceField(label=_("By e-mail"), choices=EmailWish)
+    language = forms.ChoiceField(label=_("Language of e-mails"), choices=own_names)
 
 
 class WebhookForm(forms.Form):

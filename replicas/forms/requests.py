@@ -2,25 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from crispy_forms.helper import FormHelper
-from crispy_forms.layout import HTML, Column, Fieldset, Layout, Row
+from crispy_forms.layout import HTML, Column, Div, Fieldset, Layout, Row
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from replicas import validators
 from replicas.choices import ForwardPolicy
-from replicas.forms.fields import AddressesField, OneRunPasswords, ReasonField
+from replicas.forms import realm_help
+from replicas.forms.fields import AddressesField, OneRunPasswords, ReasonField, WordsField
+from replicas.forms.uploads import Uploads, opens
+from replicas.lifecycle.job import CERTIFICATE_FILES, LISTS, REALM_OPTIONS, SOME_REALMS, UPLOADS, file_of, label_of
 from replicas.models import Replica
+from replicas.uploads import together
 
-FOLLOWING = {"forwarders": ("no_forwarders", "forward_policy"), "ip_addresses": ("reverse_zone", "no_reverse")}
+FOLLOWING = {
+    "forwarders": ("no_forwarders", "forward_policy"),
+    "ip_addresses": ("reverse_zone", "no_reverse"),
+    "dot_forwarders": ("forwarders", "no_forwarders", "forward_policy"),
+    **dict.fromkeys(("hostname", "master"), (*CERTIFICATE_FILES, "no_pkinit")),
+} | {upload: (file_of(upload), "no_pkinit") for upload in UPLOADS}
 """Fields whose rules look at another one, and say nothing true while that one is wrong."""
 EXCEPTIONS_HELP = _("Leave empty unless you must. Approvers see them.")
-FORWARDERS_HELP = _("DNS servers that unknown names are forwarded to, one a line (--forwarder). Needs «set up DNS».")
+DNS_HELP = {
+    "forwarders": _(
+        "DNS servers that unknown names are forwarded to, one a line (--forwarder). Needs «set up DNS», excludes "
+        "«no forwarders», and cannot be an address of the replica itself."
+    ),
+    "no_forwarders": _(
+        "Resolve names from the root servers, with no forwarder (--no-forwarders). Needs «set up DNS», excludes "
+        "forwarders."
+    ),
+    "forward_policy": _(
+        "What BIND does when the forwarders do not answer (--forward-policy). «only» needs forwarders: without their "
+        "answer, names outside the realm are not resolved."
+    ),
+    "no_dnssec_validation": _(
+        "For forwarders that cannot do DNSSEC (--no-dnssec-validation): forged answers are not noticed then. Needs "
+        "«set up DNS»."
+    ),
+}
+"""The same in a request, and when DNS is set up later."""
+IN_ROW = tuple(name for name in REALM_OPTIONS if name not in UPLOADS)
+"""Those that are columns of a request."""
 
 
-class ReplicaRequestForm(OneRunPasswords, forms.ModelForm[Replica]):
+class ReplicaRequestForm(Uploads, OneRunPasswords, forms.ModelForm[Replica]):
     """Every option of the guide. The rules are the model's (replicas/validators.py)."""
 
     ip_addresses = AddressesField(
@@ -31,15 +61,24 @@ class ReplicaRequestForm(OneRunPasswords, forms.ModelForm[Replica]):
             "the host and answer."
         ),
     )
-    forwarders = AddressesField(label=_("Forwarders"), help_text=FORWARDERS_HELP)
+    forwarders = AddressesField(label=_("Forwarders"), help_text=DNS_HELP["forwarders"])
+    more_reverse_zones = WordsField(
+        "more_reverse_zones", label=_("Further reverse zones"), help_text=realm_help.HELP["more_reverse_zones"]
+    )
+    dot_forwarders = WordsField(
+        "dot_forwarders", label=_("Forwarders over TLS"), help_text=realm_help.HELP["dot_forwarders"]
+    )
+    ntp_servers = WordsField("ntp_servers", label=_("Time servers"), help_text=realm_help.HELP["ntp_servers"])
 
     class Meta:
         model = Replica
         fields = (
             "hostname", "master", "ssh_address", "ssh_port", "ssh_user", "ip_addresses", "reverse_zone", "no_reverse",
             "setup_ca", "setup_dns", "forwarders", "no_forwarders", "forward_policy", "no_dnssec_validation",
-            "skip_conncheck_reason", "other_host_reason",
+            "skip_conncheck_reason", "other_host_reason", *IN_ROW,
         )  # fmt: skip
+        field_classes = dict.fromkeys(SOME_REALMS, forms.BooleanField)
+        labels = dict.fromkeys(CERTIFICATE_FILES, _("Or a file on the replica's host"))
         help_texts = {
             "hostname": _(
                 "A valid DNS name, fully qualified: only lower-case letters, digits, hyphens and dots. Underscores "
@@ -51,25 +90,40 @@ class ReplicaRequestForm(OneRunPasswords, forms.ModelForm[Replica]):
                 "of the plan."
             ),
             "reverse_zone": _(
-                "For the PTR records; empty means the most specific zone that the realm has (--reverse-zone)."
+                "For the PTR records; empty means the most specific zone that the realm has (--reverse-zone). Needs IP "
+                "addresses, all of which it holds, and excludes «no reverse zone»."
             ),
-            "no_reverse": _("Add no PTR records (--no-reverse)."),
+            "no_reverse": _("Add no PTR records (--no-reverse). Needs IP addresses, excludes a reverse zone."),
             "setup_ca": _(
-                "Optional for replicas: a copy of the authority that issues certificates itself (--setup-ca)."
+                "Optional for replicas: a copy of the authority that issues certificates itself (--setup-ca). Needs a "
+                "master that has the authority's key."
             ),
-            "setup_dns": _("Serve the realm's zones (--setup-dns). Needs forwarders or «no forwarders»."),
-            "no_forwarders": _("Resolve names from the root servers, with no forwarder (--no-forwarders)."),
-            "forward_policy": _("What BIND does when the forwarders do not answer (--forward-policy)."),
-            "no_dnssec_validation": _("For forwarders that cannot do DNSSEC (--no-dnssec-validation)."),
+            "setup_dns": _(
+                "Serve the realm's zones (--setup-dns). Needs a realm with integrated DNS, and forwarders or «no "
+                "forwarders». Can also be done later."
+            ),
             "skip_conncheck_reason": _(
-                "Filled in, the connection check is left out (--skip-conncheck), for this reason."
+                "Filled in, the connection check is left out (--skip-conncheck), for this reason. A port that is "
+                "closed then makes the installation fail half-way."
             ),
             "other_host_reason": _(
                 "Filled in, a bundle whose host name differs is accepted, for this reason: for machines with several "
                 "names."
             ),
-        }
+        } | {name: text for name, text in {**DNS_HELP, **realm_help.HELP}.items() if name != "forwarders"}
         widgets = {
+            **dict.fromkeys(SOME_REALMS, forms.CheckboxInput),
+            # Another master has other options: the server shows them, and keeps what was typed.
+            "master": forms.Select(
+                attrs={
+                    "hx-post": "",
+                    "hx-trigger": "change",
+                    "hx-vals": '{"choose": "1"}',
+                    "hx-target": "#of-realm",
+                    "hx-select": "#of-realm",
+                    "hx-swap": "outerHTML",
+                }
+            ),
             "hostname": forms.TextInput(
                 attrs={"spellcheck": "false", "autocapitalize": "none", "placeholder": "ipareplica.example.com"}
             ),
@@ -77,15 +131,21 @@ class ReplicaRequestForm(OneRunPasswords, forms.ModelForm[Replica]):
             "other_host_reason": forms.Textarea(attrs={"rows": 2}),
         }
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, offered: Collection[str] = REALM_OPTIONS, **kwargs: Any) -> None:
+        """`offered`: those of REALM_OPTIONS that the chosen master has; the others are not asked for."""
         super().__init__(*args, **kwargs)
         self.fields["forward_policy"].required = False
+        for name in (*SOME_REALMS, *LISTS):
+            self.fields[name].required = False
+        self.ask_only(offered)
+        for name in set(IN_ROW) - set(offered):
+            del self.fields[name]
         self.helper = FormHelper()
         self.helper.form_tag = False
         self.helper.layout = Layout(
             Fieldset(
                 _("Host"),
-                Row(Column("hostname"), Column("master")),
+                Row(Column("hostname"), Column("master", HTML("{% include 'replicas/show_options.html' %}"))),
                 Row(Column("ssh_address"), Column("ssh_user"), Column("ssh_port")),
             ),
             Fieldset(_("DNS records of the host"), "ip_addresses", Row(Column("reverse_zone"), Column("no_reverse"))),
@@ -96,6 +156,7 @@ class ReplicaRequestForm(OneRunPasswords, forms.ModelForm[Replica]):
                 Row(Column("forwarders"), Column("no_forwarders", "no_dnssec_validation")),
                 "forward_policy",
             ),
+            Div(*self._of_some_realms(), css_id="of-realm"),
             Fieldset(_("Passwords for this run only"), Row(Column("directory_manager"), Column("admin"))),
             Fieldset(
                 _("Exceptions"),
@@ -104,6 +165,29 @@ class ReplicaRequestForm(OneRunPasswords, forms.ModelForm[Replica]):
                 "other_host_reason",
             ),
         )
+
+    def _of_some_realms(self) -> Iterator[Fieldset]:
+        """Two columns of the fields that are there."""
+        for title, names in realm_help.GROUPS.items():
+            there = tuple(name for name in names if name in self.fields)
+            half = -(-len(there) // 2)
+            if there:
+                yield Fieldset(title, self._row(there[:half], there[half:]))
+        rows = [self._row((name, opens(name)), (file_of(name), label_of(name))) for name in UPLOADS]
+        last = ["no_pkinit"] if "no_pkinit" in self.fields else []
+        if any(row.fields for row in rows) or last:
+            yield Fieldset(_("Certificates of another authority"), *rows, *last)
+
+    def _row(self, *columns: tuple[str, ...]) -> Row:
+        there = ([name for name in names if name in self.fields] for names in columns)
+        return Row(*(Column(*names) for names in there if names))
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean()
+        host, master = data.get("hostname"), data.get("master")
+        if host and master:
+            self.instance.certificates = together.check(data["certificates"], host, master.realm) or None
+        return data
 
     def clean_forward_policy(self) -> str:
         return self.cleaned_data["forward_policy"] or ForwardPolicy.FIRST
@@ -119,12 +203,18 @@ class ReplicaRequestForm(OneRunPasswords, forms.ModelForm[Replica]):
 class DnsForm(OneRunPasswords):
     """DNS service later, with the forwarder rules of the request."""
 
-    forwarders = AddressesField(label=_("Forwarders"), help_text=FORWARDERS_HELP)
-    no_forwarders = forms.BooleanField(label=_("No forwarders"), required=False)
+    forwarders = AddressesField(label=_("Forwarders"), help_text=DNS_HELP["forwarders"])
+    no_forwarders = forms.BooleanField(label=_("No forwarders"), required=False, help_text=DNS_HELP["no_forwarders"])
     forward_policy = forms.ChoiceField(
-        label=_("Forward policy"), choices=ForwardPolicy.choices, initial=ForwardPolicy.FIRST, required=False
+        label=_("Forward policy"),
+        choices=ForwardPolicy.choices,
+        initial=ForwardPolicy.FIRST,
+        required=False,
+        help_text=DNS_HELP["forward_policy"],
     )
-    no_dnssec_validation = forms.BooleanField(label=_("No DNSSEC validation"), required=False)
+    no_dnssec_validation = forms.BooleanField(
+        label=_("No DNSSEC validation"), required=False, help_text=DNS_HELP["no_dnssec_validation"]
+    )
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -173,13 +263,13 @@ class RemovalForm(OneRunPasswords):
     )
 
 
-class RetryForm(OneRunPasswords):
-    """Why a run is tried again."""
+class RetryForm(Uploads, OneRunPasswords):
+    """Why a run is tried again, and what was uploaded for it, once more."""
 
     reason = ReasonField(required=False)
 
 
-class ResubmitForm(OneRunPasswords):
-    """Why an ended request is made again."""
+class ResubmitForm(Uploads, OneRunPasswords):
+    """Why an ended request is made again, and what was uploaded for it, once more."""
 
     reason = ReasonField(required=False)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import subprocess
 import sys
 import time
 
 PIECE = 64 * 1024
-SHORTEST, LONGEST = 0.01, 0.04
-"""Seconds between two looks at the file, which cost nothing beside those at the unit."""
-LOOK_SECONDS = 0.1
+SHORTEST, LONGEST = 0.005, 0.02
+"""Seconds between two looks at the file and at the process, each some millionths of a second of work."""
+LOOK_SECONDS, GONE_SECONDS = 2.0, 0.1
+"""Between two questions to systemd, which cost a process each, while the unit's main process is there, and after it."""
 KILLED = "2"  # CLD_KILLED
 DUMPED = "3"  # CLD_DUMPED
 
@@ -20,20 +22,35 @@ class Gone(Exception):
     """The unit is not there any more."""
 
 
-def status(unit: str) -> int | None:
-    """The exit status once the main process ended (128 and the number for a signal), and None while it runs."""
-    names = ("LoadState", "ActiveState", "SubState", "ExecMainCode", "ExecMainStatus")
-    argv = ["systemctl", "show", f"--property={','.join(names)}", f"{unit}.service"]
-    shown = subprocess.run(argv, check=False, capture_output=True, text=True)
-    if shown.returncode:
-        sys.exit(shown.stderr)
-    facts = dict(line.split("=", 1) for line in shown.stdout.splitlines())
-    if facts["LoadState"] != "loaded":
-        raise Gone
-    if facts["ActiveState"] != "failed" and facts["SubState"] != "exited":
-        return None
-    number = int(facts["ExecMainStatus"])
-    return 128 + number if facts["ExecMainCode"] in (KILLED, DUMPED) else number
+class Unit:
+    """A transient unit. systemd is asked when the unit's main process has ended, and now and then."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._process = ""
+        self._asked = float("-inf")
+
+    def status(self) -> int | None:
+        """The exit status once the main process ended (128 and the number for a signal), and None while it runs."""
+        pause = LOOK_SECONDS if os.path.exists(self._process) else GONE_SECONDS
+        if time.monotonic() < self._asked + pause:
+            return None
+        self._asked = time.monotonic()
+        facts = self._facts("LoadState", "ActiveState", "SubState", "MainPID", "ExecMainCode", "ExecMainStatus")
+        if facts["LoadState"] != "loaded":
+            raise Gone
+        if facts["ActiveState"] != "failed" and facts["SubState"] != "exited":
+            self._process = f"/proc/{facts['MainPID']}"
+            return None
+        number = int(facts["ExecMainStatus"])
+        return 128 + number if facts["ExecMainCode"] in (KILLED, DUMPED) else number
+
+    def _facts(self, *names: str) -> dict[str, str]:
+        argv = ["systemctl", "show", f"--property={','.join(names)}", f"{self.name}.service"]
+        shown = subprocess.run(argv, check=False, capture_output=True, text=True)
+        if shown.returncode:
+            sys.exit(shown.stderr)
+        return dict(line.split("=", 1) for line in shown.stdout.splitlines())
 
 
 def piece(path: str, offset: int, final: bool) -> bytes:
@@ -55,17 +72,14 @@ def say(answer: dict[str, object]) -> None:
 
 def main() -> None:
     payload = json.loads(sys.stdin.buffer.readline())
-    offset, delay, next_look = payload["offset"], SHORTEST, 0.0
+    offset, delay, unit = payload["offset"], SHORTEST, Unit(payload["unit"])
     while True:
         # Asked before reading: output that came before the end is then surely in the file.
-        ended = None
-        if time.monotonic() >= next_look:
-            try:
-                ended = status(payload["unit"])
-            except Gone:
-                say({"gone": True})
-                return
-            next_look = time.monotonic() + LOOK_SECONDS
+        try:
+            ended = unit.status()
+        except Gone:
+            say({"gone": True})
+            return
         while data := piece(payload["path"], offset, final=ended is not None):
             offset += len(data)
             say({"text": data.decode("utf-8", "replace"), "offset": offset})

@@ -8,7 +8,6 @@ native_directory wants).
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -27,22 +26,10 @@ def opened(payload: dict[str, Any]) -> Iterator[tuple[str, dict[str, object]]]:
     try:
         folder = os.path.join(parent, archive.FOLDER)
         answer = unpack.unpack(payload["path"], payload["passphrase"], folder, payload["host"], archive.Limits())
-        sealed(payload["path"], payload["sha256"])
+        unpack.sealed(payload["path"], payload["sha256"])
         yield folder, answer
     finally:
         shutil.rmtree(parent)
-
-
-def sealed(path: str, sha256: str) -> None:
-    """Raises Refused unless the file is the one that was sealed. Asked last: unpack knows better causes."""
-    with open(path, "rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != sha256:
-        raise unpack.Refused(
-            "BundleError",
-            f"{path} on {os.uname().nodename} is not the bundle that was sealed: its SHA-256 is {found}, not {sha256}.",
-            "Find out who changed it, then try again: the sealed one is transferred anew.",
-        )
 
 
 def place(folder: str, one: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ Answers {"members": [names], "realm": {the section realm of realm_info}}. When i
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -19,6 +20,7 @@ from typing import NoReturn
 from replicas.hostside import archive
 
 GPG_SECONDS = 60
+PIECE = 256 * 1024
 MEMORY = "/run"
 MAKE_ANOTHER = "Prepare the replica again for a new bundle."
 
@@ -114,7 +116,7 @@ def judge(path: str, status: str, code: int) -> None:
     if "BAD_PASSPHRASE" in words.get("ERROR", ""):
         raise Refused(
             "WrongPassword",
-            f"The Directory Manager password does not open {path}.",
+            f"The password does not open {path}.",
             "Give the password that the bundle was sealed with: the one of the master at that time.",
         )
     if code == 0 and "DECRYPTION_OKAY" in words and "BADMDC" not in words:
@@ -155,6 +157,21 @@ def unpack(path: str, passphrase: str, target: str, host: str, limits: archive.L
         return {"members": archive.extract(io.BytesIO(plain), target, limits), "realm": realm}
     except archive.BadBundle as error:
         bad(path, str(error))
+
+
+def sealed(path: str, sha256: str) -> None:
+    """Raises Refused unless the file is the one that was sealed. Asked last: unpack knows better causes."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while piece := stream.read(PIECE):
+            digest.update(piece)
+    found = digest.hexdigest()
+    if found != sha256:
+        raise Refused(
+            "BundleError",
+            f"{path} on {os.uname().nodename} is not the bundle that was sealed: its SHA-256 is {found}, not {sha256}.",
+            "Find out who changed it, then try again: the sealed one is transferred anew.",
+        )
 
 
 def main() -> None:

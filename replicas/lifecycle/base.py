@@ -6,14 +6,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
-from replicas.lifecycle.job import JSON, Action, Endpoint, Job, Role
+from replicas.lifecycle.job import JSON, Action, CertificateName, Endpoint, Job, Role
 
 if TYPE_CHECKING:
     from replicas.clients.ssh import Host
     from replicas.lifecycle.symptoms import Symptom
 
 Level = Literal["debug", "info", "warning", "error"]
-SecretName = Literal["directory_manager", "admin"]
+PasswordName = Literal["directory_manager", "admin"]
+SecretName = PasswordName | CertificateName
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ class Capabilities:
     ca: bool
     ca_certificate: str
     versions: Mapping[str, str] = field(default_factory=dict)
+    offers: Mapping[str, JSON] = field(default_factory=dict)
+    """What else its kind of realm knows: other roles, servers, domain level; kept with the master as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,15 @@ class CertificateHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class SuggestedAgreement:
+    """Two servers that should replicate with each other; `suffix` is the realm's name for what they would replicate."""
+
+    suffix: str
+    one: str
+    other: str
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """What one look at a realm found; `bundles` are paths of files that lie around, with their host."""
 
@@ -120,6 +132,7 @@ class Health:
     agreements: tuple[AgreementHealth, ...]
     certificates: tuple[CertificateHealth, ...]
     bundles: tuple[str, ...]
+    suggested: tuple[SuggestedAgreement, ...] = ()
 
 
 class Context(Protocol):
@@ -136,7 +149,7 @@ class Context(Protocol):
         ...
 
     def secret(self, name: SecretName) -> str:
-        """A password of this run. Raises StepError when it was not given."""
+        """A password of this run, or an uploaded certificate with its key (PEM). Raises StepError without it."""
         ...
 
     def mask(self, *values: str | bytes) -> None:
@@ -156,12 +169,16 @@ class Context(Protocol):
         input: bytes | None = None,
         timeout: float = 3600,
         prepare: Callable[[], Awaitable[None]] | None = None,
+        heard: Callable[[str], None] | None = None,
+        scratch: str = "",
     ) -> int:
         """Run a long command on a host: it goes on when the portal or the network goes, and its output is logged.
 
         An attempt that finds it running, or ended unheard, follows it from the byte up to which its output is stored;
-        `prepare` is awaited before a new start only. `name` is unique in the plan. Returns the exit status (128 and the
-        number for a signal). Raises CommandFailed after `timeout` seconds, while the command goes on; HostUnreachable.
+        `prepare` is awaited before a new start only; `heard` gets each piece of output as it is logged. `name` is
+        unique in the plan. The folder `scratch`, below /run, goes when the command is killed or
+        fails; one that succeeds removes it itself. Returns the exit status (128 and the number for a signal). Raises
+        CommandFailed after `timeout` seconds, while the command goes on; HostUnreachable.
         """
         ...
 
@@ -245,9 +262,21 @@ class Backend(Protocol):
     title: str
     symptoms: tuple[Symptom, ...]
     """What its failures usually mean, beside those that all backends share."""
+    secrets: tuple[PasswordName, ...]
+    """The passwords that its runs need. The first is proved when a master is registered, and is what looks take."""
 
-    async def probe(self, master: Host) -> Capabilities:
-        """Read what the master is and offers. Raises StepError when it is not a master of this kind."""
+    options: frozenset[str]
+    """Those of REALM_OPTIONS (lifecycle/job.py) that its replicas can have."""
+
+    def offered(self, versions: Mapping[str, str]) -> frozenset[str]:
+        """Those of `options` that a master of these versions (Capabilities.versions) has."""
+        ...
+
+    async def register(self, master: Host, passwords: Mapping[str, str]) -> Capabilities:
+        """Read what the master is and offers, and prove the first of `secrets`; changes nothing.
+
+        Raises StepError when it is not a master of this kind or one too old, and WrongPassword.
+        """
         ...
 
     async def preflight(self, ctx: Context) -> list[Finding]:
@@ -284,6 +313,7 @@ __all__ = [
     "Finding",
     "Health",
     "Level",
+    "PasswordName",
     "Record",
     "ReplicaState",
     "SecretName",

@@ -34,6 +34,8 @@ class Commands:
         input: bytes | None,
         timeout: float,
         prepare: Callable[[], Awaitable[None]] | None,
+        listener: Callable[[str], None] | None = None,
+        scratch: str = "",
     ) -> int:
         """See Context.command."""
         host, unit = await self._ctx.host(role), await self._unit(role, name)
@@ -46,10 +48,12 @@ class Commands:
             # Stored before the start, so that whoever takes over knows of the unit.
             self._writer.write(f"Running {argv[0]} on {host.name}", "debug", source=(unit, 0))
             await self._ctx.store()
-            await detached.start(host, unit, argv, input)
+            await detached.start(host, unit, argv, input, scratch)
 
         def heard(text: str, offset: int) -> None:
             self._writer.write(text, source=(unit, offset))
+            if listener is not None:
+                listener(text)
 
         status = await detached.follow(host, unit, heard, self._writer.offsets.get(unit, 0), timeout)
         self._ended.add(unit)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from replicas.errors import HostError, StepError
 from replicas.lifecycle.base import Level, SecretName
 from replicas.lifecycle.commands import Commands
-from replicas.lifecycle.job import JSON, Endpoint, Job, Role
+from replicas.lifecycle.job import JSON, UPLOADS, Endpoint, Job, Role
 from replicas.lifecycle.lease import Lease
 from replicas.lifecycle.store import Progress, Store
 from replicas.stream.writer import LogWriter
@@ -63,6 +63,11 @@ class RunContext:
 
     def secret(self, name: SecretName) -> str:
         self._lease.check()
+        if name not in self._secrets and name in UPLOADS:
+            raise StepError(
+                f"The {name.replace('_', ' ')} that was uploaded is wiped: an earlier attempt has ended.",
+                "Upload it once more with «Retry from this step».",
+            )
         if name not in self._secrets:
             raise StepError(
                 f"The {name.replace('_', ' ')} password of {self.job.realm.name} is not stored, "
@@ -100,8 +105,10 @@ class RunContext:
         input: bytes | None = None,
         timeout: float = 3600,
         prepare: Callable[[], Awaitable[None]] | None = None,
+        heard: Callable[[str], None] | None = None,
+        scratch: str = "",
     ) -> int:
-        return await self.commands.run(role, name, argv, input, timeout, prepare)
+        return await self.commands.run(role, name, argv, input, timeout, prepare, heard, scratch)
 
     def progress(self, done: int, total: int, unit: str = "") -> None:
         self._progress = Progress(done, total, unit)

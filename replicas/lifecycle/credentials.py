@@ -1,23 +1,27 @@
-"""The passwords of one run: opened for it, and wiped with it when they were given for it alone."""
+"""The secrets of one run: opened for it, and wiped with it when they were given for it alone."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import parse_qsl
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from replicas import audit, keyring
 from replicas.lifecycle.fencing import fenced
 from replicas.lifecycle.lease import Lease
-from replicas.models import Credential, CredentialName, Draft, Plan, PlanCredential, Realm, Run
+from replicas.models import Credential, CredentialName, Draft, Plan, PlanCredential, Realm, Run, UploadName
 from replicas.models.credentials import Sealed
 from replicas.permissions import Actor
 
+TELLING_LINE = 16
+"""Characters; the last line of a key may have fewer, and tells nobody anything."""
+
 
 def unlock(run: Run) -> dict[str, str]:
-    """The run's passwords by name: those given for it alone, and the realm's for the others.
+    """The run's passwords and uploaded certificates by name: those given for it alone, and the realm's for the others.
 
     Raises PortalError when the key ring cannot open one.
     """
@@ -26,13 +30,18 @@ def unlock(run: Run) -> dict[str, str]:
 
 def of_plan(plan: Plan) -> dict[str, str]:
     """The same for the checks before there is a run."""
-    return _unlock(plan.frozen_job().realm.name, _given(plan), f"Checks before {plan}")
+    passwords = _given(plan).filter(name__in=CredentialName.values)  # no check needs an uploaded key
+    return _unlock(plan.frozen_job().realm.name, passwords, f"Checks before {plan}")
 
 
+@transaction.atomic
 def of_draft(draft: Draft) -> dict[str, str]:
     """The same before the plan is submitted: what was given is still within the form."""
     given = {name: value for name, value in dict(parse_qsl(draft.disclose())).items() if name in CredentialName.values}
-    stored = _unlock(draft.frozen_job().realm.name, [], f"Checks before {draft}", but=given.keys())
+    why = f"Checks before {draft}"
+    for name in sorted(given):
+        audit.record(Actor.system(), "credential:use", draft, after={"name": name}, reason=why)
+    stored = _unlock(draft.frozen_job().realm.name, [], why, but=given.keys())
     return stored | given
 
 
@@ -41,7 +50,7 @@ def of_realm(realm: Realm, name: str) -> dict[str, str]:
     return _unlock(realm.name, [], f"A look at {realm}", but=set(CredentialName.values) - {name})
 
 
-def _given(plan: Plan) -> Iterable[Sealed]:
+def _given(plan: Plan) -> QuerySet[PlanCredential]:
     return PlanCredential.objects.select_related("plan__replica").filter(plan=plan)
 
 
@@ -50,6 +59,16 @@ def _unlock(realm: str, own: Iterable[Sealed], why: str, but: Collection[str] = 
     stored = Credential.objects.select_related("realm").filter(realm__name=realm).exclude(name__in=but)
     found: dict[str, Sealed] = {row.name: row for row in (*stored, *own)}
     return {name: _open(row, why) for name, row in found.items()}
+
+
+def words(secrets: Mapping[str, str]) -> Iterator[str]:
+    """What must not show up in a log: passwords as they are, and a key by its lines, as a line is what a log has."""
+    for name, secret in secrets.items():
+        if name in UploadName.values:
+            key = secret.partition("-----END")[0]
+            yield from (line for line in key.splitlines()[1:] if len(line) >= TELLING_LINE)
+        else:
+            yield secret
 
 
 @contextmanager

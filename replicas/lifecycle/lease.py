@@ -52,6 +52,7 @@ def claim(run_id: int) -> Lease | None:
             finished_at=None,
             error="",
             remedy="",
+            held_until=None,  # the end of a window interrupts nothing that has begun
             started_at=Coalesce("started_at", Now()),
         )
         if changed != 1:

@@ -25,13 +25,14 @@ from replicas.lifecycle.connect import connect
 from replicas.lifecycle.job import Job, Options
 from replicas.lifecycle.reading import ReadingContext
 from replicas.lifecycle.steps.zones import place
-from replicas.models import Master, Realm, RealmLook, Replica
+from replicas.models import CredentialName, Master, Realm, RealmLook, Replica
 from replicas.together import together
 
 logger = logging.getLogger(__name__)
 SECONDS = 60
 """A look that takes longer is given up; until then no other one begins."""
-NEEDED = "directory_manager"
+WAYS_IN = 3
+"""So many masters are asked, one after the other, until one answers."""
 BETWEEN_SECONDS = SECONDS
 Expected = list[tuple[str, Record]]
 
@@ -44,15 +45,30 @@ def claim(realm: Realm, older_than: float) -> bool:
     return RealmLook.objects.filter(due, realm=realm).update(asked_at=now) == 1
 
 
+def needed(realm: Realm) -> CredentialName:
+    """The password that looks take."""
+    return CredentialName(registry.secrets(realm.backend)[0])
+
+
+def possible(realm: Realm) -> bool:
+    """Whether that password is stored."""
+    return realm.credentials.filter(name=needed(realm)).exists()
+
+
 def next_due() -> Realm | None:
     """The realm that was looked at longest ago, claimed, if that is longer ago than LOOK_SECONDS."""
     if not settings.LOOK_SECONDS:
         return None
-    able = Realm.objects.filter(credentials__name=NEEDED, masters__isnull=False).distinct()
+    able = Realm.objects.filter(credentials__isnull=False, masters__isnull=False).distinct()
     for realm in able.order_by("look__asked_at"):
-        if claim(realm, settings.LOOK_SECONDS):
+        if possible(realm) and claim(realm, settings.LOOK_SECONDS):
             return realm
     return None
+
+
+def outdated(run_id: int) -> None:
+    """What a run did is looked at soon after it, not when the next look would be due."""
+    RealmLook.objects.filter(realm__masters__replicas__plans__runs=run_id).update(asked_at=None)
 
 
 def look(realm: Realm) -> None:
@@ -71,11 +87,19 @@ def look(realm: Realm) -> None:
 
 
 def _look(realm: Realm) -> tuple[Health, list[dict[str, Any]]]:
-    master = Master.objects.filter(realm=realm).select_related("host_key").earliest("pk")
-    job = Job("look", realm.facts(), master.endpoint(), master.endpoint(), Options())
+    """Through the first master that can be asked. Raises PortalError, of the first one, when none can."""
+    masters = Master.objects.filter(realm=realm).select_related("host_key").order_by("pk")[:WAYS_IN]
     backend = registry.get(realm.backend)
     expected = list(_expected(backend, realm))
-    return asyncio.run(_ask(backend, job, credentials.of_realm(realm, NEEDED), expected))
+    passwords = credentials.of_realm(realm, backend.secrets[0])
+    errors: list[PortalError] = []
+    for master in masters:
+        job = Job("look", realm.facts(), master.endpoint(), master.endpoint(), Options())
+        try:
+            return asyncio.run(_ask(backend, job, passwords, expected))
+        except PortalError as error:
+            errors.append(error)
+    raise errors[0]
 
 
 def _expected(backend: Backend, realm: Realm) -> Iterable[tuple[str, Record]]:

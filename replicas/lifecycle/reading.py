@@ -60,6 +60,8 @@ class ReadingContext:
         input: bytes | None = None,
         timeout: float = 3600,
         prepare: Callable[[], Awaitable[None]] | None = None,
+        heard: Callable[[str], None] | None = None,
+        scratch: str = "",
     ) -> int:
         raise StepError(f"A check does not start {argv[0]}.")
 

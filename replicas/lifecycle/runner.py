@@ -22,7 +22,7 @@ from replicas.lifecycle import outcome, plan, summary
 from replicas.lifecycle.base import Step
 from replicas.lifecycle.connect import connect
 from replicas.lifecycle.context import RunContext
-from replicas.lifecycle.credentials import unlock
+from replicas.lifecycle.credentials import unlock, words
 from replicas.lifecycle.fencing import LeaseLost
 from replicas.lifecycle.lease import Cancelled, Interrupted, Lease
 from replicas.lifecycle.loop import StepLoop
@@ -119,7 +119,7 @@ class Execution:
     def _steps(self) -> None:
         job, steps = plan.thaw(self.row.plan, registry.get(self.row.plan.job["realm"]["backend"]))
         secrets = unlock(self.row)
-        self.writer.redactor.add(*secrets.values())
+        self.writer.redactor.add(*words(secrets))
         ctx = RunContext(job, self.row.facts, secrets, self.lease, self.writer, connect)
         rows = StepRows(self.row, self.lease)
         if self.lease.fence > 1:

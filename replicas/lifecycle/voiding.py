@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from replicas import audit
-from replicas.choices import PlanAction, PlanState, ReplicaState
+from replicas.choices import PlanAction, PlanState, ReplicaState, RunState
 from replicas.lifecycle.credentials import wipe
 from replicas.lifecycle.job import Job, Policy
-from replicas.models import ApprovalPolicy, Plan, Realm
+from replicas.models import ApprovalPolicy, Plan, Realm, Run
 from replicas.permissions import Actor
 
 
@@ -46,9 +47,9 @@ def differences(plan: Plan) -> list[str]:
 @transaction.atomic
 def void(plan: Plan, reason: str) -> bool:
     """End a plan that waits; the request can be made again. False when it waits no more."""
-    wipe(Actor.system(), plan)
     if not Plan.objects.filter(pk=plan.pk, state=PlanState.WAITING).update(state=PlanState.VOID):
         return False
+    wipe(Actor.system(), plan)
     if plan.action == PlanAction.INSTALL:
         plan.replica.state = ReplicaState.CANCELLED
         plan.replica.save(update_fields=["state"])
@@ -58,11 +59,36 @@ def void(plan: Plan, reason: str) -> bool:
 
 
 def void_outdated(realm: Realm) -> int:
-    """After a change of the realm's policy: every plan in it that waits and that the change touches."""
+    """After a change of the realm's policy: every plan in it that the change touches, if nothing of it has begun."""
     waiting = Plan.objects.filter(state=PlanState.WAITING, replica__master__realm=realm)
     with translation.override(None):  # it is stored
         found = [(plan, differences(plan)) for plan in waiting.select_related("replica__master__realm")]
-    return sum(void(plan, " ".join(why)) for plan, why in found if why)
+        queued = [(run, differences(run.plan)) for run in _not_begun(realm)]
+    voided = sum(void(plan, " ".join(why)) for plan, why in found if why)
+    return voided + sum(_call_off(run, " ".join(why)) for run, why in queued if why)
+
+
+def _not_begun(realm: Realm) -> QuerySet[Run]:
+    """Approved runs that wait for a worker or a window; a bypass and a revocation need no approval."""
+    queued = Run.objects.filter(state=RunState.QUEUED, started_at=None, bypass=None, plan__replica__master__realm=realm)
+    return queued.exclude(plan__action=PlanAction.REVOKE).select_related("plan__replica__master__realm")
+
+
+@transaction.atomic
+def _call_off(run: Run, reason: str) -> bool:
+    """End an approved plan whose run has not begun. False when a worker has it by now."""
+    mine = Run.objects.filter(pk=run.pk, state=RunState.QUEUED, started_at=None)
+    if not mine.update(state=RunState.CANCELLED, finished_at=Now(), held_until=None, error=reason):
+        return False
+    plan = run.plan
+    Plan.objects.filter(pk=plan.pk).update(state=PlanState.VOID)
+    wipe(Actor.system(), plan)
+    if plan.action == PlanAction.INSTALL:
+        plan.replica.state = ReplicaState.CANCELLED
+        plan.replica.save(update_fields=["state"])
+    before, after = {"state": PlanState.APPROVED}, {"state": PlanState.VOID}
+    audit.record(Actor.system(), "plan:void", plan, before=before, after=after, reason=reason)
+    return True
 
 
 def expire() -> int:

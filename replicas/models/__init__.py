@@ -2,7 +2,7 @@
 
 from replicas.models.audit import AuditCheck, AuditEvent, AuditHead
 from replicas.models.bundles import Bundle
-from replicas.models.credentials import Credential, CredentialName, PlanCredential
+from replicas.models.credentials import Credential, CredentialName, PlanCredential, UploadName
 from replicas.models.drafts import Draft
 from replicas.models.looks import RealmLook
 from replicas.models.notices import Delivery, EmailChoice, Notice, Webhook
@@ -36,5 +36,6 @@ __all__ = [
     "Replica",
     "Run",
     "StepRun",
+    "UploadName",
     "Webhook",
 ]

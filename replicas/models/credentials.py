@@ -1,4 +1,4 @@
-"""Passwords of a realm, or of one plan alone, encrypted; only the worker opens them."""
+"""Passwords of a realm, passwords and uploaded keys of one plan alone, encrypted; only the worker opens them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,14 @@ class CredentialName(models.TextChoices):
 
     DIRECTORY_MANAGER = "directory_manager", _("Directory Manager password")
     ADMIN = "admin", _("Kerberos password of admin")
+
+
+class UploadName(models.TextChoices):
+    """Certificates that are uploaded for one replica, each with its key and its chain (PEM)."""
+
+    DIRSRV = "dirsrv_certificate", _("certificate of the Directory Server")
+    HTTP = "http_certificate", _("certificate of the web server")
+    PKINIT = "pkinit_certificate", _("certificate of the KDC")
 
 
 class Sealed(models.Model):
@@ -70,6 +78,7 @@ class PlanCredential(Sealed):
     """A secret for one plan's run only; wiped when the run ends, or when there will be none."""
 
     SUBJECT = "plan__replica"
+    name = models.CharField(max_length=20, choices=[*CredentialName.choices, *UploadName.choices])
     plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="credentials")
 
     class Meta:

@@ -40,10 +40,13 @@ class Notice(models.Model):
 
 
 class EmailChoice(models.Model):
-    """Which notices a person also wants by e-mail; without a row all of them."""
+    """Which notices a person also wants by e-mail, and in which language; without a row all of them, in English."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="email_choice")
     wish = models.CharField(_("by e-mail"), max_length=9, choices=EmailWish, default=EmailWish.ALL)
+    language = models.CharField(
+        _("language of e-mails"), max_length=10, default=settings.LANGUAGE_CODE, db_default=settings.LANGUAGE_CODE
+    )
 
     def __str__(self) -> str:
         return f"{self.user}: {self.wish}"

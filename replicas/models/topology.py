@@ -73,6 +73,7 @@ class Master(SSHTarget):
     realm = models.ForeignKey(Realm, on_delete=models.PROTECT, related_name="masters")
     ca = models.BooleanField(_("has the authority's key"))
     versions = models.JSONField(default=dict)
+    offers = models.JSONField(null=True, blank=True)
     registered_by = models.CharField(max_length=150)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
-from typing import Any
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any, cast
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.contrib import auth
+from django.contrib.auth.models import User
 from django.db import DatabaseError
+from django.http import HttpRequest
 from django.utils import timezone
 
 from replicas import permissions
@@ -19,7 +26,10 @@ from replicas.stream import feed
 from replicas.stream.feed import Snapshot
 
 logger = logging.getLogger(__name__)
-UNSUPPORTED_DATA, TRY_AGAIN = 1003, 1013
+UNSUPPORTED_DATA, POLICY_VIOLATION, TRY_AGAIN = 1003, 1008, 1013
+"""RFC 6455, section 7.4.1, and the IANA registry."""
+ASK_AGAIN_SECONDS = 10.0
+"""For so long at most somebody reads on who has signed out, was barred or lost the role."""
 
 
 class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
@@ -30,6 +40,7 @@ class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has
 
     channel_layer_alias = None  # the feed listens to it, once for all sockets
     pump: asyncio.Task[None] | None = None
+    guard: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
         self.run_id: int = self.scope["url_route"]["kwargs"]["run_id"]
@@ -37,9 +48,22 @@ class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has
             await self.close()
             return
         await self.accept()
+        self.guard = asyncio.create_task(self._keep_watch())
 
     async def disconnect(self, code: int) -> None:
+        if self.guard is not None:
+            self.guard.cancel()
         await self._stop()
+
+    async def _keep_watch(self) -> None:
+        """Close when the reader may not read on."""
+        allowed = True
+        while allowed:
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
+            with contextlib.suppress(DatabaseError):
+                allowed = await database_sync_to_async(_may_still_view)(self.scope, self.run_id)
+        await self._stop()
+        await self.close(POLICY_VIOLATION)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         cursor = _cursor(text_data)
@@ -102,6 +126,16 @@ def _check_view(user: Any, run_id: int, address: str) -> bool:
         return True
     refused(permissions.Actor(user, address), "run", str(run_id), f"live log of {run}")
     return False
+
+
+def _may_still_view(scope: dict[str, Any], run_id: int) -> bool:
+    """As the database says now: the session is there, its person is active and has the role."""
+    user = scope["user"]
+    if "session" in scope:
+        session = import_module(settings.SESSION_ENGINE).SessionStore(scope["session"].session_key)
+        user = auth.get_user(cast(HttpRequest, SimpleNamespace(session=session)))
+    known = User.objects.filter(pk=user.pk, is_active=True).first()
+    return known is not None and permissions.may(known, "view", Run.objects.filter(pk=run_id).first())
 
 
 def _changes(seen: Snapshot | None, now: Snapshot) -> dict[str, Any]:

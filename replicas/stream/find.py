@@ -11,10 +11,10 @@ from typing import NamedTuple, get_args
 from django.db.models import Q
 
 from replicas.lifecycle.base import Level
-from replicas.models import LogChunk, LogLine
+from replicas.models import LogLine
 from replicas.stream import ansi
 from replicas.stream.chunks import COLUMNS, Line
-from replicas.stream.lines import from_chunks, page
+from replicas.stream.lines import chunks, opened, page
 
 ROWS_A_LOOK = 50_000
 CHUNKS_A_LOOK = 3
@@ -63,21 +63,22 @@ def find(run_id: int, query: Query, after: int, last: int, limit: int) -> Found:
     if not query:
         lines = page(run_id, after, max(0, min(limit, last - after)))
         return Found(lines, lines[-1].seq if lines else after)
-    end = _end_of_look(run_id, after, max(after, min(last, after + ROWS_A_LOOK)))
+    end = max(after, min(last, after + ROWS_A_LOOK))
     likely = _rows(run_id, query, after, end, limit)
     if len(likely) == limit:
         end = likely[-1].seq
-    compressed = from_chunks(run_id, range(after + 1, end + 1))
-    found = {line.seq: line for line in query.of((*likely, *compressed))}
+    compressed, end = _compressed(run_id, after, end)
+    found = {line.seq: line for line in query.of((*likely, *compressed)) if line.seq <= end}
     lines = [found[seq] for seq in sorted(found)[:limit]]
     return Found(lines, end if len(lines) == len(found) else lines[-1].seq)
 
 
-def _end_of_look(run_id: int, after: int, end: int) -> int:
-    """Where the first chunk too many would begin."""
-    chunks = LogChunk.objects.filter(run=run_id, last_seq__gt=after, first_seq__lte=end).order_by("first_seq")
-    too_many = chunks.values_list("first_seq", flat=True)[CHUNKS_A_LOOK : CHUNKS_A_LOOK + 1]
-    return next((first - 1 for first in too_many), end)
+def _compressed(run_id: int, after: int, end: int) -> tuple[list[Line], int]:
+    """The lines of the first few chunks, and the end of the look: where the first chunk too many would begin."""
+    some = list(chunks(run_id, range(after + 1, end + 1))[: CHUNKS_A_LOOK + 1])
+    if len(some) > CHUNKS_A_LOOK:
+        end = some.pop()[0] - 1
+    return opened(some, range(after + 1, end + 1)), end
 
 
 def _rows(run_id: int, query: Query, after: int, end: int, limit: int) -> list[Line]:

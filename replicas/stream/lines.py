@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+
+from django.db.models import QuerySet
 
 from replicas.models import LogChunk, LogLine, Run
 from replicas.stream.chunks import CHUNK_LINES, COLUMNS, Line, unpacked
@@ -37,9 +39,19 @@ def _rows(run_id: int, wanted: range) -> list[Line]:
 
 def from_chunks(run_id: int, wanted: range) -> list[Line]:
     """Those of the lines that are compressed by now."""
-    chunks = LogChunk.objects.filter(run=run_id, last_seq__gte=wanted.start, first_seq__lt=wanted.stop)
+    return opened(chunks(run_id, wanted), wanted)
+
+
+def chunks(run_id: int, wanted: range) -> QuerySet[LogChunk, tuple[int, bytes | memoryview[int]]]:
+    """The chunks that hold some of the lines: number of the first line, and content, in order."""
+    found = LogChunk.objects.filter(run=run_id, last_seq__gte=wanted.start, first_seq__lt=wanted.stop)
+    return found.order_by("first_seq").values_list("first_seq", "content")
+
+
+def opened(found: Iterable[tuple[int, bytes | memoryview[int]]], wanted: range) -> list[Line]:
+    """Those of the lines that are in these chunks."""
     return [
         line
-        for first, content in chunks.order_by("first_seq").values_list("first_seq", "content")
+        for first, content in found
         for line in unpacked(bytes(content), first)[max(0, wanted.start - first) : wanted.stop - first]
     ]

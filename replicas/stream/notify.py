@@ -10,7 +10,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 
-from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from redis import RedisError
 
@@ -57,10 +56,14 @@ async def listen(heard: Callable[[], None]) -> None:
 
 
 class Sender:
-    """One thread that sends. While it waits for the layer, only the newest number of each run is kept."""
+    """One thread that sends. While it waits for the layer, only the newest number of each run is kept.
+
+    Its event loop lasts as long as itself: a layer connects anew for each loop.
+    """
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="notify")
+        self._runner = asyncio.Runner()
         self._lock = threading.Lock()
         self._newest: dict[int, int] = {}
 
@@ -76,7 +79,7 @@ class Sender:
             newest, self._newest = self._newest, {}
         for run_id, seq in newest.items():
             message = {"type": "run.reached", "run": run_id, "seq": seq}
-            async_to_sync(get_channel_layer().group_send)(GROUP, message)
+            self._runner.run(get_channel_layer().group_send(GROUP, message))
 
 
 @cache

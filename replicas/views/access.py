@@ -16,7 +16,7 @@ from replicas import permissions
 
 
 class SignedInRequest(HttpRequest):
-    """LoginRequiredMiddleware lets nobody else in."""
+    """portal.middleware.SignIn lets nobody else in."""
 
     user: User
 

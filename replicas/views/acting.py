@@ -10,9 +10,12 @@ from django.core.exceptions import ValidationError
 from django.forms import BaseForm
 
 from replicas.actions.refusals import refused
-from replicas.errors import NotAllowed, PortalError
+from replicas.errors import Conflict, NotAllowed, PortalError
 from replicas.permissions import Actor
 from replicas.views.access import SignedInRequest
+
+OTHER_STATE = "What it is about is not in the state that this needs."
+"""In the history, which is in one language: what a person reads says more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +45,18 @@ class Outcome(NamedTuple):
 
 
 def attempt(request: SignedInRequest, form: BaseForm, action: Callable[[dict[str, Any]], object]) -> Outcome:
-    """Act on a valid form. What is wrong with the fields stays on the form; what a service refuses is returned."""
+    """Act on a valid form. What is wrong with the fields stays on the form; what a service refuses is returned.
+
+    That somebody may not do it, or that it is not the time for it, is noted.
+    """
     if not form.is_valid():
         return Outcome(False)
     try:
         return Outcome(True, action(form.cleaned_data))
-    except NotAllowed as error:
-        refused(actor(request), "page", "", f"{request.method} {request.path}", error.message)
-        return Outcome(False, failure=error)
     except PortalError as error:
+        if isinstance(error, (NotAllowed, Conflict)):
+            why = error.message if isinstance(error, NotAllowed) else OTHER_STATE
+            refused(actor(request), "page", "", f"{request.method} {request.path}", why)
         return Outcome(False, failure=error)
     except ValidationError as error:
         mark(form, error)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -16,6 +17,7 @@ from replicas.actions import drafts
 from replicas.actions.drafts import Outdated
 from replicas.errors import PortalError
 from replicas.forms.drafts import DraftForm
+from replicas.forms.uploads import typed
 from replicas.lifecycle.plan import lasting
 from replicas.models import Draft
 from replicas.views.access import SignedInRequest, posted, require
@@ -24,6 +26,8 @@ from replicas.views.findings import Findings
 from replicas.views.options import described
 from replicas.views.stages import by_stage
 from replicas.views.wishes import REQUEST, Wish
+
+REFUSED = (PortalError, ValidationError)
 
 
 def fetch(request: SignedInRequest, pk: int) -> Draft:
@@ -44,7 +48,7 @@ def draft_submit(request: SignedInRequest, pk: int) -> HttpResponse:
     sent = attempt(request, form, lambda data: _submit(request, found, data))
     if isinstance(sent.failure, Outdated):
         messages.warning(request, str(sent.failure))
-        return redirect("draft", renew(request, found).pk)
+        return redirect(renewed(request, found))
     if not sent.done:
         return page(request, found, form, sent.failure)
     messages.success(request, _("Submitted. Someone else has to approve the plan now."))
@@ -68,17 +72,28 @@ def draft_check(request: SignedInRequest, pk: int) -> HttpResponse:
 def show_first(request: SignedInRequest, wish: Wish, data: dict[str, Any]) -> Draft:
     """A draft of what was asked for. Raises what actions.drafts.draw raises."""
     who = actor(request)
-    return drafts.draw(who, wish.act, request.POST.urlencode(), wish.freezing(who, data), wish.replica)
+    return drafts.draw(who, wish.act, typed(request.POST, data), wish.freezing(who, data), wish.replica)
 
 
-def renew(request: SignedInRequest, old: Draft) -> Draft:
-    """The same request with the plan that it makes now."""
+def renewed(request: SignedInRequest, old: Draft) -> str:
+    """The address of the plan that the same request makes now, or of the form, if it makes none."""
     who, wish = actor(request), Wish.of(old)
     if not wish.form.is_valid():
-        raise Http404
-    made = drafts.draw(who, wish.act, old.disclose(), wish.freezing(who, wish.form.cleaned_data), wish.replica)
+        return form_of(old)
+    try:
+        made = drafts.draw(who, wish.act, old.disclose(), wish.freezing(who, wish.form.cleaned_data), wish.replica)
+    except REFUSED as error:
+        messages.error(request, " ".join(error.messages) if isinstance(error, ValidationError) else str(error))
+        return form_of(old)
     drafts.discard(who, old)
-    return made
+    return reverse("draft", args=[made.pk])
+
+
+def form_of(draft: Draft) -> str:
+    """Where it was filled in: a request with what was typed, anything else on the page of its replica."""
+    if draft.act == REQUEST:
+        return f"{reverse('replica_request')}?draft={draft.pk}"
+    return reverse("replica", args=[draft.replica_id])
 
 
 def _submit(request: SignedInRequest, found: Draft, data: dict[str, Any]) -> object:
@@ -97,9 +112,9 @@ def page(request: SignedInRequest, found: Draft, form: DraftForm, failure: Porta
         "lasting": lasting(found.steps),
         "options": described(job),
         "policy": job.policy,
-        "checks": Findings.of(found, found.created_at, timezone.now()),
+        "checks": Findings.of(found, timezone.now()),
         "host_key": job.replica.host_key,
-        "change": f"{reverse('replica_request')}?draft={found.pk}" if found.act == REQUEST else None,
+        "change": form_of(found) if found.act == REQUEST else None,
         "form": form,
         "failure": failure,
     }

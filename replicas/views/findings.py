@@ -7,10 +7,10 @@ from datetime import datetime
 
 from django.utils.translation import gettext_lazy as _
 
-from replicas.models.requests import Checked
+from replicas.models import Draft, Plan
 
-PATIENCE_SECONDS = 30
-"""Whoever waits longer than this for the checks may go on without them, with a reason."""
+PATIENCE_SECONDS = 70
+"""Whoever waits longer than this for the checks, which take a minute at most, may go on without, with a reason."""
 NAMES = {
     "hosts": _("Hosts"),
     "addresses": _("Addresses"),
@@ -28,7 +28,12 @@ NAMES = {
     "certificates": _("Certificates"),
     "agreements": _("Replication of the master"),
     "own-name": _("The host's own name"),
-    "settings": _("umask and IPv6"),
+    "settings": _("Settings of the host"),
+    "realm": _("Realm"),
+    "signing-in": _("Kerberos password of admin"),
+    "vectors": _("Update vectors"),
+    "certificate-files": _("Certificates of another authority"),
+    "named-files": _("Files that options name"),
     "portal": _("The checks themselves"),
 }
 ORDER = ("error", "warning", "ok")
@@ -53,13 +58,15 @@ class Findings:
     waiting: bool
 
     @classmethod
-    def of(cls, row: Checked, asked_at: datetime, now: datetime) -> Findings:
+    def of(cls, row: Plan | Draft, now: datetime) -> Findings:
         lines = [
             Line(one["level"], NAMES.get(one["check"], one["check"]), one["message"], one["remedy"])
             for one in row.findings or ()
         ]
         lines.sort(key=lambda line: ORDER.index(line.level))
-        waiting = row.checked_at is None and (now - asked_at).total_seconds() < PATIENCE_SECONDS
+        waiting = (
+            row.checked_at is None and (now - (row.check_asked_at or row.created_at)).total_seconds() < PATIENCE_SECONDS
+        )
         return cls(lines, row.checked_at, waiting)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -42,7 +42,7 @@ def live(run: Run, asked: Mapping[str, Any], after: int | None = None) -> dict[s
         "filtered": bool(form.query),
         "more": found.looked < run.last_seq,
         "earlier": earlier(found, form.query),
-        "failing": failing(run, found.lines),
+        "failing": None if form.query else failing(run, found.lines),
         "page_lines": LINES_A_PAGE,
         "before": waits_for(run),
         "states": [
@@ -65,13 +65,11 @@ def earlier(found: Found, query: Query) -> int | None:
     return None if query or first == 1 else max(0, first - 1 - LINES_A_PAGE)
 
 
-def failing(run: Run, shown: list[Line]) -> int | None:
-    """The line that says why the run failed: the last error, which at most its remedy follows."""
-    if run.state != RunState.FAILED:
+def failing(run: Run, shown: Sequence[Line]) -> int | None:
+    """The line that says why the run failed: the last error at the end of its log, if that is shown."""
+    if run.state != RunState.FAILED or not shown or shown[-1].seq != run.last_seq:
         return None
-    whole = shown and shown[-1].seq == run.last_seq and len(shown) == shown[-1].seq - shown[0].seq + 1
-    end = shown if whole else lines.page(run.pk, max(0, run.last_seq - LINES_A_PAGE), LINES_A_PAGE)
-    return next((line.seq for line in reversed(end) if line.level == "error"), None)
+    return next((line.seq for line in reversed(shown) if line.level == "error"), None)
 
 
 def elapsed(run: Run) -> float | None:

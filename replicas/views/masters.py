@@ -13,6 +13,7 @@ from django_tables2 import RequestConfig
 
 from replicas import permissions
 from replicas.actions.set_credentials import set_credentials
+from replicas.backends import registry
 from replicas.errors import PortalError
 from replicas.forms.masters import CredentialsForm
 from replicas.models import CredentialName, Master
@@ -39,13 +40,14 @@ def masters(request: SignedInRequest) -> HttpResponse:
 
 @require_safe
 def master(request: SignedInRequest, pk: int) -> HttpResponse:
-    return page(request, fetch(request, pk), CredentialsForm())
+    found = fetch(request, pk)
+    return page(request, found, CredentialsForm(kind=found.realm.backend))
 
 
 @posted("master")
 def master_credentials(request: SignedInRequest, pk: int) -> HttpResponse:
     found = fetch(request, pk, "set_credentials")
-    form = CredentialsForm(request.POST)
+    form = CredentialsForm(request.POST, kind=found.realm.backend)
     outcome = attempt(request, form, lambda data: set_credentials(actor(request), found.realm, data))
     if not outcome.done:
         return page(request, found, form, outcome.failure)
@@ -57,10 +59,11 @@ def page(
     request: SignedInRequest, found: Master, form: CredentialsForm, failure: PortalError | None = None
 ) -> HttpResponse:
     stored = {credential.name: credential for credential in found.realm.credentials.all()}
+    needed = registry.secrets(found.realm.backend)
     context = {
         "master": found,
         "replicas": found.replicas.all()[:REPLICAS_SHOWN],
-        "credentials": [(label, stored.get(name)) for name, label in CredentialName.choices],
+        "credentials": [(CredentialName(name).label, stored.get(name)) for name in needed],
         "may_accept_host_key": permissions.may(request.user, "accept_host_key"),
         "may_request": permissions.may(request.user, "request"),
         "acts": acts(request, found, form),

@@ -7,6 +7,7 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -23,10 +24,12 @@ A_PAGE = 25
 def notices(request: SignedInRequest) -> HttpResponse:
     require(request, "view")
     mine = Notice.objects.filter(recipient=request.user).select_related("plan__replica", "run")
-    wish = EmailChoice.objects.filter(user=request.user).values_list("wish", flat=True).first() or EmailWish.ALL
+    chosen = EmailChoice.objects.filter(user=request.user).values("wish", "language").first()
     context = {
         "page": Paginator(mine, A_PAGE).get_page(request.GET.get("page")),
-        "email_form": EmailForm(initial={"wish": wish}),
+        "email_form": EmailForm(
+            initial=dict(chosen) if chosen else {"wish": EmailWish.ALL, "language": get_language()}
+        ),
         "may_manage": permissions.may(request.user, "manage_webhooks"),
     }
     return render(request, "notices/list.html", context)

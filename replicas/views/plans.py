@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
+from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -75,7 +76,10 @@ def approve(request: SignedInRequest, pk: int) -> HttpResponse:
 
 @posted("plan")
 def plan_check(request: SignedInRequest, pk: int) -> HttpResponse:
-    check_again(actor(request), fetch(request, pk, "check"))
+    found = fetch(request, pk, "check")
+    sent = attempt(request, Form(request.POST), lambda data: check_again(actor(request), found))
+    if sent.failure:
+        messages.error(request, str(sent.failure))
     return redirect("plan", pk)
 
 
@@ -106,7 +110,7 @@ def page(request: SignedInRequest, found: Plan, form: ApprovalForm, failure: Por
         "done": done,
         "void": differences(found) if waiting else [],
         "acts": plan_acts(request, found),
-        "checks": Findings.of(found, found.created_at, timezone.now()),
+        "checks": Findings.of(found, timezone.now()),
         "may_check": waiting and permissions.may(request.user, "check"),
         "own": found.requested_by_id == request.user.pk,
         "may_decide": waiting and not done and permissions.may(request.user, "decide", found),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib import messages
 from django.db.models import Exists, OuterRef
+from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -16,14 +18,24 @@ from django.views.decorators.http import require_safe
 from replicas import permissions
 from replicas.actions.look_now import look_now
 from replicas.choices import PlanState, ReplicaState
-from replicas.errors import PortalError
 from replicas.forms.requests import RecordsForm
 from replicas.models import Master, Plan, Realm, RealmLook, Replica
 from replicas.views.access import SignedInRequest, posted, require
-from replicas.views.acting import actor
-from replicas.views.topology import Picture, draw, label_of, look_of
+from replicas.views.acting import actor, attempt
+from replicas.views.topology import Picture, draw, label_of, lag_of, look_of
 
 SOON_DAYS = 30
+WORST = 3
+"""So many agreements of a realm the dashboard shows at once, the others on demand."""
+
+
+class Lag(NamedTuple):
+    """One agreement in a line: the hosts' names within the realm's domain, how it looks, and its lag in words."""
+
+    supplier: str
+    consumer: str
+    look: str
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +48,7 @@ class Summary:
     unwell: int = 0
     broken: int = 0
     lag: float = 0
+    lags: tuple[Lag, ...] = ()
     days: int | None = None
     missing: int = 0
     bundles: int = 0
@@ -47,6 +60,14 @@ class Summary:
         if self.look.error or self.unwell or self.broken or self.missing or (self.days is not None and self.days < 0):
             return "bad"
         return "wait" if (self.days is not None and self.days < SOON_DAYS) or self.lag >= 60 else "good"
+
+    @property
+    def worst(self) -> tuple[Lag, ...]:
+        return self.lags[:WORST]
+
+    @property
+    def others(self) -> tuple[Lag, ...]:
+        return self.lags[WORST:]
 
 
 def summary(realm: Realm) -> Summary:
@@ -61,10 +82,21 @@ def summary(realm: Realm) -> Summary:
         unwell=sum(bool(server["problem"]) for server in health["servers"]),
         broken=sum(look_of(one) == "broken" for one in health["agreements"]),
         lag=max((one["lag"] or 0 for one in health["agreements"]), default=0),
+        lags=tuple(_lag(one, f".{realm.domain}") for one in sorted(health["agreements"], key=_badness)),
         days=min((one["days"] for one in health["certificates"]), default=None),
         missing=sum(is_missing(row) for row in look.dns),
         bundles=len(health["bundles"]),
     )
+
+
+def _badness(agreement: Mapping[str, Any]) -> tuple[bool, bool, float]:
+    """Sorts the worst first: broken ones, those of which nobody knows, and the others by their lag."""
+    return look_of(agreement) != "broken", agreement["lag"] is not None, -(agreement["lag"] or 0)
+
+
+def _lag(agreement: Mapping[str, Any], domain: str) -> Lag:
+    supplier, consumer = agreement["supplier"].removesuffix(domain), agreement["consumer"].removesuffix(domain)
+    return Lag(supplier, consumer, look_of(agreement), lag_of(agreement))
 
 
 def summaries() -> list[Summary]:
@@ -122,11 +154,11 @@ def realm_dns(request: SignedInRequest, pk: int) -> HttpResponse:
 def realm_look(request: SignedInRequest, pk: int) -> HttpResponse:
     found = fetch(request, pk)
     require(request, "check")
-    try:
-        look_now(actor(request), found)
+    sent = attempt(request, Form(request.POST), lambda data: look_now(actor(request), found))
+    if sent.failure:
+        messages.error(request, str(sent.failure))
+    else:
         messages.success(request, _("The realm is being looked at. The page shows it in a few seconds."))
-    except PortalError as error:
-        messages.error(request, str(error))
     return redirect("realm", pk)
 
 

@@ -41,7 +41,7 @@ def second_step(request: SignedInRequest) -> HttpResponse:
 
 
 def registration(data: dict[str, Any]) -> Registration:
-    return Registration(**{name: data[name] for name in Registration.__dataclass_fields__})
+    return Registration(**{name: data.get(name, "") for name in Registration.__dataclass_fields__})
 
 
 def page(request: SignedInRequest, context: dict[str, object]) -> HttpResponse:

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db.models import Prefetch
 from django.forms import BaseForm
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from replicas import permissions
@@ -22,8 +23,10 @@ from replicas.actions.retry import retry
 from replicas.actions.setup_dns import setup_dns
 from replicas.actions.undo import remove, undo
 from replicas.choices import REPLICA_ENDED, RUN_ACTIVE, PlanAction, PlanState, ReplicaState, RunState
+from replicas.errors import Conflict
 from replicas.forms.fields import OneRunPasswords
 from replicas.forms.requests import CancelForm, DnsForm, RecordsForm, RemovalForm, ResubmitForm, RetryForm, StopForm
+from replicas.forms.uploads import Uploads
 from replicas.models import Plan, Replica, Run
 from replicas.permissions import Actor
 from replicas.views.acting import Act
@@ -139,18 +142,31 @@ def cancel(actor: Actor, subject: Subject, data: dict[str, Any]) -> None:
     """Whatever is under way: the plan that waits, or else the newest run."""
     if subject.plan is not None and subject.waits:
         cancel_plan(actor, subject.plan, data["reason"])
-    elif subject.run is not None:
-        cancel_run(actor, subject.run, data["reason"])
+    else:
+        cancel_run(actor, newest(subject), data["reason"])
 
 
 def stop(actor: Actor, subject: Subject, data: dict[str, Any]) -> None:
-    if subject.run is not None:
-        cancel_run(actor, subject.run, data["reason"], now=True)
+    cancel_run(actor, newest(subject), data["reason"], now=True)
+
+
+def newest(subject: Subject) -> Run:
+    """Raises Conflict when nothing of the replica was ever run."""
+    if subject.run is None:
+        raise Conflict(
+            gettext("Nothing is under way for %(host)s.") % {"host": subject.replica.hostname},
+            gettext("There is nothing to stop."),
+        )
+    return subject.run
 
 
 def try_again(actor: Actor, subject: Subject, data: dict[str, Any]) -> None:
-    if subject.stopped is not None:
-        retry(actor, subject.stopped, data["reason"], data["passwords"])
+    if subject.stopped is None:
+        raise Conflict(
+            gettext("There is no run of %(host)s to try again.") % {"host": subject.replica.hostname},
+            gettext("It would have to be the newest one, and to have failed or been cancelled."),
+        )
+    retry(actor, subject.stopped, data["reason"], data["passwords"] | data["certificates"])
 
 
 ACTS = {
@@ -192,7 +208,9 @@ ACTS = {
         verb="request",
         form=ResubmitForm,
         offered=can_resubmit,
-        do=lambda actor, subject, data: resubmit(actor, subject.replica, **data),
+        do=lambda actor, subject, data: resubmit(
+            actor, subject.replica, data["reason"], data["passwords"] | data["certificates"]
+        ),
         label=_("Request again"),
         help=_(
             "The same request with a plan of today, and with the host key that is pinned now. Someone else approves it."
@@ -275,4 +293,6 @@ def _asking(name: str, form: BaseForm, subject: Subject) -> BaseForm:
     form.auto_id = f"id_{name}_%s"
     if isinstance(form, OneRunPasswords):
         form.ask_for(subject.missing)
+    if isinstance(form, Uploads):
+        form.ask_only(subject.replica.certificates or {})
     return form

@@ -57,7 +57,7 @@ def replica_act(request: SignedInRequest, pk: int, name: str) -> HttpResponse:
         raise Http404
     kind = ACTS[name]
     found = fetch(request, pk, kind.verb)
-    form = kind.form(request.POST)
+    form = kind.form(request.POST, request.FILES)
     if kind.plans:
         sent = attempt(request, form, lambda data: show_first(request, Wish(name, form, found), data))
         return redirect("draft", sent.value.pk) if sent.done else page(request, found, Bound(name, form), sent.failure)

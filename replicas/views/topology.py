@@ -9,12 +9,15 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-WIDTH, NODE_WIDTH, NODE_HEIGHT = 720, 210, 54
+WIDTH, NARROW, NODE_WIDTH, NODE_HEIGHT = 720, 400, 210, 54
+"""A picture of two servers is narrow, so that a phone shows it large."""
 ROW, MARGIN, GAP = 120, 12, 24
 BEHIND_SECONDS = 60
 """From here on an agreement counts as behind."""
 APART = 11
 """Between the two directions of one pair of servers."""
+BESIDE, STEEP = 9, 0.4
+"""Words stand so far from their line; above or below it, unless it is steep."""
 
 
 Rows = Sequence[Mapping[str, Any]]
@@ -42,7 +45,10 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """An agreement, from box to box: `look` is good, late or broken; `label` says the lag in words."""
+    """An agreement, from box to box: `look` is good, late or broken; `label` says the lag in words.
+
+    The words stand on the side of the line that is away from the other direction; `anchor` is SVG's text-anchor.
+    """
 
     supplier: str
     consumer: str
@@ -53,13 +59,9 @@ class Edge:
     look: str
     label: str
 
-    @property
-    def label_x(self) -> float:
-        return self.x1 + (self.x2 - self.x1) * 0.36
-
-    @property
-    def label_y(self) -> float:
-        return self.y1 + (self.y2 - self.y1) * 0.36
+    label_x: float
+    label_y: float
+    anchor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +73,21 @@ class Picture:
     width: int
     height: int
 
+    @property
+    def wide(self) -> bool:
+        """Whether it is scrolled sideways on a phone, rather than drawn too small to read."""
+        return self.width > NARROW
+
 
 def draw(servers: Rows, agreements: Rows, urls: Mapping[str, str]) -> Picture:
     """The servers on a curve, the first one at its top; two of them above each other."""
     count, rows = len(servers), 1 + len(servers) // 2
+    width = WIDTH if count > 2 else NARROW
     height = 2 * MARGIN + NODE_HEIGHT + (rows - 1) * ROW
     nodes = {
         one["name"]: Node(
             one["name"],
-            *_place(index, count, rows),
+            *_place(index, count, rows, width),
             ", ".join(one["roles"]),
             one["problem"],
             urls.get(one["name"], ""),
@@ -88,39 +96,45 @@ def draw(servers: Rows, agreements: Rows, urls: Mapping[str, str]) -> Picture:
     }
     drawable = [one for one in agreements if one["supplier"] in nodes and one["consumer"] in nodes]
     edges = [_edge(one, nodes[one["supplier"]], nodes[one["consumer"]]) for one in drawable]
-    return Picture(list(nodes.values()), edges, WIDTH, height)
+    return Picture(list(nodes.values()), edges, width, height)
 
 
 def look_of(agreement: Mapping[str, Any]) -> str:
-    if agreement["problem"] or agreement["lag"] is None:
+    if agreement["problem"]:
         return "broken"
-    return "late" if agreement["lag"] >= BEHIND_SECONDS else "good"
+    return "late" if agreement["lag"] is None or agreement["lag"] >= BEHIND_SECONDS else "good"
 
 
 def label_of(agreement: Mapping[str, Any]) -> str:
     """The lag in words, for people who see no colours."""
-    if look_of(agreement) == "broken":
-        return _("broken")
+    return _("broken") if look_of(agreement) == "broken" else lag_of(agreement)
+
+
+def lag_of(agreement: Mapping[str, Any]) -> str:
+    if agreement["lag"] is None:
+        return _("not measured")
     return _("in step") if not agreement["lag"] else _("%(seconds)d s behind") % {"seconds": agreement["lag"]}
 
 
-def _place(index: int, count: int, rows: int) -> tuple[float, float]:
+def _place(index: int, count: int, rows: int, width: int) -> tuple[float, float]:
     """One at the top, then pairs, and perhaps one at the bottom: on a curve, so that no line crosses a box."""
     row = (index + 1) // 2
     y = MARGIN + NODE_HEIGHT / 2 + row * ROW
     if index == 0 or (index == count - 1 and index % 2):
-        return WIDTH / 2, y
+        return width / 2, y
     height = 2 * row / (rows - 1) - 1 if row < rows - 1 else 0.8
-    aside = max((NODE_WIDTH + GAP) / 2, (WIDTH - NODE_WIDTH) / 2 * math.sqrt(1 - height**2))
-    return round(WIDTH / 2 + (aside if index % 2 else -aside), 1), y
+    aside = max((NODE_WIDTH + GAP) / 2, (width - NODE_WIDTH) / 2 * math.sqrt(1 - height**2))
+    return round(width / 2 + (aside if index % 2 else -aside), 1), y
 
 
 def _edge(agreement: Mapping[str, Any], one: Node, other: Node) -> Edge:
     """Beside the straight line between the two, so that the other direction has its own."""
     length = math.hypot(other.x - one.x, other.y - one.y) or 1
-    aside_x, aside_y = -(other.y - one.y) / length * APART, (other.x - one.x) / length * APART
+    across_x, across_y = -(other.y - one.y) / length, (other.x - one.x) / length
+    aside_x, aside_y = across_x * APART, across_y * APART
     x1, y1 = _border(one, other)
     x2, y2 = _border(other, one)
+    anchor = "middle" if abs(across_x) < STEEP else "start" if across_x > 0 else "end"
     return Edge(
         one.name,
         other.name,
@@ -130,6 +144,9 @@ def _edge(agreement: Mapping[str, Any], one: Node, other: Node) -> Edge:
         round(y2 + aside_y, 1),
         look_of(agreement),
         label_of(agreement),
+        round((x1 + x2) / 2 + across_x * (APART + BESIDE), 1),
+        round((y1 + y2) / 2 + across_y * (APART + BESIDE) + BESIDE / 2, 1),
+        anchor,
     )
 
 

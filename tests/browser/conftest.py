@@ -58,16 +58,18 @@ def portal(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) -> 
 
 
 class served:  # noqa: N801 - used as a function
-    """`with served(folder) as url`: the portal, until the block ends."""
+    """`with served(folder) as url`: the portal as it is where people work with it, until the block ends."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = (folder / "server.log").open("w")
-        self.environment = os.environ | {"PORTAL_DATA_DIR": str(folder), "PORTAL_DEBUG": "on"} | environment
+        self.environment = os.environ | {"PORTAL_DATA_DIR": str(folder), "PORTAL_DEBUG": "off"} | environment
 
     def __enter__(self) -> str:
+        collect = [sys.executable, "manage.py", "collectstatic", "--no-input"]
+        subprocess.run(collect, cwd=settings.BASE_DIR, env=self.environment, check=True, stdout=self.log)
         argv = [
             sys.executable,
             "-m",
@@ -117,14 +119,14 @@ def sign_in(portal: Portal, chromium: Browser) -> Iterator[Callable[..., Page]]:
     contexts: list[BrowserContext] = []
 
     def make(name: str, **options: Any) -> Page:
-        context = chromium.new_context(base_url=portal.url, **options)
+        context = chromium.new_context(**{"base_url": portal.url} | options)
         contexts.append(context)
         page = context.new_page()
         page.goto("/login/")
         page.get_by_label("Username").fill(name)
         page.get_by_label("Password").fill(w.PASSWORD)
         page.get_by_role("button", name="Sign in").click()
-        page.wait_for_url(portal.url + "/")
+        page.wait_for_url("**/")
         return page
 
     yield make

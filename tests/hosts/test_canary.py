@@ -25,9 +25,9 @@ from typing import Any
 import pytest
 
 from lab import Lab
-from replicas.backends.native import bundle
 from replicas.clients import gpg
 from replicas.errors import BundleError
+from replicas.lifecycle.steps import packing
 from script.people import PageRefused, Person
 from script.processes import ROOT, portal
 from tests.hosts import canaries
@@ -244,7 +244,7 @@ def pins(sampler: Sampler, lab: Lab) -> dict[str, str | bytes]:
     members: dict[str, bytes] = {}
     for sealed in whole:
         try:
-            members |= bundle.unpack(gpg.unseal(sealed, lab.secrets.directory_manager))
+            members |= packing.unpack(gpg.unseal(sealed, lab.secrets.directory_manager))
         except BundleError:
             continue  # seen while it was written
     found: dict[str, str | bytes] = {

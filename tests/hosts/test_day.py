@@ -74,7 +74,7 @@ def house(lab_as_new: Lab, chromium: Browser, tmp_path: Path, django_db_blocker:
     database = connections.settings["default"]
     before = database["NAME"]
     database["NAME"] = str(tmp_path / "portal.sqlite3")
-    environment = {"PORTAL_SSH_KEY_FILE": str(lab_as_new.ssh_key), "PORTAL_DEBUG": "off", "PORTAL_SWEEP_SECONDS": "1"}
+    environment = {"PORTAL_SSH_KEY_FILE": str(lab_as_new.ssh_key), "PORTAL_SWEEP_SECONDS": "1"}
     with django_db_blocker.unblock(), ThreadPoolExecutor(1) as pool:
         pool.submit(call_command, "migrate", verbosity=0).result()
         for name, role in (("olga", Role.OPERATOR), ("anna", Role.APPROVER), ("bert", Role.APPROVER)):
@@ -82,8 +82,6 @@ def house(lab_as_new: Lab, chromium: Browser, tmp_path: Path, django_db_blocker:
         for name, role in (("ada", Role.ADMINISTRATOR), ("vera", Role.VIEWER)):
             pool.submit(w.person, name, role).result()
         portal = served(tmp_path, **environment)
-        with (tmp_path / "static.log").open("w") as log:
-            manage(portal.environment, log, "collectstatic", "--no-input").wait()
         with portal as url, (tmp_path / "worker.log").open("w") as log:
             worker = manage(portal.environment, log, "worker")
             house = House(url, chromium, lambda work, *given: pool.submit(work, *given).result(), worker)

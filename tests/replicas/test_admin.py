@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from replicas import models
+from replicas.choices import Role
 from replicas.models import AuditEvent
 
 PASSWORD = "correct-horse-battery"
@@ -90,7 +91,47 @@ def test_a_superuser_sees_everything_and_changes_nothing_else(browser: Client, p
     browser.force_login(people["root"])
     assert browser.get(reverse("admin:auth_user_change", args=[people["olga"].pk])).status_code == 200
     for name in models.__all__:
-        if name == "CredentialName":
+        if name in ("CredentialName", "UploadName"):
             continue
         assert browser.get(reverse(f"admin:replicas_{name.lower()}_changelist")).status_code == 200
         assert browser.get(reverse(f"admin:replicas_{name.lower()}_add")).status_code == 403
+
+
+def test_groups_are_made_for_policies_and_removed_when_none_names_them(
+    browser: Client, people: dict[str, User]
+) -> None:
+    assert browser.post(reverse("admin:auth_group_add"), {"name": "security"}).status_code == 302
+    group = Group.objects.get(name="security")
+    people["olga"].groups.add(group)
+    page = browser.get(reverse("admin:auth_group_change", args=[group.pk])).content.decode()
+    assert "olga" in page
+    assert 'name="name"' not in page
+
+    realm = models.Realm.objects.create(name="EXAMPLE.COM", domain="example.com", dns=True)
+    policy = models.ApprovalPolicy.objects.create(realm=realm, groups=["security"])
+    where = reverse("admin:auth_group_delete", args=[group.pk])
+    assert browser.post(where, {"post": "yes"}).status_code == 403
+
+    policy.delete()
+    assert browser.post(where, {"post": "yes"}).status_code == 302
+    assert not Group.objects.filter(name="security").exists()
+    added, removed = AuditEvent.objects.filter(verb__startswith="group:").order_by("pk")
+    assert (added.actor, added.verb, added.label, added.address) == (
+        "administrator", "group:add", "security", "198.51.100.7"
+    )  # fmt: skip
+    assert (removed.verb, removed.label, removed.before) == ("group:remove", "security", {"people": ["olga"]})
+
+
+def test_the_roles_stay(browser: Client, people: dict[str, User]) -> None:
+    for role in Role:
+        group = Group.objects.get(name=role)
+        assert browser.post(reverse("admin:auth_group_delete", args=[group.pk]), {"post": "yes"}).status_code == 403
+        assert browser.post(reverse("admin:auth_group_change", args=[group.pk]), {"name": "x"}).status_code == 403
+    assert set(Group.objects.values_list("name", flat=True)) == set(Role.values)
+
+
+def test_only_administrators_make_groups(browser: Client, people: dict[str, User]) -> None:
+    browser.force_login(people["approver"])
+    assert browser.get(reverse("admin:auth_group_changelist")).status_code == 403
+    assert browser.post(reverse("admin:auth_group_add"), {"name": "security"}).status_code == 403
+    assert not Group.objects.filter(name="security").exists()

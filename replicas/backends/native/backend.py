@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from replicas.backends.native import beforehand, health, plan, probing, records, state
 from replicas.backends.native.symptoms import SYMPTOMS
 from replicas.errors import PortalError, StepError
-from replicas.lifecycle.base import Capabilities, Context, Finding, Health, Record, ReplicaState, Step
+from replicas.lifecycle.base import Capabilities, Context, Finding, Health, PasswordName, Record, ReplicaState, Step
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.host_records import host_records
 from replicas.lifecycle.symptoms import gettext_noop
 from replicas.together import together
 
@@ -22,10 +24,17 @@ class NativeBackend:
     kind = "native"
     title = gettext_noop("389 Directory Server, MIT Kerberos and BIND")
     symptoms = SYMPTOMS
+    secrets: tuple[PasswordName, ...] = ("directory_manager", "admin")
+    options: frozenset[str] = frozenset()
 
-    async def probe(self, master: Host) -> Capabilities:
-        """Raises StepError when the host is not a master of such a realm."""
-        return await probing.probe(master)
+    def offered(self, versions: Mapping[str, str]) -> frozenset[str]:
+        return self.options
+
+    async def register(self, master: Host, passwords: Mapping[str, str]) -> Capabilities:
+        """Raises StepError when the host is not a master of such a realm, WrongPassword, DirectoryError."""
+        found = await probing.probe(master)
+        await probing.prove(master, found.ca_certificate, passwords["directory_manager"])
+        return found
 
     async def preflight(self, ctx: Context) -> list[Finding]:
         return await together(*(_finding(ctx, name) for name in beforehand.CHECKS[ctx.job.action]))
@@ -36,7 +45,7 @@ class NativeBackend:
         return plan.ACTIONS[job.action](job)
 
     def records(self, job: Job) -> tuple[Record, ...]:
-        return records.host_records(job) + records.service_records(job)
+        return host_records(job) + records.service_records(job)
 
     async def look(self, ctx: Context) -> Health:
         return await health.look(ctx)

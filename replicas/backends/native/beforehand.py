@@ -18,6 +18,7 @@ from replicas.clients import dns
 from replicas.errors import DnsError, StepError
 from replicas.hostside import wire
 from replicas.lifecycle.base import Context
+from replicas.lifecycle.steps import host_checks
 from replicas.together import together
 
 DAYS = 30
@@ -164,7 +165,7 @@ async def settings(ctx: Context) -> str:
             f"The umask of {ctx.job.replica.user} on {replica.name} is {umask}.",
             "Set it to 0022: files that services read would be closed to them.",
         )
-    if not (await checks.host_facts(ctx, "replica"))["ipv6"]:
+    if not (await host_checks.host_facts(ctx, "replica"))["ipv6"]:
         raise StepError(
             f"IPv6 is switched off on {replica.name}.",
             "Switch it on (net.ipv6.conf.all.disable_ipv6=0); no address is needed, but services expect the stack.",

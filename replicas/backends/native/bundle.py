@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import base64
-import configparser
-import io
-import tarfile
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +10,9 @@ from typing import Any
 from replicas.backends.native.names import CA_CERTIFICATE, CA_FOLDER, KDC_FOLDER
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps import packing
 from replicas.together import together
 
-FOLDER = "realm_info"
-VERSION = "1"
 DOGTAG_PORT = "389"
 
 
@@ -78,51 +73,11 @@ async def collect(ctx: Context) -> dict[str, bytes]:
         paths |= {"ca_openssl.cnf": f"{CA_FOLDER}/openssl.cnf", "ca_index.txt": f"{CA_FOLDER}/index.txt"}
     contents = await together(*(master.read(path) for path in paths.values()))
     members = dict(zip(paths, contents, strict=True))
-    members["realm_info"] = describe(job)
+    members["realm_info"] = packing.describe(job)
     if job.options.setup_ca:
         members["dogtag_directory_port.txt"] = f"{DOGTAG_PORT}\n".encode()
         exported = await master.python("native_export", {})
         ctx.mask(exported["pin"])
         members["cacert.p12"] = base64.b64decode(exported["p12"])
         members["cacert_pin.txt"] = exported["pin"].encode()
-    return members
-
-
-def describe(job: Job) -> bytes:
-    """The member `realm_info`, an INI file with the section `realm`."""
-    parser = configparser.ConfigParser(interpolation=None)
-    parser["realm"] = {
-        "realm_name": job.realm.name,
-        "master_host_name": job.master.hostname,
-        "domain_name": job.realm.domain,
-        "destination_host": job.replica.hostname,
-        "subject_base": f"O={job.realm.name}",
-        "version": VERSION,
-    }
-    stream = io.StringIO()
-    parser.write(stream)
-    return stream.getvalue().encode()
-
-
-def pack(members: Mapping[str, bytes]) -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        folder = tarfile.TarInfo(FOLDER)
-        folder.type, folder.mode, folder.mtime = tarfile.DIRTYPE, 0o700, int(time.time())
-        archive.addfile(folder)
-        for name, content in sorted(members.items()):
-            member = tarfile.TarInfo(f"{FOLDER}/{name}")
-            member.size, member.mode, member.mtime = len(content), 0o600, folder.mtime
-            archive.addfile(member, io.BytesIO(content))
-    return stream.getvalue()
-
-
-def unpack(archive: bytes) -> dict[str, bytes]:
-    """The members of an archive that the portal has just packed itself."""
-    members = {}
-    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
-        for member in opened:
-            stream = opened.extractfile(member)
-            if stream is not None:
-                members[member.name.removeprefix(f"{FOLDER}/")] = stream.read()
     return members

@@ -11,17 +11,14 @@ from dataclasses import dataclass, field
 from replicas.backends.native.access import directory, directory_at
 from replicas.backends.native.beforehand import PROBE_SECONDS, days_left
 from replicas.backends.native.names import Names
-from replicas.backends.native.ruv import VECTOR
 from replicas.backends.native.topology import Server, address_of, masters
+from replicas.clients import vectors
 from replicas.clients.ldap import Directory
+from replicas.clients.vectors import Changes
 from replicas.errors import PortalError
 from replicas.lifecycle.base import AgreementHealth, CertificateHealth, Context, Health, ServerHealth
 from replicas.together import together
 
-CSN = re.compile(r"\{replica (\d+)[^}]*\}(?: [0-9a-f]{20} ([0-9a-f]{20}))?")
-"""An element of an update vector: a supplier's id, its first and its newest change."""
-SECONDS = 8
-"""Hexadecimal digits of a change number that are its time (Unix)."""
 STATUS = ("nsDS5ReplicaHost", "nsds5replicaLastUpdateStatus")
 FINE = re.compile(r"^(?:Error \(0\)|0 )")
 BUNDLES = "/var/lib/ipa/replica-info-*.gpg"
@@ -30,10 +27,10 @@ ROLES = ("CA", "DNS")
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one server says of itself; `newest` is its newest change of each supplier, by id."""
+    """What one server says of itself; `vector` has the changes of each supplier, by its id."""
 
     server: Server
-    newest: Mapping[int, str] = field(default_factory=dict)
+    vector: Mapping[int, Changes] = field(default_factory=dict)
     sends_to: Mapping[str, str] = field(default_factory=dict)
     certificates: tuple[CertificateHealth, ...] = ()
     problem: str = ""
@@ -61,17 +58,16 @@ async def _ask(ctx: Context, names: Names, server: Server) -> Seen:
             ctx.job.master.address if server.name == ctx.job.master.hostname else await address_of(ctx, server.name)
         )
         async with directory_at(ctx, server.name, address) as bound:
-            newest, sends_to = await _vector(bound, names), await _agreements(bound, names)
+            vector, sends_to = await _vector(bound, names), await _agreements(bound, names)
         certificates = await together(*(_certificate(server.name, address, port) for port in (636, 443)))
     except PortalError as error:
         return Seen(server, problem=str(error))
-    return Seen(server, newest, sends_to, tuple(one for one in certificates if one is not None))
+    return Seen(server, vector, sends_to, tuple(one for one in certificates if one is not None))
 
 
-async def _vector(bound: Directory, names: Names) -> dict[int, str]:
-    found = await bound.search(names.suffix, VECTOR, ["nsds50ruv"])
-    elements = (CSN.match(value) for _, entry in found for value in entry.get("nsds50ruv", []))
-    return {int(match[1]): match[2] or "" for match in elements if match}
+async def _vector(bound: Directory, names: Names) -> dict[int, Changes]:
+    found = await bound.search(names.suffix, vectors.VECTOR, [vectors.ATTRIBUTE])
+    return vectors.changes(value for _, entry in found for value in entry.get(vectors.ATTRIBUTE, []))
 
 
 async def _agreements(bound: Directory, names: Names) -> dict[str, str]:
@@ -92,19 +88,9 @@ async def _certificate(host: str, address: str, port: int) -> CertificateHealth 
 def _agreement(supplier: Seen, host: str, status: str, seen: Mapping[str, Seen]) -> AgreementHealth:
     consumer = seen.get(host)
     answers = consumer is not None and not consumer.problem
-    lag = behind(supplier.newest, consumer.newest) if consumer is not None and answers else None
+    lag = vectors.behind(supplier.vector, consumer.vector) if consumer is not None and answers else None
     problem = "" if not status or FINE.match(status) else status
     return AgreementHealth(supplier.server.name, host, lag, problem or ("" if answers else f"{host} does not answer."))
-
-
-def behind(supplier: Mapping[int, str], consumer: Mapping[int, str]) -> float:
-    """Seconds between the newest change that the supplier has and the newest that the consumer has, at worst."""
-    lags = [
-        int(csn[:SECONDS], 16) - int((consumer.get(number) or csn)[:SECONDS], 16)
-        for number, csn in supplier.items()
-        if csn and csn > consumer.get(number, "")
-    ]
-    return float(max(lags, default=0))
 
 
 def _roles(server: Server) -> tuple[str, ...]:

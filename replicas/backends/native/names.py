@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from replicas.clients import vectors
 from replicas.lifecycle.job import Job
 
 DIRECTORY_MANAGER = "cn=Directory Manager"
@@ -37,11 +38,6 @@ class Names:
         return self.job.realm.suffix
 
     @property
-    def escaped_suffix(self) -> str:
-        """The suffix as the value of a name, as the server itself writes it in its mapping tree."""
-        return self.suffix.replace("=", "\\3D").replace(",", "\\2C")
-
-    @property
     def unit(self) -> str:
         return f"dirsrv@{self.job.instance}"
 
@@ -72,7 +68,7 @@ class Names:
 
     @property
     def replica_config(self) -> str:
-        return f"cn=replica,cn={self.escaped_suffix},cn=mapping tree,cn=config"
+        return vectors.configuration(self.suffix)
 
     @property
     def changelog(self) -> str:

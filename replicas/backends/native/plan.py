@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from replicas.backends.native.checks import CLAIM
-from replicas.backends.native.records import host_records, service_records
+from replicas.backends.native.records import service_records
 from replicas.backends.native.steps.authority import ConfigureAuthority
 from replicas.backends.native.steps.check import CheckHosts
 from replicas.backends.native.steps.directory import ConfigureDirectory
@@ -23,6 +23,7 @@ from replicas.lifecycle.base import Step
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps.connection_check import ConnectionCheck
 from replicas.lifecycle.steps.dns_records import AddMissingRecords, AddRecords, InstallRecords
+from replicas.lifecycle.steps.host_records import host_records
 from replicas.lifecycle.steps.remove_bundle import RemoveBundle
 from replicas.lifecycle.steps.transfer import TransferBundle
 from replicas.lifecycle.steps.verify_dns import VerifyRecords

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from replicas.backends.native.names import CA_CERTIFICATE, CA_FOLDER, TSIG_KEY
+from replicas.backends.native.names import CA_CERTIFICATE, CA_FOLDER, DIRECTORY_MANAGER, TSIG_KEY
+from replicas.clients.ldap import Directory
 from replicas.errors import StepError
 from replicas.lifecycle.base import Capabilities
 
@@ -40,6 +41,12 @@ async def probe(master: Host) -> Capabilities:
         ca_certificate=authority,
         versions=await _versions(master),
     )
+
+
+async def prove(master: Host, ca_certificate: str, password: str) -> None:
+    """Raises WrongPassword, DirectoryError."""
+    async with Directory.bind(master.name, master.address, ca_certificate, DIRECTORY_MANAGER, password):
+        return
 
 
 async def _text(master: Host, path: str) -> str:

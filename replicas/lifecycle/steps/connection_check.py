@@ -32,14 +32,14 @@ class ConnectionCheck(Step):
     key = "connection-check"
     stage = "check"
 
-    def __init__(self) -> None:
+    def __init__(self, choice: ports.Choice = ports.of_all_services) -> None:
         self.title = "Run connection check to master"
+        self.choice = choice
 
     def touches(self, job: Job) -> list[Touch]:
         if reason := job.options.skip_conncheck_reason:
             return [Touch("exception", f"the connection check is skipped, because: {reason}")]
-        outwards = ", ".join(map(str, ports.on_master(job)))
-        back = ", ".join(map(str, ports.on_replica(job)))
+        outwards, back = (", ".join(map(str, wanted)) for wanted in self.choice(job))
         return [
             Touch("port", f"{outwards}, probed from {job.replica.hostname}", job.master.hostname),
             Touch("port", f"{back}: listeners while the check runs", job.replica.hostname),
@@ -57,21 +57,22 @@ class ConnectionCheck(Step):
             return
         start = time.monotonic()
         master, replica = await ctx.host("master"), await ctx.host("replica")
-        outwards = await _to_master(ctx, replica)
+        on_master, on_replica = self.choice(job)
+        total = len(on_master) + len(on_replica)
+        outwards = await _to_master(ctx, replica, on_master, total)
         if not any(port.kind == "kdc" for port, _ in outwards.failed):
             await _prove_password(ctx, replica)
-        back = await _to_replica(ctx, master, replica)
+        back = await _to_replica(ctx, master, replica, on_replica, total)
         _judge(job, outwards, back)
         ctx.log("Connection check OK")
         await ctx.fact("connection_check", round(time.monotonic() - start, 3))
 
 
-async def _to_master(ctx: Context, replica: Host) -> Direction:
+async def _to_master(ctx: Context, replica: Host, wanted: Sequence[Port], total: int) -> Direction:
     job = ctx.job
-    wanted = ports.on_master(job)
     ctx.log(f"Check connection from replica to remote master '{job.master.hostname}':")
     answer = await replica.python("probe", _payload(job, job.master.hostname, [_check(port) for port in wanted]))
-    failed = _report(ctx, wanted, answer["results"], 0)
+    failed = _report(ctx, wanted, answer["results"], 0, total)
     offsets = [one["offset"] for one in answer["results"] if "offset" in one]
     if offsets:
         offset = min(offsets, key=abs)
@@ -81,9 +82,8 @@ async def _to_master(ctx: Context, replica: Host) -> Direction:
     return Direction("replica", "master", job.master.hostname, failed)
 
 
-async def _to_replica(ctx: Context, master: Host, replica: Host) -> Direction:
+async def _to_replica(ctx: Context, master: Host, replica: Host, wanted: Sequence[Port], total: int) -> Direction:
     job = ctx.job
-    wanted = ports.on_replica(job)
     addresses = list(job.options.ip_addresses or (job.replica.address,))
     ctx.log("Start listening on required ports for remote master check")
     listen = {
@@ -101,7 +101,7 @@ async def _to_replica(ctx: Context, master: Host, replica: Host) -> Direction:
         ctx.log(f"Check connection from master to remote replica '{job.replica.hostname}':")
         checks = [_check(port, _echo(port, taken)) for port in wanted]
         answer = await master.python("probe", {**_payload(job, job.replica.hostname, checks), "addresses": addresses})
-    failed = _report(ctx, wanted, answer["results"], len(ports.on_master(job)))
+    failed = _report(ctx, wanted, answer["results"], total - len(wanted), total)
     ctx.log(f"Connection from master to replica {'FAILED' if failed else 'is OK'}.", "error" if failed else "info")
     ctx.log("Listeners removed.")
     return Direction("master", "replica", job.replica.hostname, failed)
@@ -131,11 +131,10 @@ def _payload(job: Job, host: str, checks: list[dict[str, Any]]) -> dict[str, Any
 
 
 def _report(
-    ctx: Context, wanted: Sequence[Port], results: list[dict[str, Any]], before: int
+    ctx: Context, wanted: Sequence[Port], results: list[dict[str, Any]], before: int, total: int
 ) -> tuple[tuple[Port, str], ...]:
     """Log one line for each port, and return those that failed with the first cause."""
     failed = []
-    total = len(ports.on_master(ctx.job)) + len(ports.on_replica(ctx.job))
     for number, port in enumerate(wanted, start=1):
         found = [one for one in results if (one["port"], one["protocol"]) == (port.number, port.protocol)]
         bad = [one["detail"] for one in found if not one["ok"]]

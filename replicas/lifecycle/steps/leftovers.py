@@ -46,10 +46,10 @@ async def sweep_master(ctx: Context) -> None:
     await _sweep(ctx, master, *IN_RUN, *age)
 
 
-async def stop_commands(ctx: Context) -> None:
+async def stop_commands(ctx: Context, units: str = UNITS) -> None:
     """End long commands of earlier runs on the replica's host: nothing may be made there any more."""
     replica = await ctx.host("replica")
-    listed = await replica.run("systemctl", "list-units", "--all", "--plain", "--no-legend", "--full", UNITS)
+    listed = await replica.run("systemctl", "list-units", "--all", "--plain", "--no-legend", "--full", units)
     for unit in [line.split()[0] for line in listed.text.splitlines() if line]:
         await detached.clean(replica, unit.removesuffix(".service"))
         ctx.log(f"Stopped on {replica.name}: {unit}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ class Port:
         return f"{self.number} ({self.protocol.upper()})"
 
 
-BASE = (
+CONNCHECK = (
     Port("Directory Service: Unsecure port", 389, "tcp", "ldap"),
     Port("Directory Service: Secure port", 636, "tcp", "ldaps"),
     Port("Kerberos KDC: TCP", 88, "tcp", "kdc"),
@@ -32,18 +32,28 @@ BASE = (
     Port("Kerberos Kpasswd: UDP", 464, "udp", "kpasswd"),
     Port("HTTP Server: Unsecure port", 80, "tcp", "http"),
     Port("HTTP Server: Secure port", 443, "tcp", "https"),
+)
+"""What ipa-replica-conncheck looks at."""
+BASE = (
+    *CONNCHECK,
     Port("Kerberos Administration: TCP", 749, "tcp", "connect"),
     Port("Time Service: UDP", 123, "udp", "ntp"),
 )
 DNS = (Port("DNS Server: TCP", 53, "tcp", "dns"), Port("DNS Server: UDP", 53, "udp", "dns"))
 
 
-def on_master(job: Job) -> tuple[Port, ...]:
-    return BASE + DNS if job.realm.dns else BASE
+Choice = Callable[[Job], tuple[tuple[Port, ...], tuple[Port, ...]]]
+"""The ports on the master, and those on the replica."""
 
 
-def on_replica(job: Job) -> tuple[Port, ...]:
-    return BASE + DNS if job.options.setup_dns else BASE
+def of_all_services(job: Job) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+    """Of a master that serves everything its realm has."""
+    return (BASE + DNS if job.realm.dns else BASE), (BASE + DNS if job.options.setup_dns else BASE)
+
+
+def of_conncheck(job: Job) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+    """Name service of a FreeIPA realm may be elsewhere, and time is nobody's there."""
+    return CONNCHECK, (CONNCHECK + DNS if job.options.setup_dns else CONNCHECK)
 
 
 def line(port: Port, results: Iterable[Mapping[str, Any]]) -> str:

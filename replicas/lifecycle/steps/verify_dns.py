@@ -27,13 +27,14 @@ class VerifyRecords(Step):
 
     Fact `missing_records`: what is missing, as zone-file lines; empty when all is well. In a realm without DNS nothing
     is asked, and the lines are those to add by hand. `strict` makes a missing record an error instead of a warning.
+    `server` is the address of a name server of the realm, where the master is none.
     """
 
     key = "verify-dns"
     stage = "verify"
 
-    def __init__(self, records: tuple[Record, ...], strict: bool = False) -> None:
-        self.records, self.strict = records, strict
+    def __init__(self, records: tuple[Record, ...], strict: bool = False, server: str = "") -> None:
+        self.records, self.strict, self.server = records, strict, server
         self.title = "Verifying the DNS entries of the replica"
 
     def touches(self, job: Job) -> list[Touch]:
@@ -48,7 +49,7 @@ class VerifyRecords(Step):
             ctx.log("\n".join(map(str, self.records)))
             await ctx.fact("missing_records", [str(record) for record in self.records])
             return
-        placed = await place(ctx.job.master.address, self.records)
+        placed = await place(self.server or ctx.job.master.address, self.records)
         missing = await _settled(placed)
         await _show(ctx, placed)
         lines = list(dict.fromkeys(str(one.record) for one in missing))

@@ -14,10 +14,12 @@ from replicas.actions.register_master import Registration, register
 from replicas.clients import ssh
 from replicas.errors import Conflict, StepError
 from replicas.lifecycle.base import Capabilities
+from replicas.lifecycle.job import JSON
 from replicas.models import AuditEvent, Credential, Master, Realm
 from tests.replicas.services.conftest import KEY, Cast
 
-SAYS = Capabilities("EXAMPLE.COM", "example.com", "dc=example,dc=com", True, True, "PEM", {"bind9": "9.18"})
+OFFERS: dict[str, JSON] = {"domain_level": 1, "roles": {"CA": ["ipaserver.example.com"]}}
+SAYS = Capabilities("EXAMPLE.COM", "example.com", "dc=example,dc=com", True, True, "PEM", {"bind9": "9.18"}, OFFERS)
 SECRET = "correct-horse"
 
 
@@ -43,6 +45,7 @@ def says(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) ->
 def test_everything_is_stored_at_once(cast: Cast, given: Registration, says: Any) -> None:
     master = register(cast.administrator, given)
     assert (master.realm.name, master.ca, master.host_key.key) == ("EXAMPLE.COM", True, KEY)
+    assert Master.objects.get().offers == OFFERS
     assert {credential.name for credential in Credential.objects.all()} == {"directory_manager", "admin"}
     assert list(AuditEvent.objects.order_by("pk").values_list("verb", flat=True)) == [
         "hostkey:accept", "master:register", "credential:set", "credential:set"

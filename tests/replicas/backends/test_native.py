@@ -19,6 +19,8 @@ from replicas.backends.native.steps.prove import sentence
 from replicas.backends.registry import get
 from replicas.hostside import archive, native_directory
 from replicas.lifecycle.job import Endpoint, Job, Options, RealmFacts
+from replicas.lifecycle.steps import packing
+from replicas.lifecycle.steps.host_records import host_records
 
 
 def job(**chosen: object) -> Job:
@@ -50,9 +52,9 @@ def test_the_configuration_gets_attributes_and_entries_once() -> None:
 
 
 def test_a_bundle_opens_with_the_reader_that_hosts_use() -> None:
-    members = {"realm_info": bundle.describe(job()), "ca.crt": b"x" * 1000, "http_pin.txt": b""}
-    packed = bundle.pack(members)
-    assert bundle.unpack(packed) == members
+    members = {"realm_info": packing.describe(job()), "ca.crt": b"x" * 1000, "http_pin.txt": b""}
+    packed = packing.pack(members)
+    assert packing.unpack(packed) == members
     assert dict(archive.members(io.BytesIO(packed), archive.Limits())) == members
     described = archive.describe(members["realm_info"])
     assert described["destination_host"] == "two.example.com"
@@ -67,10 +69,10 @@ def test_only_an_authority_takes_more_certificates() -> None:
 
 
 def test_records_of_a_host_with_two_addresses() -> None:
-    found = [str(one) for one in records.host_records(job(ip_addresses=("192.0.2.2", "2001:db8::2")))]
+    found = [str(one) for one in host_records(job(ip_addresses=("192.0.2.2", "2001:db8::2")))]
     assert found[:2] == ["two.example.com. 3600 IN A 192.0.2.2", "2.2.0.192.in-addr.arpa. 3600 IN PTR two.example.com."]
     assert found[2] == "two.example.com. 3600 IN AAAA 2001:db8::2"
-    assert len(records.host_records(job(ip_addresses=("192.0.2.2",), no_reverse=True))) == 1
+    assert len(host_records(job(ip_addresses=("192.0.2.2",), no_reverse=True))) == 1
     assert len(records.service_records(job())) == 8
 
 

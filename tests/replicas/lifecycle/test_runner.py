@@ -13,11 +13,13 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
+from replicas import tasks
 from replicas.choices import BundleState, PlanAction, ReplicaState, RunState, StepState
 from replicas.lifecycle import lease as leases
+from replicas.lifecycle import looking
 from replicas.lifecycle.runner import execute
 from replicas.lifecycle.sweeper import sweep
-from replicas.models import AuditEvent, Bundle, LogLine, Run, StepRun
+from replicas.models import AuditEvent, Bundle, Credential, LogLine, Run, StepRun
 from tests.replicas.lifecycle.rows import SECRET, make_run
 from tests.replicas.lifecycle.twin import World
 
@@ -264,3 +266,16 @@ class Waiting:
 
     def look(self, realm_id: int) -> object:
         return None
+
+
+def test_after_a_run_its_realm_is_looked_at_anew(settings: Settings) -> None:
+    settings.LOOK_SECONDS = 900
+    run = make_run()
+    realm = run.plan.replica.master.realm
+    Credential.objects.create(realm=realm, name="directory_manager")
+    assert looking.claim(realm, 0)
+    assert looking.next_due() is None, "it has just been looked at"
+    tasks.execute.call_local(run.pk)
+    assert looking.next_due() == realm
+    tasks.execute.call_local(run.pk)
+    assert looking.next_due() is None, "that run had ended before"

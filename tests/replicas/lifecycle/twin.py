@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from replicas.clients.ssh import Host
 from replicas.errors import DirectoryLost, HostUnreachable, StepError
 from replicas.hostside.follow import piece
-from replicas.lifecycle.base import Capabilities, Context, Finding, Health, Record, ReplicaState, Step, Touch
+from replicas.lifecycle.base import (
+    Capabilities,
+    Context,
+    Finding,
+    Health,
+    PasswordName,
+    Record,
+    ReplicaState,
+    Step,
+    Touch,
+)
 from replicas.lifecycle.context import RunContext
 from replicas.lifecycle.job import Endpoint, Job
 from replicas.lifecycle.symptoms import Symptom
@@ -161,7 +171,13 @@ class TwinBackend:
     title = "Twin"
     symptoms: tuple[Symptom, ...] = ()
 
-    async def probe(self, master: Host) -> Capabilities:
+    secrets: tuple[PasswordName, ...] = ("directory_manager", "admin")
+    options: frozenset[str] = frozenset()
+
+    def offered(self, versions: Mapping[str, str]) -> frozenset[str]:
+        return self.options
+
+    async def register(self, master: Host, passwords: Mapping[str, str]) -> Capabilities:
         return Capabilities("EXAMPLE.COM", "example.com", "dc=example,dc=com", True, True, "")
 
     async def preflight(self, ctx: Context) -> list[Finding]:

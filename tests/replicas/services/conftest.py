@@ -13,7 +13,7 @@ from pytest_django import Settings
 from replicas.actions import approve as approving
 from replicas.actions import plans, submit
 from replicas.choices import Role
-from replicas.models import HostKey, Master, Plan, Realm, Replica, Run
+from replicas.models import Bypass, HostKey, Master, Plan, Realm, Replica, Run
 from replicas.permissions import Actor
 from tests.replicas.lifecycle.twin import Registry
 
@@ -95,3 +95,11 @@ def plan(cast: Cast, wanted: Callable[..., Replica], twin: None) -> Plan:
 def twin(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     """Plans come from the in-memory twin: what steps do is none of the services' business."""
     monkeypatch.setattr(plans, "registry", Registry())
+
+
+def bypass(cast: Cast, run: Run) -> Bypass:
+    """As if the administrator had run it without approval."""
+    by, requester = cast.administrator.user, cast.operator.user
+    assert by is not None
+    assert requester is not None
+    return Bypass.objects.create(run=run, by=by, requester=requester, reason="it burns")

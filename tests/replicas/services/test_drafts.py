@@ -15,7 +15,7 @@ from pytest_django import Settings
 from replicas.actions import drafts, submit
 from replicas.actions.drafts import Outdated
 from replicas.errors import Conflict, NotAllowed
-from replicas.lifecycle import sweeper
+from replicas.lifecycle import credentials, sweeper
 from replicas.models import ApprovalPolicy, AuditEvent, Draft, HostKey, Plan, Realm, Replica
 from tests.replicas.services.conftest import KEY, Cast
 
@@ -147,3 +147,12 @@ def test_what_nobody_submits_goes(draft: Draft, settings: Settings) -> None:
     Draft.objects.update(created_at=timezone.now() - timedelta(hours=settings.DRAFT_HOURS, minutes=1))
     sweeper.sweep(Queue())
     assert not Draft.objects.exists()
+
+
+def test_a_password_within_the_form_is_not_used_without_a_trace(draft: Draft) -> None:
+    assert credentials.of_draft(draft) == {"directory_manager": "canary-manager"}
+    event = AuditEvent.objects.get()
+    assert (event.actor, event.verb, event.kind, event.after) == (
+        "portal", "credential:use", "draft", {"name": "directory_manager"}
+    )  # fmt: skip
+    assert event.reason == "Checks before Install replica: ipareplica.example.com"

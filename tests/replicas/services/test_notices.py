@@ -11,10 +11,10 @@ from replicas import audit, notices
 from replicas.actions import submit
 from replicas.actions.cancel import cancel_plan
 from replicas.actions.reject import reject
-from replicas.choices import DeliveryState, EmailWish, NoticeKind
+from replicas.choices import DeliveryState, EmailWish, NoticeKind, PlanState
 from replicas.models import Delivery, EmailChoice, Notice, Plan, Run, Webhook
 from replicas.permissions import Actor
-from tests.replicas.services.conftest import KEY, Cast, approve, person
+from tests.replicas.services.conftest import KEY, Cast, approve, bypass, person
 from tests.replicas.views.world import webhook
 
 
@@ -85,6 +85,29 @@ def test_the_end_of_a_run_is_told_to_who_asked_and_who_approved(
     ends(run, verb)
     assert told(kind) == ["approver", "operator"]
     assert {notice.run for notice in Notice.objects.filter(kind=kind)} == {run}
+
+
+def test_who_ran_it_without_approval_hears_of_the_end(cast: Cast, plan: Plan) -> None:
+    run = approve(cast.approver, plan, plan.digest, "needed")
+    bypass(cast, run)
+    ends(run, "run:fail")
+    assert told(NoticeKind.FAILED) == ["administrator", "approver", "operator"]
+
+
+def test_who_retried_it_hears_of_the_end(cast: Cast, plan: Plan) -> None:
+    run = approve(cast.approver, plan, plan.digest, "needed")
+    audit.record(cast.administrator, "run:retry", run)
+    ends(run, "run:succeed")
+    assert told(NoticeKind.DONE) == ["administrator", "approver", "operator"]
+
+
+def test_a_plan_that_needs_no_decision_waits_for_nobody(cast: Cast, plan: Plan) -> None:
+    Notice.objects.all().delete()
+    plan.state = PlanState.APPROVED
+    plan.save()
+    audit.record(cast.operator, "plan:submit", plan)
+    assert not Notice.objects.exists()
+    assert not Delivery.objects.exists()
 
 
 def test_a_notice_is_part_of_the_transaction_of_what_it_tells(

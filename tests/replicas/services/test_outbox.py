@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from email.header import decode_header, make_header
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from replicas import outbox
 from replicas.choices import DeliveryState
 from replicas.clients.webhook import new_secret
 from replicas.lifecycle.sweeper import sweep
-from replicas.models import AuditEvent, Delivery, Plan, Run, Webhook
+from replicas.models import AuditEvent, Delivery, EmailChoice, Plan, Run, Webhook
 from tests.replicas.receivers import Mailbox, mail, web
 from tests.replicas.services.conftest import Cast, approve
 from tests.replicas.views.world import webhook
@@ -87,6 +88,8 @@ def test_a_webhook_is_called_until_it_accepts_and_the_message_stays_the_same(db:
     assert [Verifier(secret).verify(content, headers) for headers, content in receiver.got] == [BODY] * 3
     assert {headers["webhook-id"] for headers, _ in receiver.got} == {str(only().pk)}
     assert (only().state, only().attempts) == (DeliveryState.SENT, 3)
+    uses = AuditEvent.objects.filter(verb="credential:use", kind="webhook", label__contains="chat")
+    assert [event.reason for event in uses] == [f"Signs delivery {only().pk}"] * 3
 
 
 def test_it_is_given_up_after_the_last_pause(db: None) -> None:
@@ -174,3 +177,18 @@ def test_old_ones_are_forgotten(db: None) -> None:
     Delivery.objects.update(created_at=Now() - outbox.KEPT)
     outbox.deliver()
     assert [one.state for one in Delivery.objects.all()] == [DeliveryState.WAITING]
+
+
+@pytest.mark.parametrize(
+    ("language", "subject"),
+    [
+        ("de", "Genehmigt: Replikat installieren: ipareplica.example.com"),
+        ("fr", "Approuvé: Installer le réplica: ipareplica.example.com"),
+    ],
+)
+def test_an_email_is_in_its_readers_language(mailed: tuple[Mailbox, Run], language: str, subject: str) -> None:
+    box, _ = mailed
+    EmailChoice.objects.create(user=User.objects.get(username="operator"), language=language)
+    outbox.deliver()
+    (message,) = box.got
+    assert str(make_header(decode_header(message["subject"]))) == subject

@@ -16,6 +16,7 @@ from django.utils import timezone
 from replicas.actions import break_glass as glass
 from replicas.actions import submit
 from replicas.actions.approve import approve
+from replicas.actions.give_passwords import give_passwords
 from replicas.actions.policies import set_policy
 from replicas.actions.reject import reject
 from replicas.actions.resubmit import restore
@@ -25,7 +26,7 @@ from replicas.errors import Conflict, NotAllowed
 from replicas.lifecycle import lease, sweeper, voiding
 from replicas.models import ApprovalPolicy, AuditEvent, Bypass, Master, Notice, Plan, Realm, Replica, Run
 from replicas.permissions import Actor, may
-from tests.replicas.services.conftest import KEY, Cast, person
+from tests.replicas.services.conftest import KEY, Cast, bypass, person
 
 ALWAYS, NEVER_NOW = ["Mon-Sun 00:00-24:00"], "{day} 00:00-00:01"
 
@@ -112,13 +113,12 @@ def test_only_people_of_the_groups_decide_and_hear_of_it(cast: Cast, ask: Callab
     Group.objects.create(name="security")
     inside = person("inside", Role.APPROVER, "security")
     plan = ask({"groups": ["security"]})
-    assert sorted(Notice.objects.filter(kind=NoticeKind.WAITING).values_list("recipient__username", flat=True)) == [
-        "inside",
-        "root",
-    ]
-    with pytest.raises(NotAllowed, match="leaves this to other people.*security"):
-        approve(cast.approver, plan, plan.digest, "fine")
-    assert not may(cast.approver.user, "decide", plan)
+    told = Notice.objects.filter(kind=NoticeKind.WAITING)
+    assert list(told.values_list("recipient__username", flat=True)) == ["inside"]
+    for outside in (cast.approver, cast.root):
+        with pytest.raises(NotAllowed, match="leaves this to other people.*security"):
+            approve(outside, plan, plan.digest, "fine")
+        assert not may(outside.user, "decide", plan)
     assert approve(inside, plan, plan.digest, "fine") is not None
 
 
@@ -143,6 +143,38 @@ def test_a_changed_policy_voids_what_it_touches_visibly(cast: Cast, ask: Callabl
         approve(second(), plan, plan.digest, "fine")
     again = restore(cast.operator, plan.replica, KEY)
     assert again.frozen_job().policy.needed == 3
+
+
+def test_a_changed_policy_voids_what_is_approved_and_has_not_begun(cast: Cast, ask: Callable[..., Plan]) -> None:
+    plan = ask({"windows": closed()})
+    run = approve(cast.approver, plan, plan.digest, "fine")
+    assert run is not None
+    assert set_policy(cast.administrator, Realm.objects.get(), "stricter", needed=2, windows=closed()) == 1
+    plan.refresh_from_db()
+    run.refresh_from_db()
+    assert (plan.state, run.state, plan.replica.state) == (
+        PlanState.VOID, RunState.CANCELLED, ReplicaState.CANCELLED,
+    )  # fmt: skip
+    assert "was changed" in run.error
+    assert lease.claim(run.pk) is None
+    ApprovalPolicy.objects.update(needed=1)  # as it was
+    with pytest.raises(Conflict, match="changed since the plan was approved"):
+        retry(cast.operator, Run.objects.get())
+    assert Notice.objects.get(kind=NoticeKind.VOID).recipient == cast.operator.user
+
+
+def test_what_has_begun_goes_on_and_is_not_retried_under_another_policy(cast: Cast, ask: Callable[..., Plan]) -> None:
+    plan = ask({})
+    run = approve(cast.approver, plan, plan.digest, "fine")
+    assert run is not None
+    assert lease.claim(run.pk) is not None
+    assert set_policy(cast.administrator, Realm.objects.get(), "stricter", needed=2) == 0
+    Run.objects.update(state=RunState.FAILED)
+    Replica.objects.update(state=ReplicaState.FAILED)
+    with pytest.raises(Conflict, match="changed since the plan was approved"):
+        retry(cast.operator, Run.objects.get())
+    bypass(cast, run)
+    retry(cast.operator, Run.objects.get())
 
 
 def test_a_policy_that_changes_nothing_for_a_plan_leaves_it(cast: Cast, ask: Callable[..., Plan]) -> None:
@@ -215,6 +247,29 @@ def test_a_window_that_closed_before_a_worker_came_is_waited_for_again(cast: Cas
     sweeper.sweep(queue)
     assert queue.asked == []
     assert Run.objects.get().held_until == run.held_until
+
+
+def test_the_end_of_a_window_interrupts_nothing_that_has_begun(cast: Cast, ask: Callable[..., Plan]) -> None:
+    plan = ask({"windows": closed()})
+    run = approve(cast.approver, plan, plan.digest, "fine")
+    assert run is not None
+    Run.objects.update(held_until=timezone.now() - timedelta(hours=1))
+    taken = lease.claim(run.pk)
+    assert taken is not None
+    taken.give_back()
+    queue = Queue()
+    sweeper.sweep(queue)
+    assert queue.asked == [run.pk]
+    assert lease.claim(run.pk) is not None
+
+
+def test_a_plan_that_is_approved_meanwhile_keeps_its_passwords(cast: Cast, ask: Callable[..., Plan]) -> None:
+    plan = ask({})
+    late = Plan.objects.get()
+    give_passwords(cast.operator, plan, {"admin": "given once"})
+    approve(cast.approver, plan, plan.digest, "fine")
+    assert not voiding.void(late, "too late")
+    assert plan.credentials.count() == 1
 
 
 def test_in_an_open_window_nothing_is_held(cast: Cast, ask: Callable[..., Plan]) -> None:

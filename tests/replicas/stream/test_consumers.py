@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -10,11 +11,14 @@ from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from channels.routing import URLRouter
 from django.contrib.auth.models import AnonymousUser, Group, User
+from django.contrib.sessions.backends.db import SessionStore
+from django.test import Client
 from django.urls import path
 from django.utils import timezone
 
 from replicas.choices import RunState, StepState
 from replicas.models import LogLine, Run, StepRun
+from replicas.stream import consumers
 from replicas.stream.consumers import RunConsumer
 from tests.replicas.lifecycle.rows import make_run
 
@@ -137,3 +141,24 @@ async def test_other_origins_are_refused(run: Run) -> None:
     from portal.asgi import application
 
     assert not await Socket(run, application, headers=[(b"origin", b"https://evil.example")]).connect()
+
+
+@pytest.mark.parametrize("change", ["barred", "role", "signed out"])
+async def test_whoever_may_not_read_any_more_is_cut_off(
+    run: Run, viewer: User, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    monkeypatch.setattr(consumers, "ASK_AGAIN_SECONDS", 0.05)
+    client = Client()
+    await sync_to_async(client.force_login)(viewer)
+    session = SessionStore(client.session.session_key)
+    socket = Socket(run, user=viewer, session=session)
+    assert await socket.connect()
+    await asyncio.sleep(0.2)
+    assert await socket.server.receive_nothing(), "nothing happens to those who may"
+    changes: dict[str, Any] = {
+        "barred": lambda: User.objects.update(is_active=False),
+        "role": lambda: viewer.groups.clear(),
+        "signed out": client.logout,
+    }
+    await sync_to_async(changes[change])()
+    assert await socket.closed() == consumers.POLICY_VIOLATION

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -93,13 +94,13 @@ def test_a_look_is_bounded(stored: Run, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_compressed_between_two_queries(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks, "CHUNK_LINES", 40)
-    before, read = everything(run, Query("error"), 1000)[0], lines.from_chunks
+    before, read = everything(run, Query("error"), 1000)[0], lines.chunks
 
-    def meanwhile(run_id: int, wanted: range) -> list[Line]:
+    def meanwhile(run_id: int, wanted: range) -> Any:
         chunks.compress_some(2)
         return read(run_id, wanted)
 
-    monkeypatch.setattr(find, "from_chunks", meanwhile)
+    monkeypatch.setattr(find, "chunks", meanwhile)
     assert everything(run, Query("error"), 1000)[0] == before
 
 

@@ -76,8 +76,11 @@ def world(db: None) -> World:
 
 
 def make() -> World:
-    people = w.cast()
-    master = w.realm_with_master()
+    return around(w.realm_with_master(), w.cast())
+
+
+def around(master: Master, people: dict[str, User]) -> World:
+    """Requests and runs of these people, with this master."""
     waiting = w.plan_of(request(master, people, "waiting", ReplicaState.REQUESTED), PlanState.WAITING)
     failed_plan = w.plan_of(request(master, people, "failed", ReplicaState.FAILED), PlanState.APPROVED)
     w.decide(failed_plan, people["approver"], Decision.APPROVE, "planned")

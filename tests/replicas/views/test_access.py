@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
+from tests.replicas.views import world as w
 from tests.replicas.views.conftest import World
 
 EVERYBODY = {"viewer", "operator", "approver", "administrator", "both", "root"}
@@ -77,7 +78,7 @@ PAGES = {
     "history_export": Page(EVERYBODY, more={"form": "csv"}),
     "timeline": Page(EVERYBODY, more={"kind": "plan", "object_id": lambda world: str(world.waiting.pk)}),
 }
-OPEN = {"login", "logout", "healthz", "set_language"}
+OPEN = {"login", "logout", "healthz", "set_language", "admin_login"}
 """Reached without signing in."""
 OWN = {"notice"}
 """Each person's own: tests/replicas/views/test_notices.py."""
@@ -137,6 +138,27 @@ def test_only_own_files_run(world: World) -> None:
 def test_the_admin_is_for_staff(world: World) -> None:
     assert world.client("operator").get(reverse("admin:index")).status_code == 302
     assert world.client("root").get(reverse("admin:index")).status_code == 200
+
+
+def test_support_staff_see_everything_and_change_only_people(world: World) -> None:
+    world.people["administrator"].is_staff = True
+    world.people["administrator"].save()
+    client = world.client("administrator")
+    for model in ("replica", "auditevent", "plan", "run", "credential"):
+        assert client.get(reverse(f"admin:replicas_{model}_changelist")).status_code == 200
+        assert client.get(reverse(f"admin:replicas_{model}_add")).status_code == 403
+    where = reverse("admin:replicas_replica_change", args=[world.verified.pk])
+    assert client.get(where).status_code == 200
+    assert client.post(where, {"hostname": "other.example.com"}).status_code == 403
+
+
+def test_the_admin_has_no_door_of_its_own(world: World) -> None:
+    answer = Client().get("/admin/login/?next=/admin/")
+    assert (answer.status_code, answer["Location"]) == (302, f"{reverse('login')}?next=%2Fadmin%2F")
+    answer = Client().post("/admin/login/", {"username": "root", "password": w.PASSWORD})
+    assert answer["Location"] == reverse("login")
+    assert world.client("operator").get("/admin/", follow=True).status_code == 403
+    assert "_auth_user_id" not in answer.wsgi_request.session
 
 
 def test_health_needs_no_sign_in(db: None) -> None:

@@ -7,9 +7,10 @@ import io
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
 from django.urls import reverse
 
-from replicas.actions import host_keys, submit
+from replicas.actions import host_keys, submit, submit_all
 from replicas.choices import ReplicaState
 from replicas.errors import HostUnreachable
 from replicas.forms import bulk
@@ -23,6 +24,8 @@ one.example.com;ipaserver.example.com;192.0.2.31;yes;192.0.2.53 192.0.2.54;192.0
 
 two.example.com;ipaserver.example.com;192.0.2.32;no;;
 """
+
+NEW = ("one.example.com", "two.example.com")
 
 
 @pytest.fixture
@@ -64,6 +67,16 @@ def test_a_table_is_shown_and_then_submitted(world: World, reachable: list[str])
     assert (two.setup_dns, two.state) == (False, ReplicaState.REQUESTED)
     assert Plan.objects.filter(replica__in=[one, two]).count() == 2
     assert AuditEvent.objects.filter(verb="plan:submit", actor="operator").count() == 3  # one was there before
+
+
+def test_what_is_asked_for_in_bulk_is_checked_too(
+    world: World, reachable: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[int] = []
+    monkeypatch.setattr(submit_all, "check_plan", checked.append)
+    monkeypatch.setattr(transaction, "on_commit", lambda work: work())
+    send(world, GOOD, confirmed="yes")
+    assert checked == sorted(Plan.objects.filter(replica__hostname__in=NEW).values_list("pk", flat=True))
 
 
 def test_a_file_is_read_as_spreadsheets_save_it(world: World) -> None:

@@ -12,7 +12,8 @@ from pytest_django import Settings
 
 from replicas.actions import host_keys
 from replicas.choices import PlanState
-from replicas.models import Draft, Plan, Replica
+from replicas.models import AuditEvent, Draft, Plan, Realm, Replica
+from replicas.views.findings import PATIENCE_SECONDS
 from tests.replicas.services.conftest import KEY
 from tests.replicas.views import world as w
 from tests.replicas.views.conftest import World
@@ -51,7 +52,7 @@ def test_while_the_hosts_are_looked_at_the_page_asks_again(world: World) -> None
     shown = page(world, draft)
     assert 'hx-trigger="load delay:1s"' in shown
     assert "Submit for approval" not in shown
-    Draft.objects.update(created_at=timezone.now() - timedelta(seconds=31))
+    Draft.objects.update(created_at=timezone.now() - timedelta(seconds=PATIENCE_SECONDS + 1))
     shown = page(world, draft)
     assert "hx-trigger" not in shown.split("<main")[1]
     assert "The hosts were not looked at." in shown
@@ -101,6 +102,17 @@ def test_a_plan_that_changed_is_shown_anew(world: World, monkeypatch: pytest.Mon
     assert Draft.objects.get().frozen_job().replica.host_key.endswith("AAAA")
 
 
+def test_a_request_that_is_not_allowed_any_more_leads_back_to_its_form(world: World) -> None:
+    where = ask(world, setup_dns="on", forwarders="192.0.2.53")
+    Draft.objects.update(checked_at=timezone.now(), findings=[])
+    Realm.objects.update(dns=False)
+    answer = world.client("operator").post(f"{where}submit/", {}, follow=True)
+    assert answer.redirect_chain[-1][0] == f"{reverse('replica_request')}?draft={Draft.objects.get().pk}"
+    shown = answer.content.decode()
+    assert "The request is not valid any more." in shown
+    assert 'value="new.example.com"' in shown
+
+
 def test_the_request_can_be_changed(world: World) -> None:
     where = ask(world, setup_dns="on", forwarders="192.0.2.53", directory_manager="canary-manager")
     shown = world.client("operator").get(where).content.decode()
@@ -128,3 +140,23 @@ def test_a_waiting_plan_can_be_looked_at_again(world: World) -> None:
     assert world.client("approver").post(where).status_code == 302
     world.waiting.refresh_from_db()
     assert (world.waiting.findings, world.waiting.checked_at) == (None, None)
+    assert AuditEvent.objects.get(verb="plan:check").actor == "approver"
+
+
+def test_the_findings_of_a_decided_plan_stay(world: World) -> None:
+    decided = {"findings": w.FINDINGS, "checked_at": timezone.now(), "state": PlanState.APPROVED}
+    Plan.objects.filter(pk=world.waiting.pk).update(**decided)
+    answer = world.client("approver").post(reverse("plan_check", args=[world.waiting.pk]), follow=True)
+    assert "The plan is decided." in answer.content.decode()
+    assert Plan.objects.get(pk=world.waiting.pk).findings == w.FINDINGS
+    assert not AuditEvent.objects.filter(verb="plan:check").exists()
+
+
+def test_checks_that_were_asked_for_again_are_waited_for(world: World) -> None:
+    draft = world.draft
+    Draft.objects.update(created_at=timezone.now() - timedelta(hours=1))
+    where = reverse("draft_check", args=[draft.pk])
+    shown = world.client("operator").post(where, follow=True).content.decode()
+    assert "the hosts are being looked at" in shown
+    Draft.objects.update(check_asked_at=timezone.now() - timedelta(minutes=5))
+    assert "the hosts are being looked at" not in page(world, draft)

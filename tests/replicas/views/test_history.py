@@ -14,6 +14,7 @@ from asgiref.sync import async_to_sync
 from django.conf import settings as now
 from django.urls import reverse
 
+from replicas.filters import KINDS
 from replicas.models import AuditCheck, AuditEvent
 from replicas.templatetags.history_tags import VERBS, changes
 from replicas.views import history
@@ -181,3 +182,11 @@ def test_an_auditor_has_it_verified(world: World, monkeypatch: Any, django_captu
     assert "being verified" in answer.content.decode()
     assert asked == ["viewer"]
     assert AuditEvent.objects.filter(verb="history:verify", actor="viewer").count() == 1
+
+
+def test_every_kind_of_object_has_a_timeline(world: World) -> None:
+    w.event("operator", "policy:set", "approvalpolicy", 7, "EXAMPLE.COM")
+    w.event("operator", "credential:set", "plancredential", 8, "admin")
+    for kind, key in (("approvalpolicy", 7), ("plancredential", 8)):
+        assert world.client("viewer").get(reverse("timeline", args=[kind, key])).status_code == 200
+        assert kind in dict(KINDS)

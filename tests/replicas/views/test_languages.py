@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from replicas import names
-from replicas.models import AuditEvent
+from replicas.models import AuditEvent, EmailChoice
 from tests.portal.test_catalogues import CODES, catalogue, messages
 from tests.replicas.views.conftest import World
 from tests.replicas.views.test_access import PAGES, address
@@ -107,6 +107,15 @@ def test_a_chosen_language_is_kept(world: World) -> None:
     client.force_login(world.people["viewer"])
     assert "Tableau de bord" in client.get(reverse("dashboard")).content.decode()
     assert client.cookies[configured.LANGUAGE_COOKIE_NAME]["max-age"] > 0
+
+
+def test_emails_follow_the_chosen_language(world: World) -> None:
+    client = world.client("viewer")
+    client.post(reverse("set_language"), {"language": "de", "next": "/"})
+    assert EmailChoice.objects.get(user=world.people["viewer"]).language == "de"
+    client.post(reverse("set_language"), {"language": "tlh", "next": "/"})
+    Client().post(reverse("set_language"), {"language": "fr", "next": "/"})
+    assert EmailChoice.objects.values_list("user__username", "language").get() == ("viewer", "de")
 
 
 def test_the_chooser_leads_back_and_nowhere_else(world: World) -> None:

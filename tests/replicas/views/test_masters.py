@@ -91,3 +91,16 @@ def test_a_host_key_is_not_accepted_without_a_reason(world: World, presented: st
     assert answer.context["form"].errors
     world.master.host_key.refresh_from_db()
     assert world.master.host_key.fingerprint != presented
+
+
+def test_a_realm_that_needs_no_directory_manager_password_is_not_asked_for_it(world: World, presented: str) -> None:
+    given = GIVEN | {"backend": "freeipa", "fingerprint": presented, "compared": "on"}
+    assert set(MasterRegisterForm(given).errors) == {"admin"}
+    form = MasterRegisterForm(given | {"admin": "x" * 12})
+    assert form.is_valid(), form.errors
+    assert "directory_manager" not in form.fields
+    world.master.realm.backend = "freeipa"
+    world.master.realm.save()
+    answer = world.client("administrator").get(reverse("master", args=[world.master.pk]))
+    assert [str(label) for label, _ in answer.context["credentials"]] == ["Kerberos password of admin"]
+    assert set(answer.context["acts"][0].form.fields) == {"admin"}

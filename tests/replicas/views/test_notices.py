@@ -57,9 +57,10 @@ def test_all_are_marked_as_read_but_nobody_elses(world: World) -> None:
 
 def test_a_person_chooses_what_comes_by_email(world: World) -> None:
     client = world.client("operator")
-    client.post(reverse("notices_email"), {"wish": "important"})
+    client.post(reverse("notices_email"), {"wish": "important", "language": "fr"})
     assert EmailChoice.objects.get().wish == EmailWish.IMPORTANT
-    client.post(reverse("notices_email"), {"wish": "nothing at all"})
+    assert EmailChoice.objects.get().language == "fr"
+    client.post(reverse("notices_email"), {"wish": "nothing at all", "language": "fr"})
     assert EmailChoice.objects.get().wish == EmailWish.IMPORTANT
     assert re.search(r'value="important"\s+selected', client.get(reverse("notices")).content.decode())
 
@@ -115,6 +116,7 @@ def test_a_webhook_is_changed_tested_and_gets_a_new_secret(world: World) -> None
     assert Delivery.objects.get().body["type"] == "portal.test"
     assert "portal.test" in client.get(reverse("webhook", args=[hook.pk])).content.decode()
     assert AuditEvent.objects.filter(verb="webhook:change").count() == 2
+    assert AuditEvent.objects.get(verb="webhook:test").actor == "administrator"
 
 
 def test_to_be_removed_it_is_named(world: World) -> None:

@@ -10,6 +10,7 @@ from replicas.choices import PlanState, ReplicaState, RunState
 from tests.replicas.views import world as w
 from tests.replicas.views.conftest import World
 from tests.replicas.views.test_access import PAGES, address
+from tests.replicas.views.test_runs import compress
 
 MOST = 12
 """Session and person are two of them."""
@@ -28,6 +29,19 @@ def test_queries_are_bounded(name: str, world: World) -> None:
     for replica in world.master.replicas.filter(state=ReplicaState.RUNNING)[:5]:
         w.plan_of(replica, PlanState.WAITING)
     assert queries(world, where) == few <= MOST
+
+
+@pytest.mark.parametrize("asked", ["", "?q=line&level=info", "?after=1"])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_run_that_failed(asked: str, compressed: bool, world: World) -> None:
+    """The most that its page is asked for: what went wrong, a review, and a log in chunks."""
+    run = world.bypassed
+    w.lines(run, *(f"line {number}" for number in range(500)), level="error")
+    if compressed:
+        compress(run)
+    where = address("run", world) + asked
+    world.client("root").get(where)
+    assert queries(world, where) <= MOST
 
 
 def who(where: str) -> str:

@@ -32,6 +32,7 @@ HEALTH: dict[str, Any] = {
     ],
     "certificates": [{"what": "Authority of EXAMPLE.COM", "days": 700}, {"what": f"{VERIFIED}, port 636", "days": 12}],
     "bundles": [f"{MASTER}: /var/lib/ipa/replica-info-old.example.com.gpg"],
+    "suggested": [{"suffix": "domain", "one": VERIFIED, "other": LOST}],
 }
 DNS = [
     {"host": VERIFIED, "record": SRV, "servers": {f"{MASTER}.": "nothing"}, "problem": ""},
@@ -59,8 +60,17 @@ def test_everything_that_was_seen_is_on_the_page(looked: World) -> None:
         "12 days",
         "replica-info-old",
         "lost.example.com does",
+        f"Another agreement would help: {VERIFIED} with {LOST}, suffix domain.",
     ):
         assert text in shown, text
+
+
+def test_an_agreement_that_nobody_measured_is_not_called_broken(looked: World) -> None:
+    agreement = {"supplier": MASTER, "consumer": VERIFIED, "lag": None, "problem": ""}
+    RealmLook.objects.update(health=HEALTH | {"agreements": [agreement], "suggested": []})
+    shown = page(looked)
+    assert "not measured" in shown
+    assert "Another agreement would help" not in shown
 
 
 def test_the_picture_says_everything_in_words_too(looked: World) -> None:
@@ -96,6 +106,11 @@ def test_no_two_servers_stand_on_each_other(count: int) -> None:
         for other in picture.nodes:
             apart = abs(node.x - other.x) >= NODE_WIDTH or abs(node.y - other.y) >= NODE_HEIGHT
             assert node is other or apart, (node, other)
+    for edge in picture.edges:
+        assert 0 < edge.label_x < picture.width
+        assert 0 < edge.label_y < picture.height
+        back = [other for other in picture.edges if (other.supplier, other.consumer) == (edge.consumer, edge.supplier)]
+        assert all(math.hypot(other.label_x - edge.label_x, other.label_y - edge.label_y) > 30 for other in back)
     assert all(math.hypot(edge.x2 - edge.x1, edge.y2 - edge.y1) > 10 for edge in picture.edges)
 
 
@@ -119,6 +134,33 @@ def test_the_dashboard_sums_it_up(looked: World) -> None:
         "1 bundle",
     ):
         assert text in shown, text
+
+
+def test_the_dashboard_names_every_agreement_with_its_lag_the_worst_first(looked: World) -> None:
+    more = [
+        {"supplier": VERIFIED, "consumer": LOST, "lag": None, "problem": ""},
+        {"supplier": LOST, "consumer": "far.example.org", "lag": 7200.0, "problem": "Error (18)"},
+    ]
+    RealmLook.objects.update(health=HEALTH | {"agreements": HEALTH["agreements"] + more})
+    shown = looked.client("viewer").get(reverse("dashboard")).content.decode().split('class="lags">')[1]
+    rows = [" ".join(re.sub("<[^>]*>", " ", row).split()) for row in shown.split("</div>")[0].split("</li>")]
+    assert rows == [
+        "broken ipaserver → lost, not measured",
+        "broken lost → far.example.org, 7200 s behind",
+        "not measured verified → lost",
+        "2 more agreements 95 s behind verified → ipaserver",
+        "in step ipaserver → verified",
+        "",
+    ]
+
+
+def test_the_dashboard_shows_no_lags_that_may_be_over(looked: World) -> None:
+    RealmLook.objects.update(error="ipaserver.example.com does not answer.")
+    shown = looked.client("viewer").get(reverse("dashboard")).content.decode()
+    assert "ipaserver.example.com does not answer." in shown
+    assert "behind" not in shown
+    RealmLook.objects.update(error="", health=HEALTH | {"agreements": []})
+    assert "no agreement was seen" in looked.client("viewer").get(reverse("dashboard")).content.decode()
 
 
 def test_a_realm_that_could_not_be_asked_says_why_and_what_was_before(looked: World) -> None:

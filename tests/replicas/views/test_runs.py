@@ -73,7 +73,10 @@ def test_a_search_is_a_page_with_an_address(world: World) -> None:
     page = client.get(where, {"level": "error"})
     assert numbers(page) == [503]
     assert '<span class="ansi-red">no &lt;b&gt;space&lt;/b&gt;</span>' in page.content.decode()
-    assert page.context["failing"] == 503
+    assert page.context["failing"] is None
+    assert f'href="{where}?at=failing"' in page.content.decode()
+    assert client.get(where, {"at": "failing"})["Location"] == f"{where}?after=403#L503"
+    assert client.get(where).context["failing"] == 503
     assert numbers(client.get(where, {"step": "99", "level": "loud", "q": "x" * 201})) == list(range(305, 505))
 
 
@@ -127,3 +130,10 @@ def test_page_and_text_do_not_notice_compression(world: World) -> None:
     before = seen()
     compress(failed)
     assert seen() == before
+
+
+def test_without_javascript_the_page_of_a_run_under_way_reloads(world: World) -> None:
+    refresh = '<noscript><meta http-equiv="refresh"'
+    client = world.client("viewer")
+    assert refresh in client.get(reverse("run", args=[world.running.pk])).content.decode()
+    assert refresh not in client.get(reverse("run", args=[world.failed.pk])).content.decode()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from replicas import audit
+from replicas import audit, sessions
+from replicas.audit.chain import verify
 from replicas.choices import PlanState, ReplicaState
 from replicas.models import AuditEvent
 from replicas.views import login
@@ -64,6 +69,64 @@ def test_whoever_guesses_has_to_wait(world: World, monkeypatch: pytest.MonkeyPat
     later = timezone.now() + login.WITHIN + timedelta(seconds=1)
     monkeypatch.setattr(timezone, "now", lambda: later)
     assert sign_in(Client(), "viewer").status_code == 302
+
+
+def test_being_slowed_down_is_told_once_in_each_span(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def guess(name: str, times: int = 1) -> int:
+        return [int(sign_in(Client(), name, "guess").status_code) for _ in range(times)][-1]
+
+    assert guess("viewer", login.MOST_FAILURES) == 200
+    assert told("session:refuse") == []
+    assert guess("operator", 30) == 429
+    assert told("session:refuse") == [("portal", "operator", "192.0.2.77")]
+    assert AuditEvent.objects.get(verb="session:refuse").object_id == str(world.people["operator"].pk)
+    later = timezone.now() + login.WITHIN + timedelta(seconds=1)
+    monkeypatch.setattr(timezone, "now", lambda: later)
+    assert guess("a password", login.MOST_FAILURES) == 200
+    assert guess("a\0password", 3) == 429
+    assert told("session:refuse")[1:] == [("portal", "unknown name", "192.0.2.77")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_at_once_are_told_once(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    w.cast()
+    for _ in range(login.MOST_FAILURES):
+        sign_in(Client(), "viewer", "guess")
+    together, look = Barrier(4), sessions._refused
+
+    def look_together(*given: Any) -> bool:
+        found = look(*given)
+        if not connection.in_atomic_block:
+            together.wait(10)
+        return found
+
+    def guess(number: int) -> int:
+        try:
+            return int(sign_in(Client(), "viewer", "guess").status_code)
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(sessions, "_refused", look_together)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(guess, range(4))) == [429] * 4
+    assert told("session:refuse") == [("portal", "viewer", "192.0.2.77")]
+    assert verify().problem == ""
+
+
+def test_a_part_of_a_page_is_not_replaced_by_the_page_for_signing_in(world: World) -> None:
+    """What htmx asks for meanwhile: the whole page goes there, and comes back to where it was."""
+    for where in ("/", f"/requests/{world.draft.pk}/", "/history/?kind=plan&text=a+b"):
+        answer = Client().get(where, headers={"HX-Request": "true"})
+        assert answer.status_code == 200
+        assert answer["HX-Redirect"] == f"{reverse('login')}?{urlencode({'next': where}, safe='/')}"
+        assert answer.content == b""
+        assert Client().get(where).status_code == 302
+
+
+def test_a_part_that_may_not_be_seen_any_more_has_the_page_loaded_again(world: World) -> None:
+    answer = world.client("nobody").get("/", headers={"HX-Request": "true"})
+    assert (answer.status_code, answer["HX-Refresh"]) == (403, "true")
+    assert "HX-Refresh" not in world.client("nobody").get("/")
 
 
 def test_a_refused_page_and_a_refused_act(world: World) -> None:

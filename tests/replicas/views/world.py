@@ -132,6 +132,16 @@ def realm_with_master(*, dns: bool = True) -> Master:
     )  # fmt: skip
 
 
+def realm_of(name: str, backend: str) -> Master:
+    """Another realm of that kind, with a master."""
+    domain = name.lower()
+    realm = Realm.objects.create(name=name, domain=domain, suffix=f"o={domain}", dns=True, backend=backend)
+    return Master.objects.create(
+        hostname=f"ipaserver.{domain}", ssh_address="198.51.100.10", host_key=key_of(f"ipaserver.{domain}"),
+        realm=realm, ca=True,
+    )  # fmt: skip
+
+
 def request(master: Master, hostname: str, by: User, state: ReplicaState, **options: Any) -> Replica:
     return Replica.objects.create(
         hostname=hostname, ssh_address="192.0.2.21", host_key=key_of(hostname), master=master, state=state,

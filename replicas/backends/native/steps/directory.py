@@ -11,6 +11,7 @@ from replicas.backends.native.names import CA_CERTIFICATE, DIRECTORY_KEYTAB, Nam
 from replicas.backends.native.opening import open_bundle
 from replicas.backends.native.places import Placed, put
 from replicas.backends.native.units import active, start, stop
+from replicas.clients import vectors
 from replicas.errors import DirectoryError, StepError, WrongPassword
 from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
@@ -177,7 +178,7 @@ class ConfigureDirectory(Step):
         entries = render(
             "replication.ldif",
             suffix=names.suffix,
-            escaped_suffix=names.escaped_suffix,
+            escaped_suffix=vectors.escaped(names.suffix),
             replica_id=str(ctx.facts[REPLICA_ID]),
             trim_seconds=TRIM_SECONDS_AT_FIRST,
             password=hashed(secrets.token_urlsafe(32)),

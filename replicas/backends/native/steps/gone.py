@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from replicas.backends.native import bundle, ruv
+from replicas.backends.native import bundle
 from replicas.backends.native.checks import CLAIM, PORTS
 from replicas.backends.native.names import DIRECTORY_KEYTAB, KERBEROS_UNITS, Names
 from replicas.backends.native.records import service_records
@@ -19,6 +19,7 @@ from replicas.clients.ldap import Directory
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Record, Step, Touch
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps import update_vectors
 from replicas.lifecycle.steps.dns_records import recorded
 from replicas.lifecycle.undo import begin_again, finish, undone
 
@@ -95,15 +96,15 @@ class ProveGone(Step):
 async def in_directory(ctx: Context, bound: Directory) -> list[str]:
     """What a server knows of the replica."""
     names, host = Names(ctx.job), ctx.job.replica.hostname
-    numbers = await ruv.ids(ctx, [bound], ctx.facts.get(REPLICA_ID))
+    numbers = await update_vectors.ids(ctx, [bound], ctx.facts.get(REPLICA_ID))
     entries = [dn for dn in (names.replica_manager, entry_of(ctx.job)) if await bound.get(dn, ["cn"])]
-    entries += [dn for number in sorted(numbers) for dn in await ruv.kept_alive(bound, names, number)]
+    entries += [dn for number in sorted(numbers) for dn in await update_vectors.kept_alive(bound, names.suffix, number)]
     left = [f"{dn} on {bound.hostname}" for dn in entries]
     if host in await masters(bound, names):
         left.append(f"{names.master_entry} on {bound.hostname}")
     if host in await partners(bound, names):
         left.append(f"an agreement with it on {bound.hostname}")
-    known = await ruv.suppliers(bound, names)
+    known = await update_vectors.suppliers(bound, names.suffix)
     left += [f"replica id {number} in the update vector of {bound.hostname}" for number in numbers if number in known]
     principals = f"(krbPrincipalName=*/{host}@{ctx.job.realm.name})"
     left += [f"{dn} on {bound.hostname}" for dn, _ in await bound.search(names.suffix, principals, ["cn"])]

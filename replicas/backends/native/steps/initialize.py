@@ -6,7 +6,6 @@ import asyncio
 import secrets
 import time
 
-from replicas.backends.native import ruv
 from replicas.backends.native.access import delete_tree, directory, ensure, set_value
 from replicas.backends.native.names import CONFIGURED, REPLICATION_MANAGER, Names
 from replicas.backends.native.steps.directory import REPLICA_ID
@@ -16,6 +15,7 @@ from replicas.clients.ldap import Directory
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps import update_vectors
 from replicas.lifecycle.steps.wording import duration
 from replicas.together import together
 
@@ -153,14 +153,14 @@ class Initialize(Step):
         names = Names(ctx.job)
         async with remaining(ctx) as servers:
             await cut_off(ctx, servers)
-            found = await ruv.ids(ctx, servers, ctx.facts.get(REPLICA_ID))
+            found = await update_vectors.ids(ctx, servers, ctx.facts.get(REPLICA_ID))
             removed = await delete_tree(servers[0], names.master_entry)
             ctx.log(
                 f"Removed {names.master_entry}" if removed else f"{ctx.job.replica.hostname} is not among the masters"
             )
             for number in sorted(found):
-                await ruv.clean(ctx, servers, number)
-                await ruv.end_keep_alive(ctx, servers, number)
+                await update_vectors.clean(ctx, servers, number)
+                await update_vectors.end_keep_alive(ctx, servers, number)
 
     async def _register(self, ctx: Context, master: Directory) -> None:
         """Tell the realm that the replica is coming: its services are configured, and do not serve yet."""

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import secrets
 
 from replicas.backends.native import bundle
 from replicas.backends.native.names import CA_FOLDER
-from replicas.clients import gpg
-from replicas.errors import BundleError
 from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
-from replicas.lifecycle.steps import sealed
+from replicas.lifecycle.steps import packing, sealed
 from replicas.lifecycle.steps.leftovers import discard, sweep_master
 from replicas.together import together
 
@@ -62,10 +58,10 @@ class PrepareBundle(Step):
         return [REVOKED]
 
     async def done(self, ctx: Context) -> bool:
-        return not ctx.facts.get(ISSUE) and await self._sealed(ctx)
+        return not ctx.facts.get(ISSUE) and await packing.kept(ctx)
 
     async def run(self, ctx: Context) -> None:
-        if not await self._sealed(ctx):
+        if not await packing.kept(ctx):
             if ctx.facts.get(sealed.SHA256):
                 await self._retire(ctx)
             await self._make(ctx)
@@ -78,15 +74,6 @@ class PrepareBundle(Step):
         if not await revoke(ctx):
             ctx.log(f"{ctx.job.replica.hostname} has no certificate that is valid")
 
-    async def _sealed(self, ctx: Context) -> bool:
-        """Whether there is a bundle that may be used, or was used up and removed by this run."""
-        if not sealed.usable(ctx.facts):
-            return False
-        if sealed.is_about(ctx.facts, sealed.REMOVING):
-            return True
-        found = await (await ctx.host("master")).run("sha256sum", "--", ctx.job.bundle_path, check=False)
-        return found.status == 0 and found.text.split()[0] == ctx.facts[sealed.SHA256]
-
     async def _retire(self, ctx: Context) -> None:
         """End the bundle that was sealed before; interrupted, it is done again, as its digest is forgotten last."""
         ctx.log("The bundle that was sealed before is not usable any more; another one takes its place", "warning")
@@ -97,18 +84,11 @@ class PrepareBundle(Step):
         await ctx.fact(sealed.SHA256, "")
 
     async def _make(self, ctx: Context) -> None:
-        master = await ctx.host("master")
         issued = await self._issue(ctx)
         ctx.log("Copying additional files")
         members = {**issued, **await bundle.collect(ctx)}
         ctx.log("Finalizing configuration")
-        content = await self._seal(ctx, members)
-        ctx.log(f"Packaging replica information into {ctx.job.bundle_path}")
-        await master.write(ctx.job.bundle_path, content, 0o600)
-        await self._check(ctx, members, content)
-        await ctx.fact(sealed.SIZE, len(content))
-        await ctx.fact(sealed.EXPIRES, sealed.expiry(ctx.job.options.bundle_hours))
-        await ctx.fact(sealed.SHA256, hashlib.sha256(content).hexdigest())
+        await packing.store(ctx, members, ctx.secret("directory_manager"))
 
     async def _issue(self, ctx: Context) -> dict[str, bytes]:
         master, members, serials = await ctx.host("master"), dict[str, bytes](), dict[str, str]()
@@ -138,21 +118,6 @@ class PrepareBundle(Step):
         await master.python("native_begin", {"issue": ctx.facts[ISSUE]})
         if again:
             await revoke(ctx, but=str(ctx.facts[ISSUE]))
-
-    async def _seal(self, ctx: Context, members: dict[str, bytes]) -> bytes:
-        archive = bundle.pack(members)
-        return await asyncio.to_thread(gpg.seal, archive, ctx.secret("directory_manager"))
-
-    async def _check(self, ctx: Context, members: dict[str, bytes], sealed: bytes) -> None:
-        """Read it back from the master, open it, and compare everything in it. Raises BundleError."""
-        master = await ctx.host("master")
-        stored = await master.read(ctx.job.bundle_path)
-        archive = await asyncio.to_thread(gpg.unseal, stored, ctx.secret("directory_manager"))
-        if stored != sealed or bundle.unpack(archive) != members:
-            raise BundleError(
-                f"{ctx.job.bundle_path} on {master.name} is not what was sealed.",
-                "See that its disk is sound.",
-            )
 
 
 async def revoke(ctx: Context, but: str = "") -> bool:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Iterable, Sequence
 
-from replicas.backends.native.names import Names
+from replicas.clients import vectors
 from replicas.clients.ldap import Directory, LdapRefused
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
 
-VECTOR = "(&(nsuniqueid=ffffffff-ffffffff-ffffffff-ffffffff)(objectClass=nsTombstone))"
-SUPPLIER = re.compile(r"\{replica (\d+)(?: ldaps?://([^:/}]+))?")
 REFERRAL, UNWILLING = 10, 53
 """What a server answers that takes no changes now; the second also to cleaning an id that it is cleaning already."""
 CLEANING_SECONDS = 60.0
@@ -22,18 +19,16 @@ QUIET_LOOKS = 10
 """After this many looks in a row that found nothing, nothing is under way any more."""
 
 
-async def suppliers(bound: Directory, names: Names) -> dict[int, str]:
-    """Id and server of each supplier that this server's update vector knows."""
-    found = await bound.search(names.suffix, VECTOR, ["nsds50ruv"])
-    values = [value for _, entry in found for value in entry.get("nsds50ruv", [])]
-    matches = [match for value in values if (match := SUPPLIER.match(value))]
-    return {int(match[1]): (match[2] or "").lower() for match in matches}
+async def suppliers(bound: Directory, suffix: str) -> dict[int, str]:
+    """Id and server of each supplier that this server's update vector knows; none for who may not read it."""
+    found = await bound.search(suffix, vectors.VECTOR, [vectors.ATTRIBUTE])
+    return vectors.suppliers(value for _, entry in found for value in entry.get(vectors.ATTRIBUTE, []))
 
 
-async def ids(ctx: Context, servers: Iterable[Directory], taken: object) -> set[int]:
+async def ids(ctx: Context, servers: Iterable[Directory], taken: object = None) -> set[int]:
     """Every id of the replica: the one that was taken for it, and what the vectors know under its name."""
     host = ctx.job.replica.hostname
-    known = [await suppliers(bound, Names(ctx.job)) for bound in servers]
+    known = [await suppliers(bound, ctx.job.realm.suffix) for bound in servers]
     found = {number for one in known for number, server in one.items() if server == host}
     return found | ({taken} if isinstance(taken, int) else set())
 
@@ -43,15 +38,15 @@ async def clean(ctx: Context, servers: Sequence[Directory], number: int) -> None
 
     One that this does not reach is asked itself. Raises StepError naming those that still have it.
     """
-    names = Names(ctx.job)
-    if not await _holders(servers, names, number):
+    suffix = ctx.job.realm.suffix
+    if not await _holders(servers, suffix, number):
         ctx.log(f"No update vector has the replica id {number}")
         return
     for bound in servers:
-        if bound is servers[0] or number in await suppliers(bound, names):
+        if bound is servers[0] or number in await suppliers(bound, suffix):
             await _start(ctx, bound, number)
             await _settled(ctx, servers if bound is servers[0] else [bound], number)
-    if holders := await _holders(servers, names, number):
+    if holders := await _holders(servers, suffix, number):
         raise StepError(
             f"After {CLEANING_SECONDS:g} s the replica id {number} is still in the update vector of "
             f"{', '.join(holders)}.",
@@ -60,20 +55,20 @@ async def clean(ctx: Context, servers: Sequence[Directory], number: int) -> None
     ctx.log(f"The replica id {number} is in no update vector any more: {', '.join(one.hostname for one in servers)}")
 
 
-async def kept_alive(bound: Directory, names: Names, number: int) -> list[str]:
+async def kept_alive(bound: Directory, suffix: str, number: int) -> list[str]:
     """The entry that the supplier with this id writes to now and then, by a search.
 
     Asked for by its name, a server may answer with a referral once it is gone.
     """
     wanted = f"(&(objectClass=ldapSubEntry)(cn=repl keep alive {number}))"
-    return [dn for dn, _ in await bound.search(names.suffix, wanted, ["cn"], "one")]
+    return [dn for dn, _ in await bound.search(suffix, wanted, ["cn"], "one")]
 
 
 async def end_keep_alive(ctx: Context, servers: Sequence[Directory], number: int) -> None:
     """Remove that entry, wherever it turns up while changes still travel."""
-    names, end, quiet = Names(ctx.job), time.monotonic() + CLEANING_SECONDS, 0
+    suffix, end, quiet = ctx.job.realm.suffix, time.monotonic() + CLEANING_SECONDS, 0
     while quiet < QUIET_LOOKS and time.monotonic() < end:
-        there = [(bound, dn) for bound in servers for dn in await kept_alive(bound, names, number)]
+        there = [(bound, dn) for bound in servers for dn in await kept_alive(bound, suffix, number)]
         for bound, dn in there:
             try:
                 await bound.delete(dn)
@@ -107,17 +102,17 @@ async def _start(ctx: Context, bound: Directory, number: int) -> None:
 
 async def _settled(ctx: Context, servers: Sequence[Directory], number: int) -> None:
     """Until none of them has the id, nor remembers a cleaning that has not ended; or until time is up."""
-    end, names = time.monotonic() + CLEANING_SECONDS, Names(ctx.job)
+    end, suffix = time.monotonic() + CLEANING_SECONDS, ctx.job.realm.suffix
     while time.monotonic() < end:
-        if not await _holders(servers, names, number) and not await _cleaning(servers, names):
+        if not await _holders(servers, suffix, number) and not await _cleaning(servers, suffix):
             return
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def _holders(servers: Iterable[Directory], names: Names, number: int) -> list[str]:
-    return [bound.hostname for bound in servers if number in await suppliers(bound, names)]
+async def _holders(servers: Iterable[Directory], suffix: str, number: int) -> list[str]:
+    return [bound.hostname for bound in servers if number in await suppliers(bound, suffix)]
 
 
-async def _cleaning(servers: Iterable[Directory], names: Names) -> bool:
-    found = [await bound.get(names.replica_config, ["nsds5ReplicaCleanRUV"]) for bound in servers]
+async def _cleaning(servers: Iterable[Directory], suffix: str) -> bool:
+    found = [await bound.get(vectors.configuration(suffix), ["nsds5ReplicaCleanRUV"]) for bound in servers]
     return any(entry and entry.get("nsds5ReplicaCleanRUV") for entry in found)

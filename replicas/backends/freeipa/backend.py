@@ -1,0 +1,89 @@
+"""The FreeIPA backend: what the portal asks of a realm whose own interface and installers do the work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from replicas.backends.freeipa import beforehand, health, plan, probing, realm, serving
+from replicas.backends.freeipa.access import session
+from replicas.backends.freeipa.realm import ENABLED
+from replicas.backends.freeipa.symptoms import SYMPTOMS
+from replicas.errors import PortalError, StepError
+from replicas.lifecycle.base import Capabilities, Context, Finding, Health, PasswordName, Record, ReplicaState, Step
+from replicas.lifecycle.job import REALM_OPTIONS, Job
+from replicas.lifecycle.steps.host_records import host_records
+from replicas.lifecycle.steps.service_records import service_records
+from replicas.lifecycle.symptoms import gettext_noop
+from replicas.together import together
+
+if TYPE_CHECKING:
+    from replicas.clients.ssh import Host
+
+
+LATER = dict.fromkeys(
+    (
+        *("dns_over_tls", "dot_forwarders", "dns_policy", "dns_over_tls_cert", "dns_over_tls_key"),
+        *("token_name", "token_library_path", "token_password_file"),
+    ),
+    (4, 12),
+)
+"""Options that came after realm.OLDEST, and the release that they came with."""
+
+
+class FreeIpaBackend:
+    """Realms of FreeIPA 4.9 and later, Red Hat IdM among them (docs/freeipa-realm.md)."""
+
+    kind = "freeipa"
+    title = gettext_noop("FreeIPA or Red Hat IdM, 4.9 and later")
+    symptoms = SYMPTOMS
+    secrets: tuple[PasswordName, ...] = ("admin",)
+    options = frozenset(REALM_OPTIONS)
+
+    def offered(self, versions: Mapping[str, str]) -> frozenset[str]:
+        """A release that is not known has nothing that came later than the oldest one that is served."""
+        known = realm.release(versions["FreeIPA"]) if "FreeIPA" in versions else realm.OLDEST
+        return self.options - {name for name, since in LATER.items() if known < since}
+
+    async def register(self, master: Host, passwords: Mapping[str, str]) -> Capabilities:
+        """Raises StepError for another kind of host, release or domain level, WrongPassword, FreeIpaError."""
+        return await probing.probe(master, passwords["admin"])
+
+    async def preflight(self, ctx: Context) -> list[Finding]:
+        """The first sign-in is alone: several with a wrong password would lock the account."""
+        names = beforehand.CHECKS[ctx.job.action]
+        first = next(name for name in names if name in beforehand.SIGNING_IN)
+        found = {first: await _finding(ctx, first)}
+        without = beforehand.IN_REALM if found[first].level == "error" else frozenset()
+        rest = [name for name in names if name not in (first, *without)]
+        findings = await together(*(_finding(ctx, name) for name in rest))
+        found |= dict(zip(rest, findings, strict=True))
+        return [found[name] for name in names if name in found]
+
+    def steps(self, job: Job) -> tuple[Step, ...]:
+        if job.action not in plan.ACTIONS:
+            raise StepError(f"The FreeIPA backend has no action {job.action!r}.")
+        return plan.ACTIONS[job.action](job)
+
+    def records(self, job: Job) -> tuple[Record, ...]:
+        """A hidden server is announced nowhere."""
+        return host_records(job) + (() if job.options.hidden_replica else service_records(job))
+
+    async def look(self, ctx: Context) -> Health:
+        return await health.look(ctx)
+
+    async def state(self, ctx: Context) -> ReplicaState:
+        """Services are the server's roles, and active when they are enabled; a server that the realm lacks has none."""
+        name = ctx.job.replica.hostname
+        async with session(ctx) as opened:
+            roles = await serving.roles(opened, name)
+        services = {role: status == ENABLED for role, status in roles.items() if status != "absent"}
+        return ReplicaState(services.get(serving.MASTER, False), services)
+
+
+async def _finding(ctx: Context, name: str) -> Finding:
+    """What the plan's own steps would fail with is an error."""
+    try:
+        return Finding(name, "ok", await beforehand.HINDRANCES[name](ctx))
+    except PortalError as error:
+        return Finding(name, "error", error.message, error.remedy)

@@ -1,0 +1,70 @@
+"""Certificates of another authority, as a realm without one of its own needs them: uploaded, or on the replica."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from replicas.backends.freeipa import uploaded
+from replicas.errors import CommandFailed, StepError
+from replicas.lifecycle.base import Context
+from replicas.lifecycle.job import CERTIFICATE_FILES, Job, Options
+from replicas.together import together
+
+if TYPE_CHECKING:
+    from replicas.clients.ssh import Host
+
+CLOSED = ("600 root", "400 root")
+
+
+def given(options: Options) -> bool:
+    """Whether there is one for the Directory Server and one for the web server."""
+    named = options.dirsrv_cert_file and options.http_cert_file
+    return bool(named or (options.dirsrv_certificate and options.http_certificate))
+
+
+async def files(ctx: Context) -> str:
+    """What was uploaded is valid; each file is root's alone, a certificate for the host with chain and key.
+
+    Raises StepError.
+    """
+    job = ctx.job
+    if valid := uploaded.require_valid(job.options):
+        return f"Uploaded: {', '.join(valid)}"
+    paths = [path for name in CERTIFICATE_FILES if (path := getattr(job.options, name))]
+    if not paths:
+        return "The realm's own authority issues the certificates"
+    replica = await ctx.host("replica")
+    await together(*(_check(replica, job, path, kdc=path == job.options.pkinit_cert_file) for path in paths))
+    return f"{' and '.join(paths)} on {replica.name} are certificates for it, with their keys"
+
+
+async def _check(replica: Host, job: Job, path: str, kdc: bool) -> None:
+    """A certificate of the KDC is for a principal, which openssl does not look at. Raises StepError."""
+    host = "" if kdc else job.replica.hostname
+    shown = await replica.run("stat", "--format=%a %U", "--", path, check=False)
+    if shown.status:
+        raise StepError(f"{path} is not there on {replica.name}.", "Put it there, or correct the request.")
+    if shown.text.strip() not in CLOSED:
+        raise StepError(
+            f"{path} on {replica.name} holds a key, and others than root may read it ({shown.text.strip()}).",
+            f"chown root {path} && chmod 600 {path}",
+        )
+    try:
+        await replica.run(*verification(path, host), input=job.realm.ca_certificate)
+        public = await replica.run("openssl", "x509", "-in", path, "-noout", "-pubkey")
+        own = await replica.run("openssl", "pkey", "-in", path, "-pubout", "-passin", "pass:")
+    except CommandFailed as error:
+        why = (error.output.strip().splitlines() or ["openssl said nothing"])[-1]
+        raise StepError(
+            f"{path} on {replica.name} is not a certificate for {job.replica.hostname}, with a key without a password, "
+            f"that leads to the authority of {job.realm.name}: {why}",
+            "Have another one issued: PEM, the server's certificate first, then its chain and its key.",
+        ) from error
+    if public.text != own.text:
+        raise StepError(f"The key in {path} on {replica.name} is not that of its certificate.", "Correct the file.")
+
+
+def verification(path: str, host: str) -> tuple[str, ...]:
+    """The command that takes the authority on standard input; what else is in the file are links of the chain."""
+    purpose = ("-purpose", "sslserver", "-verify_hostname", host) if host else ()
+    return ("openssl", "verify", "-CAfile", "/dev/stdin", *purpose, "-untrusted", path, path)

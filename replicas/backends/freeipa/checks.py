@@ -1,0 +1,159 @@
+"""What must hold before anything is changed. Each check returns what it found, or raises what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from replicas.backends.freeipa import certificates, leftovers, realm
+from replicas.backends.freeipa.access import session
+from replicas.errors import StepError
+from replicas.lifecycle.base import Context
+from replicas.lifecycle.steps import host_checks
+from replicas.together import together
+
+CLAIM = "replica_claimed"
+INSTALLERS = ("ipa-client-install", "ipa-replica-install", "ipa-server-install")
+CLIENT, SERVER_STATE = "/etc/ipa/default.conf", "/var/lib/ipa/sysrestore/sysrestore.state"
+"""Files that a configured client has, and one that an installed server has."""
+LISTENS = (389, 636, 88, 464)
+NAMED = (
+    "dirsrv_config_file", "pki_config_override", "token_library_path", "token_password_file", "dns_over_tls_cert",
+    "dns_over_tls_key",
+)  # fmt: skip
+"""Options that name a file on the replica's host, beside certificates."""
+MEMORY, MEMORY_CA = 1_050_000_000, 1_200_000_000
+"""Bytes that ipa-replica-install wants available, without and with a CA."""
+
+
+async def served(ctx: Context) -> str:
+    """The realm is the one that was registered, of a release and level that are served. Raises StepError."""
+    wanted = ctx.job.realm
+    async with session(ctx) as opened:
+        known = await realm.facts(opened)
+        level = await realm.require_served(opened, known)
+        ca = bool((await opened.call("ca_is_enabled")).value)
+    if known["realm"] != wanted.name:
+        raise StepError(f"{opened.server} serves {known['realm']}, not {wanted.name}.", "Register the master again.")
+    if not ca and not certificates.given(ctx.job.options):
+        raise StepError(
+            f"{wanted.name} has no authority of its own: a replica needs certificates that somebody else issued.",
+            "Upload certificates for its Directory Server and web server with the request.",
+        )
+    return f"{opened.server} runs FreeIPA {known['version']} at domain level {level}, and accepts the admin password"
+
+
+async def authority(ctx: Context) -> str:
+    """A copy of the authority is made from a server that has one. Raises StepError."""
+    job = ctx.job
+    if not job.options.setup_ca:
+        return "No certificate authority is asked for"
+    async with session(ctx) as opened:
+        holders = (await realm.role_holders(opened))["CA"]
+    if job.master.hostname not in holders:
+        raise StepError(
+            f"{job.master.hostname} has no CA; {', '.join(holders) or 'no server'} has one.",
+            "Make the replica from a server with a CA, or leave the CA out.",
+        )
+    return f"{job.master.hostname} has a CA"
+
+
+async def existing(ctx: Context) -> str:
+    """The realm knows no server of that name, unless it is what this run itself left. Raises StepError."""
+    if ctx.facts.get(CLAIM):
+        return "What the realm knows of the replica comes from this run"
+    async with session(ctx) as opened:
+        await leftovers.refuse(opened, ctx.job.replica.hostname)
+    return f"{ctx.job.realm.name} does not know {ctx.job.replica.hostname} as a server"
+
+
+async def vectors(ctx: Context) -> str:
+    if ctx.facts.get(CLAIM):
+        return "What the update vectors have of the replica comes from this run"
+    return await leftovers.refuse_vectors(ctx)
+
+
+async def blank(ctx: Context) -> str:
+    """The replica has the installers, nothing configured, and its ports free. Raises StepError."""
+    if ctx.facts.get(CLAIM):
+        return "What is on the replica comes from this run"
+    replica, job = await ctx.host("replica"), ctx.job
+    found = await together(*(replica.run("which", program, check=False) for program in INSTALLERS))
+    if missing := [program for program, one in zip(INSTALLERS, found, strict=True) if one.status]:
+        raise StepError(
+            f"{job.replica.hostname} lacks {', '.join(missing)}.",
+            "Install the packages: ipa-server (RHEL) or freeipa-server, and ipa-server-dns or freeipa-server-dns "
+            "for DNS.",
+        )
+    for path, remedy in ((SERVER_STATE, "ipa-server-install"), (CLIENT, "ipa-client-install")):
+        if await replica.exists(path):
+            raise StepError(
+                f"{job.replica.hostname} is configured already: it has {path}.",
+                f"If nothing needs it, remove it with {remedy} --uninstall.",
+            )
+    shown = (await replica.run("ss", "--no-header", "--listening", "--tcp", "--udp", "--numeric")).text
+    listening = {int(line.split()[4].rpartition(":")[2]) for line in shown.splitlines()}
+    if taken := sorted(listening & set(LISTENS)):
+        raise StepError(
+            f"Something on {job.replica.hostname} listens on port {', '.join(map(str, taken))} already.",
+            f"Find it with ss -lntup on {job.replica.hostname}, and stop it.",
+        )
+    return f"{job.replica.hostname} is a blank host"
+
+
+async def named(ctx: Context) -> str:
+    """The files that options name are on the host. Raises StepError."""
+    options, replica = ctx.job.options, await ctx.host("replica")
+    paths = [path for name in NAMED if (path := getattr(options, name))]
+    there = await together(*(replica.exists(path) for path in paths))
+    if missing := [path for path, found in zip(paths, there, strict=True) if not found]:
+        raise StepError(
+            f"{', '.join(missing)} is not there on {replica.name}.", "Put it there, or correct the request."
+        )
+    return f"{', '.join(paths)} on {replica.name} are there" if paths else "No option names a file"
+
+
+async def settings(ctx: Context) -> str:
+    """IPv6 on the loopback, a umask of 0022 and memory, without which the installer refuses. Raises StepError."""
+    replica, job = await ctx.host("replica"), ctx.job
+    name = replica.name
+    if "00000000000000000000000000000001" not in (await replica.run("cat", "/proc/net/if_inet6", check=False)).text:
+        raise StepError(
+            f"IPv6 is switched off on {name}: its loopback interface has no ::1.",
+            "Switch it on (net.ipv6.conf.lo.disable_ipv6=0); the installer refuses a host without.",
+        )
+    umask = (await replica.run("sh", "-c", "umask")).text.strip()
+    if int(umask, 8) != 0o022:
+        raise StepError(f"The umask of {job.replica.user} on {name} is {umask}.", "Set it to 0022.")
+    available, needed = await _available(ctx), MEMORY_CA if job.options.setup_ca else MEMORY
+    if available < needed and not job.options.skip_mem_check:
+        raise StepError(
+            f"Only {available >> 20} MiB of memory are available on {name}; the installer wants {needed >> 20}.",
+            "Give the machine more memory, or stop what uses it.",
+        )
+    return f"{name} has IPv6, the umask {umask} and {available >> 20} MiB of memory"
+
+
+async def _available(ctx: Context) -> int:
+    """Bytes."""
+    text = (await (await ctx.host("replica")).run("cat", "/proc/meminfo")).text
+    lines = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    return int(lines["MemAvailable"].split()[0]) * 1024
+
+
+SIGNS_IN = "realm"
+"""The first one to sign in: while it fails, no other one may try."""
+# In the order in which they are worth knowing.
+CHECKS: dict[str, Callable[[Context], Awaitable[str]]] = {
+    "hosts": host_checks.hosts,
+    "addresses": host_checks.addresses,
+    "resolvable": host_checks.resolvable,
+    "realm": served,
+    "existing": existing,
+    "vectors": vectors,
+    "authority": authority,
+    "certificate-files": certificates.files,
+    "named-files": named,
+    "blank": blank,
+    "settings": settings,
+    "resources": host_checks.resources,
+}

@@ -1,0 +1,121 @@
+"""How a realm is: its servers, the agreements of its segments, certificates, and bundles that lie around."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from cryptography import x509
+
+from replicas.backends.freeipa import realm, serving
+from replicas.backends.freeipa.access import address_of, session
+from replicas.backends.freeipa.leftovers import directory_at, vector
+from replicas.backends.freeipa.suggesting import suggest
+from replicas.clients import vectors
+from replicas.clients.freeipa.session import Session
+from replicas.clients.vectors import Changes
+from replicas.errors import PortalError, StepError
+from replicas.lifecycle.base import (
+    AgreementHealth,
+    CertificateHealth,
+    Context,
+    Health,
+    ServerHealth,
+    SuggestedAgreement,
+)
+from replicas.together import together
+
+BUNDLES = "/var/lib/ipa/replica-info-*.gpg"
+SHOWN = {"CA server": "CA", "DNS server": "DNS", "KRA server": "KRA", "AD trust controller": "AD trust"}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one server's directory says: what it has of each supplier, None when the account may not know."""
+
+    vector: Mapping[int, Changes] | None
+    problem: str = ""
+
+
+async def look(ctx: Context) -> Health:
+    """Servers and segments as the realm knows them; how far each server has come, from its own directory."""
+    async with session(ctx) as opened:
+        servers, hidden = await realm.servers(opened), await realm.hidden(opened)
+        suffixes = await realm.suffixes(opened)
+        segments = await realm.segments(opened, suffixes)
+        torn = {suffix: await _torn(opened, suffix) for suffix in suffixes}
+    answers = await together(*(_ask(ctx, one.name) for one in servers))
+    seen = {one.name: answer for one, answer in zip(servers, answers, strict=True)}
+    authority = CertificateHealth(f"Authority of {ctx.job.realm.name}", days_left(ctx.job.realm.ca_certificate))
+    return Health(
+        servers=tuple(_server(one, seen[one.name].problem, one.name in hidden) for one in servers),
+        agreements=tuple(agreements(segments, torn, seen)),
+        certificates=(authority,),
+        bundles=await _bundles(ctx),
+        suggested=tuple(suggestions(servers, segments)),
+    )
+
+
+async def _torn(opened: Session, suffix: str) -> str:
+    try:
+        await serving.require_connected(opened, suffix)
+    except StepError as error:
+        return error.message
+    return ""
+
+
+async def _ask(ctx: Context, name: str) -> Seen:
+    try:
+        address = ctx.job.master.address if name == ctx.job.master.hostname else await address_of(ctx, name)
+        async with directory_at(ctx, name, address) as bound:
+            values = await vector(ctx, bound)
+    except PortalError as error:
+        return Seen(None, str(error))
+    return Seen(vectors.changes(values) if values else None)
+
+
+def _server(one: realm.Server, problem: str, hidden: bool) -> ServerHealth:
+    roles = tuple(short for role, short in SHOWN.items() if role in one.roles)
+    return ServerHealth(one.name, roles, problem or ("" if one.serves or hidden else "Its services are not enabled."))
+
+
+def agreements(
+    segments: Iterable[realm.Segment], torn: Mapping[str, str], seen: Mapping[str, Seen]
+) -> Iterator[AgreementHealth]:
+    """Both ways of each pair of servers, once for all suffixes; the lag is that of the suffix `domain`."""
+    problems: dict[tuple[str, str], str] = {}
+    for one in segments:
+        for pair in ((one.left, one.right), (one.right, one.left)):
+            problems[pair] = problems.get(pair, "") or torn.get(one.suffix, "")
+    for (supplier, consumer), problem in sorted(problems.items()):
+        yield _agreement(supplier, consumer, problem, seen)
+
+
+def _agreement(supplier: str, consumer: str, problem: str, seen: Mapping[str, Seen]) -> AgreementHealth:
+    unknown = Seen(None, "It is no server of the realm.")
+    ends = {name: seen.get(name, unknown) for name in (supplier, consumer)}
+    silent = next((f"{name}: {end.problem}" for name, end in ends.items() if end.problem), "")
+    sent, got = ends[supplier].vector, ends[consumer].vector
+    lag = vectors.behind(sent, got) if sent is not None and got is not None else None
+    return AgreementHealth(supplier, consumer, lag, problem or silent)
+
+
+def suggestions(servers: Iterable[realm.Server], segments: Iterable[realm.Segment]) -> Iterator[SuggestedAgreement]:
+    """At most one for each suffix: after it, the next one may be another."""
+    known, listed = list(servers), list(segments)
+    for suffix in sorted({name for one in known for name in one.suffixes}):
+        holding = [one.name for one in known if suffix in one.suffixes]
+        if pair := suggest(holding, [one for one in listed if one.suffix == suffix]):
+            yield SuggestedAgreement(suffix, *pair)
+
+
+def days_left(pem: str) -> int:
+    """Of the first certificate that is in there; negative when it has expired."""
+    return (x509.load_pem_x509_certificates(pem.encode())[0].not_valid_after_utc - datetime.now(UTC)).days
+
+
+async def _bundles(ctx: Context) -> tuple[str, ...]:
+    master = await ctx.host("master")
+    listed = await master.run("sh", "-c", f"ls -1 {BUNDLES} 2>/dev/null", check=False)
+    return tuple(f"{master.name}: {line}" for line in listed.text.splitlines())

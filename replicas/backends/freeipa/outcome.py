@@ -1,0 +1,64 @@
+"""What the exit status of an installer means, and where it wrote down why."""
+
+from __future__ import annotations
+
+from replicas.backends.freeipa.installer import Installer
+from replicas.errors import CommandFailed, HostError, StepError
+from replicas.lifecycle.base import Context
+
+LAST_LINES = 80
+UNDO = "take the installation back with «Undo», and request the replica again"
+MEANINGS = {
+    1: ("it failed on the way", f"Do what the log says, then {UNDO}."),
+    3: (
+        "it refused before it began: the host or an agreement is there already, the domain level is not supported, "
+        "the CA is missing, or certmonger does not answer",
+        f"Remove what is named in the log, then {UNDO}.",
+    ),
+    4: (
+        "the server that it was pointed to lacks the CA or the KRA that is asked for",
+        f"Leave CA and KRA out, or take a master that has them: {UNDO}.",
+    ),
+}
+"""By exit status; 4 exists since 4.8. 0 is also what an answer of «no» leads to."""
+
+
+def explain(program: str, host: str, status: int, installer: Installer) -> StepError:
+    """For any other status than 0; a signal is CommandFailed, which can pass with the host's restart."""
+    if status > 128:
+        raise CommandFailed(host, program, status, installer.failure, f"Then {UNDO}.")
+    meaning, remedy = MEANINGS.get(status, ("it failed in a way of its own", f"See the log, then {UNDO}."))
+    where = f" at «{installer.step}» ({installer.service})" if installer.step else ""
+    return StepError(f"{program} on {host} ended with status {status}: {meaning}{where}. {installer.failure}", remedy)
+
+
+def nothing_made(program: str, host: str, realm: str) -> StepError:
+    """For status 0 without what it should have brought about."""
+    return StepError(
+        f"{program} on {host} ended with status 0, but {host} does not serve {realm}.",
+        f"It may have ended at a question. See the log, then {UNDO}.",
+    )
+
+
+def logs(instance: str) -> tuple[str, ...]:
+    """Where installers and the Directory Server write, on the replica."""
+    return (
+        "/var/log/ipaclient-install.log",
+        "/var/log/ipareplica-install.log",
+        "/var/log/ipareplica-conncheck.log",
+        "/var/log/ipareplica-ca-install.log",
+        f"/var/log/dirsrv/slapd-{instance}/errors",
+    )
+
+
+async def collect(ctx: Context, *paths: str) -> None:
+    """The ends of these files on the replica, into the run's log; what cannot be read is no error."""
+    try:
+        replica = await ctx.host("replica")
+        for path in paths:
+            shown = await replica.run("tail", "-n", str(LAST_LINES), "--", path, check=False)
+            if shown.status == 0 and shown.text.strip():
+                ctx.log(f"The end of {path} on {replica.name}:", "error")
+                ctx.log(shown.text.rstrip("\n"), "debug")
+    except HostError as error:
+        ctx.log(f"The installer's logs were not read: {error.message}", "warning")

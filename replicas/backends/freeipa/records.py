@@ -1,0 +1,38 @@
+"""The records by which clients find a server, as the realm itself expects them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from replicas.clients import dns
+from replicas.clients.freeipa.session import Session
+from replicas.errors import DnsError
+from replicas.lifecycle.base import Record
+
+
+async def expected(session: Session, host: str) -> tuple[Record, ...]:
+    """The records that lead to the host, by the realm's own reckoning; none for a hidden server. Raises DnsError."""
+    value: dict[str, Any] = (await session.call("dns_update_system_records", dry_run=True)).value
+    lines = [*value.get("ipa_records", ()), *value.get("location_records", ())]
+    return leading(lines, host)
+
+
+def leading(lines: Iterable[str], host: str) -> tuple[Record, ...]:
+    """Those of zone-file lines («NAME TTL IN TYPE VALUE») whose value names the host."""
+    return tuple(record for record in map(read, lines) if names(record, host))
+
+
+def read(line: str) -> Record:
+    """Raises DnsError for something else than a record."""
+    words = line.split(None, 4)
+    if len(words) != 5 or words[2] != "IN" or not words[1].isdecimal():
+        raise DnsError(f"«{line}» is not a DNS record.", "See what «ipa dns-update-system-records --dry-run» says.")
+    name, ttl, _, kind, value = words
+    return dns.normalise(Record(name, kind, value, int(ttl)))
+
+
+def names(record: Record, host: str) -> bool:
+    """Whether an SRV, NS or CNAME record ends at the host, or a URI record («krb5srv:m:tcp:HOST.») does."""
+    last = record.value.split()[-1].strip('"').rstrip(".").lower()
+    return last == host or (record.type == "URI" and last.endswith(f":{host}"))

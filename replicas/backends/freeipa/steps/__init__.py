@@ -1,0 +1,1 @@
+"""The steps of a FreeIPA replica's life."""

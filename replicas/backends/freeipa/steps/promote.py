@@ -1,0 +1,168 @@
+"""Make the enrolled host a server of the realm."""
+
+from __future__ import annotations
+
+from replicas.backends.freeipa import bundle, leftovers, opening, outcome, serving, uploaded
+from replicas.backends.freeipa.access import SERVERS, session
+from replicas.backends.freeipa.checks import SERVER_STATE
+from replicas.backends.freeipa.installer import Installer
+from replicas.clients.freeipa.errors import NotFound, RemovalRefused
+from replicas.clients.programs import launch
+from replicas.errors import StepError
+from replicas.lifecycle.base import Context, Step, Touch
+from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.leftovers import stop_commands
+
+PROGRAM = "ipa-replica-install"
+PATH = f"/usr/sbin/{PROGRAM}"
+INSTALL_SECONDS = 2 * 3600.0
+"""A CA on a slow machine takes half an hour; a large directory takes longer."""
+UNINSTALL = ("ipa-server-install", "--uninstall", "--unattended")
+# What the realm loses was decided when its entry was removed.
+ANYWAY = ("--ignore-topology-disconnect", "--ignore-last-of-role")
+UNINSTALL_SECONDS = 1800.0
+UNIT = "promote"
+INSTALLER_UNITS = f"replica-portal-*-replica-{UNIT}*"
+
+
+class PromoteReplica(Step):
+    """`ipa-replica-install`, as a host that may promote itself, without a password.
+
+    What counts is what the realm says of the server afterwards, not the exit status. Undo removes the server from the
+    realm and runs the uninstaller. Raises StepError, CommandFailed; undo RemovalRefused.
+    """
+
+    key = "promote-replica"
+    stage = "install"
+    undo_title = "Removing the server from the realm, and from its host (ipa-server-install --uninstall)"
+    undo_destroys = True
+
+    def __init__(self, job: Job) -> None:
+        self.title = f"Installing the replica {job.replica.hostname}"
+
+    def touches(self, job: Job) -> list[Touch]:
+        realm, host = job.realm, job.replica.hostname
+        suffixes = [realm.suffix, *(["o=ipaca"] if job.options.setup_ca else [])]
+        return [
+            Touch("command", f"{PROGRAM} {' '.join(bundle.promotion(job))}", host),
+            *(
+                Touch("certificate", f"{name.replace('_', ' ')} {one.subject}, SHA-256 {one.sha256}", host)
+                for name, one in uploaded.chosen(job.options)
+            ),
+            Touch("directory", f"cn={host},cn=masters,cn=ipa,cn=etc,{realm.suffix}", realm.name),
+            *(Touch("agreement", f"{job.master.hostname} <-> {host}, {suffix}", realm.name) for suffix in suffixes),
+            Touch("record", f"service records of {host}, by the realm itself", realm.name),
+        ]
+
+    def undo_touches(self, job: Job) -> list[Touch]:
+        host = job.replica.hostname
+        return [
+            Touch("directory", f"server {host} with its agreements, principals and records", job.realm.name),
+            Touch("command", " ".join((*UNINSTALL, *ANYWAY)), host),
+        ]
+
+    def undo_lasting(self, job: Job) -> list[str]:
+        return ["Data that only this server had is lost: its last changes, if no other server has them."]
+
+    async def done(self, ctx: Context) -> bool:
+        return await serves(ctx)
+
+    async def run(self, ctx: Context) -> None:
+        job, installer = ctx.job, Installer()
+
+        def heard(text: str) -> None:
+            if installer.hear(text) and installer.total:
+                ctx.progress(installer.number, installer.total, "steps")
+
+        async def prepare() -> None:
+            await self._ready(ctx)
+
+        argv, head = await self._command(ctx)
+        status = await ctx.command(
+            "replica",
+            UNIT,
+            argv,
+            input=head,
+            timeout=INSTALL_SECONDS,
+            prepare=prepare,
+            heard=heard,
+            scratch=uploaded.FOLDER if head else "",
+        )
+        if status:
+            await outcome.collect(ctx, *outcome.logs(job.instance))
+            raise outcome.explain(PROGRAM, job.replica.hostname, status, installer)
+        if not await serves(ctx):
+            await outcome.collect(ctx, *outcome.logs(job.instance))
+            raise outcome.nothing_made(PROGRAM, job.replica.hostname, job.realm.name)
+        ctx.log(f"{job.replica.hostname} is a server of {job.realm.name}")
+
+    async def undo_realm(self, ctx: Context) -> None:
+        name = ctx.job.replica.hostname
+        if not ctx.job.options.host_gone_reason:
+            # An installer that is still at work would make again what is removed here.
+            await stop_commands(ctx, INSTALLER_UNITS)
+        async with session(ctx) as opened:
+            if await leftovers.server(opened, name) is None:
+                ctx.log(f"{ctx.job.realm.name} has no server {name}")
+                return
+            try:
+                await opened.call("server_del", name)
+            except NotFound:
+                ctx.log(f"{ctx.job.realm.name} has no server {name} any more")
+            except RemovalRefused as error:
+                raise RemovalRefused(error.message, error.code, refused(error.message, name)) from error
+            else:
+                ctx.log(f"Removed the server {name}; the realm itself cleans its ids out of the update vectors")
+
+    async def undo_host(self, ctx: Context) -> None:
+        replica = await ctx.host("replica")
+        if not await replica.exists(SERVER_STATE):
+            ctx.log(f"{replica.name} has no server to be uninstalled")
+            return
+        status = await ctx.command("replica", "uninstall", [*UNINSTALL, *ANYWAY], timeout=UNINSTALL_SECONDS)
+        if await replica.exists(SERVER_STATE):
+            await outcome.collect(ctx, "/var/log/ipaserver-uninstall.log")
+            raise StepError(
+                f"{UNINSTALL[0]} --uninstall on {replica.name} left {SERVER_STATE}, with status {status}.",
+                "See /var/log/ipaserver-uninstall.log there, then try again.",
+            )
+        ctx.log(f"Nothing of the server is left on {replica.name}")
+
+    async def _command(self, ctx: Context) -> tuple[list[str], bytes | None]:
+        """The installer, and what it reads; with uploaded certificates within a program that has their pins."""
+        options = ctx.job.options
+        if not uploaded.arguments(options):
+            return [PROGRAM, *bundle.promotion(ctx.job)], None
+        payload = {"folder": uploaded.FOLDER, "program": PATH, "pins": uploaded.pins(options)}
+        argv, head = launch("freeipa_promote", payload)
+        return [await opening.interpreter(await ctx.host("replica"), PATH), *argv[1:]], head
+
+    async def _ready(self, ctx: Context) -> None:
+        """Before a new start: nothing half made on the host, and the host may promote itself. Raises StepError."""
+        replica, name = await ctx.host("replica"), ctx.job.replica.hostname
+        if await replica.exists(SERVER_STATE):
+            raise StepError(
+                f"{name} is half installed: {PROGRAM} was interrupted, and does not go on from there.",
+                f"To begin anew: {outcome.UNDO}.",
+            )
+        async with session(ctx) as opened:
+            await opened.members("hostgroup_add_member", SERVERS, host=[name])
+        if uploaded.arguments(ctx.job.options):
+            await opening.open_bundle(ctx, uploaded.FOLDER)
+
+
+def refused(message: str, name: str) -> str:
+    """What to do about the two reasons for which a realm keeps a server."""
+    if "topology" in message.lower() or "disconnect" in message.lower():
+        return f"Connect the servers that {name} joins with each other first: add a segment between them."
+    return f"{name} is the last server with a role that the realm needs: set that role up on another server first."
+
+
+async def serves(ctx: Context) -> bool:
+    """Whether the realm has it among its servers, and no longer as one that is only being installed."""
+    async with session(ctx) as opened:
+        name = ctx.job.replica.hostname
+        found = await leftovers.server(opened, name)
+        if found is None or not ctx.job.options.hidden_replica:
+            return found is not None and found.serves
+        return (await serving.roles(opened, name)).get(serving.MASTER) == serving.HIDDEN

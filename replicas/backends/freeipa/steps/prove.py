@@ -1,0 +1,119 @@
+"""Prove that the replica serves: its roles, its segments, a ticket, a bind, and a write that arrives."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+
+from replicas.backends.freeipa import access, realm
+from replicas.backends.freeipa.leftovers import directory
+from replicas.backends.freeipa.serving import require_roles, require_segments
+from replicas.clients import kerberos
+from replicas.clients.freeipa.session import Session
+from replicas.clients.ldap import Directory
+from replicas.errors import StepError
+from replicas.lifecycle.base import Context, Step, Touch
+from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.wording import duration
+
+PROOFS = "proofs"
+MARK = "replica-proof-"
+ATTRIBUTE = "description"
+REPLICATED_SECONDS = 120.0
+POLL_SECONDS = 0.2
+
+
+class ProveService(Step):
+    """Services are enabled, every suffix has its segments, and a write on the replica is seen on the master.
+
+    The write is the description of the host's own entry, which is put back. Fact `proofs`: what was proved, a sentence
+    each. Raises StepError, WrongPassword, DirectoryError, FreeIpaError.
+    """
+
+    key = "prove-service"
+    title = "Proving that the replica serves"
+    stage = "verify"
+
+    def touches(self, job: Job) -> list[Touch]:
+        return [
+            Touch("directory", f"{ATTRIBUTE} of {entry(job)}, put back", job.realm.name),
+            Touch("principal", f"a ticket for {access.ADMIN}, thrown away at once", job.realm.name),
+            Touch("read", "roles, segments", job.realm.name),
+        ]
+
+    async def done(self, ctx: Context) -> bool:
+        return bool(ctx.facts.get(PROOFS))
+
+    async def run(self, ctx: Context) -> None:
+        async with access.session(ctx) as opened:
+            proofs = [await require_roles(opened, ctx.job), await self._segments(ctx, opened)]
+        proofs += [await self._ticket(ctx), await self._web(ctx), *await self._write(ctx)]
+        for sentence in proofs:
+            ctx.log(sentence)
+        await ctx.fact(PROOFS, list(proofs))
+
+    async def _segments(self, ctx: Context, opened: Session) -> str:
+        name = ctx.job.replica.hostname
+        shown = realm.server((await opened.call("server_show", name, all=True)).value)
+        return await require_segments(opened, name, shown.suffixes)
+
+    async def _ticket(self, ctx: Context) -> str:
+        job, host = ctx.job, await ctx.host("replica")
+        password = ctx.secret("admin")
+        ticket = await kerberos.prove(host, access.ADMIN, password, job.realm.name, (job.replica.address,))
+        return f"{ticket.principal} got a ticket for {ticket.service} from the KDC of {job.replica.hostname} alone."
+
+    async def _web(self, ctx: Context) -> str:
+        job = ctx.job
+        async with Session.open(
+            job.replica.hostname,
+            job.replica.address,
+            job.realm.ca_certificate,
+            access.ADMIN,
+            ctx.secret("admin"),
+            port=access.HTTPS,
+        ) as opened:
+            await opened.call("ping")
+        return f"{access.ADMIN} signed in to {job.replica.hostname}, whose certificate is of the realm's authority."
+
+    async def _write(self, ctx: Context) -> list[str]:
+        job, name, mark = ctx.job, entry(ctx.job), MARK + secrets.token_hex(8)
+        async with directory(ctx, job.master) as master, directory(ctx, job.replica) as replica:
+            before = [value for value in await _values(replica, name) if not value.startswith(MARK)]
+            try:
+                await replica.modify(name, ("replace", ATTRIBUTE, [mark]))
+                there = await _arrives(master, name, [mark])
+            finally:
+                await master.modify(name, ("replace", ATTRIBUTE, before))
+            back = await _arrives(replica, name, before)
+        return [
+            f"{access.ADMIN} bound to {job.replica.hostname}; a write there was on {job.master.hostname} after "
+            f"{duration(there)}.",
+            f"A write on {job.master.hostname} was on {job.replica.hostname} after {duration(back)}.",
+        ]
+
+
+def entry(job: Job) -> str:
+    """The replica's host entry."""
+    return f"fqdn={job.replica.hostname},cn=computers,cn=accounts,{job.realm.suffix}"
+
+
+async def _values(bound: Directory, name: str) -> list[str]:
+    found = await bound.get(name, [ATTRIBUTE])
+    if found is None:
+        raise StepError(f"{bound.hostname} has no entry {name}.", "See whether replication from the master works.")
+    return [str(value) for value in found.get(ATTRIBUTE, [])]
+
+
+async def _arrives(bound: Directory, name: str, wanted: list[str]) -> float:
+    """Seconds until the server has the value. Raises StepError."""
+    begun = time.monotonic()
+    while await _values(bound, name) != wanted:
+        if time.monotonic() - begun > REPLICATED_SECONDS:
+            raise StepError(
+                f"A change did not reach {bound.hostname} within {REPLICATED_SECONDS:g} s.",
+                "See the agreements of both servers, and the errors log of their Directory Servers.",
+            )
+        await asyncio.sleep(POLL_SECONDS)
+    return time.monotonic() - begun

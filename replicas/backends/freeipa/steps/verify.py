@@ -1,0 +1,79 @@
+"""Verify that clients find the replica: the records that the realm expects, at every name server."""
+
+from __future__ import annotations
+
+from replicas.backends.freeipa import realm, records
+from replicas.backends.freeipa.access import address_of, session
+from replicas.errors import DnsError
+from replicas.lifecycle.base import Context, Record, Step, Touch
+from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.verify_dns import VerifyRecords
+
+MISSING = "missing_records"
+
+
+class VerifySystemRecords(VerifyRecords):
+    """What `dns_update_system_records` would write (dry run) is compared with what name servers say.
+
+    Fact `missing_records`, as VerifyRecords has it. Where no server of the realm has the DNS role, the records are
+    those to add by hand. Raises DnsError (with `strict`), FreeIpaError.
+    """
+
+    async def run(self, ctx: Context) -> None:
+        host = ctx.job.replica.hostname
+        if not ctx.job.realm.dns:
+            await super().run(ctx)
+            return
+        async with session(ctx) as opened:
+            wanted = await records.expected(opened, host)
+            servers = (await realm.role_holders(opened))["DNS"]
+        if ctx.job.options.hidden_replica and not wanted:
+            ctx.log(f"{host} is hidden: no record leads to it")
+            await ctx.fact(MISSING, [])
+            return
+        if not wanted:
+            raise DnsError(
+                f"{ctx.job.realm.name} expects no record of {host}.",
+                f"See «ipa server-role-find --server {host}»: a server is announced once its services are enabled.",
+            )
+        if not servers:
+            await self._by_hand(ctx, wanted)
+            return
+        await VerifyRecords(wanted, self.strict, await _address(ctx, servers)).run(ctx)
+
+    async def _by_hand(self, ctx: Context, wanted: tuple[Record, ...]) -> None:
+        lines = [str(record) for record in wanted]
+        ctx.log(f"No server of {ctx.job.realm.name} serves its zones. Whoever does has to have these:", "warning")
+        ctx.log("\n".join(lines))
+        await ctx.fact(MISSING, list(lines))
+
+
+class UpdateSystemRecords(Step):
+    """Have the realm write the records of its servers that are missing. Raises FreeIpaError."""
+
+    key = "service-records"
+    title = "Having the realm add the DNS records of its services"
+    stage = "verify"
+
+    def touches(self, job: Job) -> list[Touch]:
+        every = f"service records of every server of {job.realm.name}, as the realm keeps them"
+        return [Touch("record", every, job.realm.name)]
+
+    async def done(self, ctx: Context) -> bool:
+        return bool(ctx.facts.get("records_updated"))
+
+    async def run(self, ctx: Context) -> None:
+        async with session(ctx) as opened:
+            await opened.call("dns_update_system_records")
+        ctx.log(f"{ctx.job.realm.name} has brought its service records up to date")
+        await ctx.fact("records_updated", True)
+
+
+async def _address(ctx: Context, servers: list[str]) -> str:
+    """Of a name server: the master's own, or that of another one as the master finds it."""
+    job = ctx.job
+    if job.master.hostname in servers:
+        return job.master.address
+    if job.replica.hostname in servers:
+        return job.replica.address
+    return await address_of(ctx, servers[0])

@@ -1,0 +1,83 @@
+"""What FreeIPA's installers say when they fail, and what it usually means. Their words, at most in the log's error."""
+
+from __future__ import annotations
+
+from replicas.lifecycle.symptoms import Symptom, gettext_noop
+
+AGAIN = ("undo", "retry")
+
+SYMPTOMS = (
+    Symptom(
+        "does not match the primary host name|must be lower-case|must not resolve to localhost|cannot be a CNAME|"
+        "Could not resolve hostname|Reverse DNS resolution",
+        gettext_noop(
+            "The host's name, its A and PTR records and its /etc/hosts do not agree: the full name has to come first, "
+            "in lower case, and lead to an address that is not the loopback's."
+        ),
+        AGAIN,
+    ),
+    Symptom(
+        "Failed to configure CA instance|CA configuration failed|Unable to retrieve CA chain",
+        gettext_noop(
+            "The copy of the authority could not be made: the master's CA is not healthy, a certificate has expired, "
+            "port 8080 or 8443 is taken, or an old replica id is in the way. A CA can also be added later."
+        ),
+        AGAIN,
+    ),
+    Symptom(
+        "agreement for this host already exists|already exists on the master server|half (installed|enrolled)",
+        gettext_noop("An earlier installation left something on the host or in the realm; it has to go first."),
+        AGAIN,
+    ),
+    Symptom(
+        "IPv6 stack has to be enabled|no interface that has ::1|IPv6 is switched off",
+        gettext_noop("FreeIPA needs the IPv6 stack with ::1 on the loopback interface, even where nobody uses IPv6."),
+    ),
+    Symptom(
+        "Can't contact LDAP server|Failed to start replication",
+        gettext_noop("The master does not reach the replica's directory on port 389 by the replica's name."),
+        AGAIN,
+    ),
+    Symptom(
+        "Insufficient privileges to promote",
+        gettext_noop("The host is no member of the host group ipaservers, or not any more."),
+        AGAIN,
+    ),
+    Symptom(
+        "does not support DNSSEC|EDNS0",
+        gettext_noop("A forwarder does not do DNSSEC: choose another one, or no validation."),
+        AGAIN,
+    ),
+    Symptom(
+        "Certificate issuance failed|CA_UNREACHABLE|CA_REJECTED|wait_for_entry timeout",
+        gettext_noop("The realm's authority is slow or does not answer. Look at its server before trying again."),
+        AGAIN,
+    ),
+    Symptom(
+        "Unexpected system mask|Less than the minimum .*RAM|MiB of memory are available",
+        gettext_noop(
+            "The machine has too little memory that is free, or a umask under which services cannot read files."
+        ),
+    ),
+    Symptom(
+        "Replica Busy",
+        gettext_noop("Another replica is being initialized. Install one after the other."),
+        AGAIN,
+    ),
+    Symptom(
+        "Cannot install replica of a server of higher version|FIPS",
+        gettext_noop("The replica's FreeIPA is older than the master's, or only one of them is in FIPS mode."),
+        AGAIN,
+    ),
+    Symptom(
+        "Timed out trying to obtain keys",
+        gettext_noop("The replica did not get the keys from the master's custodia: see ipa-custodia on the master."),
+        AGAIN,
+    ),
+    Symptom(
+        "disconnects topology|would fall apart|is the last server of",
+        gettext_noop(
+            "The realm keeps a server that others need: as a link between them, or as the last one of a role."
+        ),
+    ),
+)

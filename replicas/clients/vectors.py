@@ -1,0 +1,65 @@
+"""Replica update vectors of 389 Directory Server: which suppliers a server knows, and how far it has come with each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+VECTOR = "(&(nsuniqueid=ffffffff-ffffffff-ffffffff-ffffffff)(objectClass=nsTombstone))"
+"""The entry that has the vector, below its suffix, in the attribute `nsds50ruv`."""
+ATTRIBUTE = "nsds50ruv"
+SUPPLIER = re.compile(r"\{replica (\d+)(?: ldaps?://([^:/}]+))?")
+CSN = re.compile(r"\{replica (\d+)[^}]*\}(?: ([0-9a-f]{20}) ([0-9a-f]{20}))?")
+"""An element of an update vector: a supplier's id, its first and its newest change."""
+SECONDS = 8
+"""Hexadecimal digits of a change number that are its time (Unix)."""
+
+
+class Changes(NamedTuple):
+    """The first and the newest change of one supplier that a server has, by their numbers; empty when it has none."""
+
+    first: str
+    newest: str
+
+
+NOTHING = Changes("", "")
+
+
+def escaped(suffix: str) -> str:
+    """A suffix as the value of a name, as the server itself writes it in its mapping tree."""
+    return suffix.replace("=", "\\3D").replace(",", "\\2C")
+
+
+def configuration(suffix: str) -> str:
+    """The entry of a server that says how it replicates a suffix."""
+    return f"cn=replica,cn={escaped(suffix)},cn=mapping tree,cn=config"
+
+
+def suppliers(values: Iterable[str]) -> dict[int, str]:
+    """The server's name of each id; empty for an id without one."""
+    matches = [match for value in values if (match := SUPPLIER.match(value))]
+    return {int(match[1]): (match[2] or "").lower() for match in matches}
+
+
+def changes(values: Iterable[str]) -> dict[int, Changes]:
+    """What a server has of each supplier, by its id."""
+    elements = (CSN.match(value) for value in values)
+    return {int(match[1]): Changes(match[2] or "", match[3] or "") for match in elements if match}
+
+
+def behind(supplier: Mapping[int, Changes], consumer: Mapping[int, Changes]) -> float:
+    """Seconds between the newest change that the supplier has and the newest that the consumer has, at worst.
+
+    Of a supplier of which the consumer has nothing, since that one's first change; one second at least.
+    """
+    lags = [
+        max(1, _time(has.newest) - _time(consumer.get(number, NOTHING).newest or has.first))
+        for number, has in supplier.items()
+        if has.newest > consumer.get(number, NOTHING).newest
+    ]
+    return float(max(lags, default=0))
+
+
+def _time(change: str) -> int:
+    return int(change[:SECONDS], 16)

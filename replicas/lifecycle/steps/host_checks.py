@@ -1,0 +1,140 @@
+"""What any replica's host must be like before something is changed, whoever serves its realm.
+
+Each check returns what it found, or raises StepError with what to do about it.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Any
+
+from replicas.errors import StepError
+from replicas.lifecycle.base import Context
+from replicas.lifecycle.job import Role
+
+SPACE = 512 * 1024 * 1024
+CLOCK_SECONDS = 120.0
+DATABASE = "/var/lib/dirsrv"
+FOLDERS = (DATABASE, "/var/lib/ipa", "/etc", "/var/log")
+WITHOUT_DNS = (
+    "The realm {realm} has no DNS of its own, so there is no DNS record to update, and the attempt to create the "
+    "replica would fail when the DNS record operation fails."
+)
+
+
+async def hosts(ctx: Context) -> str:
+    """The two hosts are two, and each has the name that it was registered with."""
+    job = ctx.job
+    if job.replica.hostname == job.master.hostname or job.replica.address == job.master.address:
+        raise StepError(
+            f"{job.replica.hostname} ({job.replica.address}) is the master itself.",
+            "Name another host for the replica.",
+        )
+    found = (await (await ctx.host("replica")).run("hostname", "--fqdn", check=False)).text.strip()
+    if found != job.replica.hostname and not job.options.other_host_reason:
+        raise StepError(
+            f"The host at {job.replica.address} calls itself {found or 'nothing'}, not {job.replica.hostname}.",
+            f"Set its name with hostnamectl set-hostname {job.replica.hostname} (and /etc/hosts), or, on a machine "
+            "with several names, allow the other name with a reason.",
+        )
+    return f"The replica host is {job.replica.hostname}"
+
+
+async def addresses(ctx: Context) -> str:
+    """Each address is valid, belongs to the replica host, and is reachable from the master."""
+    job = ctx.job
+    if not job.options.ip_addresses:
+        return "No addresses to add to DNS"
+    if not job.realm.dns:
+        raise StepError(WITHOUT_DNS.format(realm=job.realm.name), "Leave the addresses out of the request.")
+    here = await host_facts(ctx, "replica")
+    local = {str(ip_address(one["address"])) for one in here["addresses"]}
+    for text in job.options.ip_addresses:
+        try:
+            address = str(ip_address(text))
+        except ValueError as error:
+            raise StepError(f"{text!r} is not an IP address.", "Correct the request.") from error
+        if address not in local:
+            raise StepError(
+                f"No interface of {job.replica.hostname} has the address {address}; it has {', '.join(sorted(local))}.",
+                "Only an address associated with a local interface can be used.",
+            )
+    await _reachable(ctx)
+    return f"{', '.join(job.options.ip_addresses)} on {job.replica.hostname}, reachable from the master"
+
+
+async def resolvable(ctx: Context) -> str:
+    """Each host finds the other by its name: agreements and certificates go by names. Raises StepError."""
+    job = ctx.job
+    replica = await ctx.host("replica")
+    if (await replica.run("getent", "ahosts", job.master.hostname, check=False)).status:
+        raise StepError(
+            f"{job.replica.hostname} cannot resolve {job.master.hostname}.",
+            f"Name the realm's name server in /etc/resolv.conf on {job.replica.hostname}.",
+        )
+    if job.options.ip_addresses:
+        return f"{job.replica.hostname} gets its DNS records in this run"
+    master = await ctx.host("master")
+    answer = await master.run("getent", "ahosts", job.replica.hostname, check=False)
+    found = {line.split()[0] for line in answer.text.splitlines() if line}
+    local = {str(ip_address(one["address"])) for one in (await host_facts(ctx, "replica"))["addresses"]}
+    if not found:
+        raise StepError(
+            f"{job.master.hostname} cannot resolve {job.replica.hostname}: the name was not found in DNS.",
+            "Give the replica's IP addresses in the request, so that its records are added; without DNS in the realm, "
+            f"add the name to your own name server or to /etc/hosts on {job.master.hostname}.",
+        )
+    if not found <= local:
+        raise StepError(
+            f"{job.master.hostname} resolves {job.replica.hostname} to {', '.join(sorted(found - local))}, which no "
+            f"interface of the replica has; it has {', '.join(sorted(local))}.",
+            "Correct the record of the replica.",
+        )
+    return f"{job.master.hostname} resolves {job.replica.hostname} to {', '.join(sorted(found))}"
+
+
+async def _reachable(ctx: Context) -> None:
+    """By its SSH port, which is known to be open. Raises StepError."""
+    job = ctx.job
+    payload = {
+        "host": job.replica.hostname,
+        "addresses": list(job.options.ip_addresses),
+        "realm": job.realm.name,
+        "zone": job.realm.domain,
+        "ca": job.realm.ca_certificate,
+        "seconds": 2.0,
+        "checks": [{"port": job.replica.port, "protocol": "tcp", "kind": "connect"}],
+    }
+    answer = await (await ctx.host("master")).python("probe", payload)
+    for one in answer["results"]:
+        if not one["ok"]:
+            raise StepError(
+                f"{one['address']} is not reachable from {job.master.hostname}: {one['detail']}.",
+                "Correct the address, or the route and the firewall between the two hosts.",
+            )
+
+
+async def resources(ctx: Context) -> str:
+    """Space, and two clocks that agree well enough for Kerberos. Raises StepError."""
+    job = ctx.job
+    facts = await host_facts(ctx, "replica")
+    for folder in FOLDERS:
+        free = facts["disk"][folder]["free"]
+        # The Directory Server does not start when its cache, a tenth of the memory, would not fit on the disk.
+        needed = max(SPACE, facts["memory"]["total"] // 10) if folder == DATABASE else SPACE
+        if free < needed:
+            raise StepError(
+                f"Only {free >> 20} MiB are free for {folder} on {job.replica.hostname}; {needed >> 20} are needed.",
+                f"Free space for {folder} on {job.replica.hostname}.",
+            )
+    difference = abs(facts["clock"] - (await host_facts(ctx, "master"))["clock"])
+    if difference > CLOCK_SECONDS:
+        raise StepError(
+            f"The clocks of {job.master.hostname} and {job.replica.hostname} differ by {difference:.0f} s.",
+            "Set the replica's clock, for instance with chronyc makestep.",
+        )
+    return f"Enough space on {job.replica.hostname}; the clocks agree"
+
+
+async def host_facts(ctx: Context, role: Role) -> dict[str, Any]:
+    return await (await ctx.host(role)).python("addresses", {"folders": list(FOLDERS)})

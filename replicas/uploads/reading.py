@@ -1,0 +1,132 @@
+"""Uploaded files, taken together: a service's certificate, its key, and the chain up to the root."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from django.utils.translation import gettext as _
+
+from replicas.lifecycle.job import UploadedCertificate
+from replicas.uploads.errors import CertificateError
+from replicas.uploads.formats import Key, contents
+
+LONGEST = 10
+"""Certificates from a service's to the root."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceCertificate:
+    """A service's certificate with its key, and the chain from its issuer up to the root, the root included."""
+
+    key: Key = field(repr=False)
+    certificate: x509.Certificate
+    chain: tuple[x509.Certificate, ...]
+
+    def pem(self) -> str:
+        """The one form in which it is kept: the key without a password, the certificate, its chain."""
+        key = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return (key + b"".join(one.public_bytes(Encoding.PEM) for one in (self.certificate, *self.chain))).decode()
+
+    def described(self) -> UploadedCertificate:
+        """What everybody may know of it."""
+        one = self.certificate
+        return UploadedCertificate(
+            subject=one.subject.rfc4514_string(),
+            issuer=one.issuer.rfc4514_string(),
+            names=tuple(dns_names(one)),
+            begins=one.not_valid_before_utc.isoformat(),
+            ends=one.not_valid_after_utc.isoformat(),
+            sha256=one.fingerprint(hashes.SHA256()).hex(),
+            chain=tuple(link.fingerprint(hashes.SHA256()).hex() for link in self.chain),
+        )
+
+
+def read(
+    files: Sequence[tuple[str, bytes]], passphrase: str = "", trusted: Iterable[x509.Certificate] = ()
+) -> ServiceCertificate:
+    """What is in these files, each with the name that it was uploaded by, taken together.
+
+    `passphrase` opens what is encrypted; `trusted` are authorities that need not be uploaded. Raises CertificateError.
+    """
+    keys: list[Key] = []
+    certificates: list[x509.Certificate] = []
+    for name, content in files:
+        found = contents(name, content, passphrase.encode())
+        keys += found.keys
+        certificates += found.certificates
+    key, certificate = _pair(keys, certificates)
+    return ServiceCertificate(key, certificate, tuple(_chain(certificate, [*certificates, *trusted])))
+
+
+def subject(certificate: x509.Certificate) -> str:
+    return certificate.subject.rfc4514_string() or _("serial number %(number)d") % {"number": certificate.serial_number}
+
+
+def dns_names(certificate: x509.Certificate) -> list[str]:
+    """In lower case; none when the extension cannot be read, of which the check tells."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        return []
+    return [name.lower() for name in names.get_values_for_type(x509.DNSName)]
+
+
+def _pair(keys: Sequence[Key], certificates: Sequence[x509.Certificate]) -> tuple[Key, x509.Certificate]:
+    different = {_public(key): key for key in keys}
+    remedy = _("Upload one private key with its certificate.")
+    if not different:
+        raise CertificateError(_("There is no private key in the upload."), remedy)
+    if len(different) > 1:
+        raise CertificateError(
+            _("There are %(number)d private keys in the upload.") % {"number": len(different)}, remedy
+        )
+    ((public, key),) = different.items()
+    of_key = {certificate for certificate in certificates if _public(certificate) == public}
+    if not of_key:
+        raise CertificateError(
+            _("The private key belongs to none of the certificates."),
+            _("Upload the certificate that was made for this key."),
+        )
+    if len(of_key) > 1:
+        raise CertificateError(
+            _("%(number)d certificates belong to the private key.") % {"number": len(of_key)},
+            _("Upload the one that is to be used."),
+        )
+    return key, of_key.pop()
+
+
+def _public(one: Key | x509.Certificate) -> bytes:
+    return one.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _chain(certificate: x509.Certificate, known: Sequence[x509.Certificate]) -> Iterator[x509.Certificate]:
+    """From its issuer to a root, by names and signatures."""
+    for _step in range(LONGEST):
+        if certificate.subject == certificate.issuer and _signed(certificate, certificate):
+            return
+        issuer = next((one for one in known if one.subject == certificate.issuer and _signed(certificate, one)), None)
+        if issuer is None:
+            raise CertificateError(
+                _("%(issuer)s, which issued %(subject)s, is missing.")
+                % {"issuer": certificate.issuer.rfc4514_string(), "subject": subject(certificate)},
+                _("Upload the whole chain, the root included."),
+            )
+        yield issuer
+        certificate = issuer
+    raise CertificateError(
+        _("The chain has more than %(number)d certificates.") % {"number": LONGEST},
+        _("See that no authority issued itself."),
+    )
+
+
+def _signed(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True

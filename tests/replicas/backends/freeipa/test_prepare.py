@@ -1,0 +1,204 @@
+"""Preparing a replica, on what FreeIPA 4.9.11 was recorded to say: the portal understands it, and no more is shown."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from replicas.backends.freeipa import bundle, leftovers
+from replicas.backends.freeipa.access import session
+from replicas.backends.freeipa.backend import LATER, FreeIpaBackend
+from replicas.backends.freeipa.steps.prepare import HOST_ADDED, invite, uninvite
+from replicas.errors import StepError
+from replicas.lifecycle.base import Context
+from replicas.lifecycle.job import CERTIFICATE_FILES, LISTS, NUMBERS, SOME_REALMS, TEXTS, Job
+from replicas.lifecycle.steps import packing
+from tests.replicas.backends.freeipa.conftest import Make, job
+from tests.replicas.backends.freeipa.recording import renamed
+from tests.replicas.clients.freeipa.conftest import Server
+
+LOGIN = "login_ok"
+ABSENT = "host_show<-host_del_missing"
+SEGMENTS = ("topologysuffix_find", "topologysegment_find")
+
+
+async def test_a_new_host_gets_the_recorded_one_time_password(recorded: Server, context: Make) -> None:
+    recorded.expect(LOGIN, ABSENT, "host_add_random", "hostgroup_add_member")
+    made = context()
+    checked: Context = made
+    async with session(made) as opened:
+        password = await invite(checked, opened)
+    assert password == "3Qj5R2C5lBtJOw1EEbyjw1P"
+    assert made.masked == [password]
+    assert made.facts == {HOST_ADDED: True}
+    assert password not in made.text
+
+
+async def test_a_host_that_was_added_without_an_answer_gets_another_password(recorded: Server, context: Make) -> None:
+    recorded.expect(LOGIN, ABSENT, "host_add_duplicate", "host_mod_random", "hostgroup_add_member_again")
+    made = context()
+    async with session(made) as opened:
+        assert await invite(made, opened) == "9Mw&4/oB6?3QLi0%vsy*K9"
+    assert "already a member" in made.text
+
+
+async def test_a_known_host_stays_when_it_is_undone(recorded: Server, context: Make) -> None:
+    recorded.expect(LOGIN, "host_show", "host_mod_random", "hostgroup_add_member")
+    recorded.expect("hostgroup_remove_member", "host_show", "host_mod_random")
+    made = context()
+    async with session(made) as opened:
+        await invite(made, opened)
+        assert not made.facts
+        await uninvite(made, opened)
+    assert "was in EXAMPLE.COM before, and stays" in made.text
+
+
+async def test_an_enrolled_host_gets_no_password(recorded: Server, context: Make) -> None:
+    recorded.expect(LOGIN, "host_show")
+    assert recorded.replay
+    recorded.replay.armed[-1] = enrolled(recorded.replay.armed[-1])
+    made = context()
+    async with session(made) as opened:
+        with pytest.raises(StepError, match=r"replica2\.example\.com is enrolled"):
+            await invite(made, opened)
+
+
+def enrolled(exchange: dict[str, object]) -> dict[str, object]:
+    told: dict[str, object] = json.loads(json.dumps(exchange).replace('"has_keytab": false', '"has_keytab": true'))
+    assert told != exchange
+    return told
+
+
+async def test_leftovers_of_an_earlier_server_are_all_named_with_the_commands(recorded: Server, context: Make) -> None:
+    recorded.expect(LOGIN)
+    renamed(recorded, "server_show", ipaserver="ipareplica")
+    recorded.expect(*SEGMENTS)
+    renamed(recorded, "host_show", replica2="ipareplica")
+    assert recorded.replay
+    recorded.replay.armed[-1] = enrolled(recorded.replay.armed[-1])
+    async with session(context()) as opened:
+        with pytest.raises(StepError, match=r"the server entry .*, the domain segment .*, the enrolled host") as caught:
+            await leftovers.refuse(opened, "ipareplica.example.com")
+    for command in ("ipa server-del", "ipa topologysegment-del domain", "ipa host-del ipareplica.example.com"):
+        assert command in caught.value.remedy
+
+
+async def test_a_host_that_is_only_prepared_is_no_leftover(recorded: Server, context: Make) -> None:
+    recorded.expect(LOGIN)
+    recorded.expect("server_show<-server_show_missing")
+    assert recorded.replay
+    call = recorded.replay.armed[-1]
+    asked = json.loads(json.dumps(call["request"]).replace('ipaserver.example.com"]', 'replica2.example.com"]'))
+    recorded.replay.armed[-1] = call | {"request": asked}
+    recorded.expect(*SEGMENTS, "host_show")
+    async with session(context()) as opened:
+        await leftovers.refuse(opened, "replica2.example.com")
+
+
+def test_replica_ids_are_read_from_an_update_vector() -> None:
+    values = [
+        "{replicageneration} 5f1a",
+        "{replica 4 ldap://ipaserver.example.com:389} 5f1b 5f1c",
+        "{replica 3 ldap://replica2.example.com:389}",
+        "{replica 7 ldap://Replica2.example.com:389} 5f1b 5f1c",
+        "{replica 9}",
+    ]
+    assert leftovers.ids("replica2.example.com", values) == [3, 7]
+
+
+def test_a_bundle_has_the_authority_the_password_and_answers_without_it() -> None:
+    wanted = job(ca="CA PEM", ip_addresses=("10.77.0.12",), setup_dns=True, forwarders=("192.0.2.53",), setup_ca=True)
+    members = bundle.members(wanted, "one-time")
+    assert packing.unpack(packing.pack(members)) == members
+    assert (members["ca.crt"], members["host_password.txt"]) == (b"CA PEM", b"one-time")
+    answers = json.loads(members["answers.json"])
+    assert "one-time" not in members["answers.json"].decode()
+    assert answers["promote"] == [
+        "--unattended", "--skip-conncheck", "--ip-address=10.77.0.12", "--setup-ca", "--setup-dns",
+        "--forwarder=192.0.2.53", "--forward-policy=first", "--no-reverse",
+    ]  # fmt: skip
+    assert "--hostname=replica2.example.com" in answers["enrol"]
+
+
+def test_without_forwarders_no_policy_is_given() -> None:
+    assert bundle.forwarding(job(setup_dns=True, no_forwarders=True, no_dnssec_validation=True)) == [
+        "--no-forwarders",
+        "--no-dnssec-validation",
+    ]
+
+
+EVERYTHING: dict[str, Any] = {
+    **dict.fromkeys(SOME_REALMS, True),
+    **{name: f"/root/{name}" for name in (*TEXTS, *CERTIFICATE_FILES)},
+    **{name: (f"{name}-1", f"{name}-2") for name in LISTS},
+    **dict(zip(NUMBERS, (0, 200000), strict=True)),
+    **{"setup_ca": True, "setup_dns": True, "forwarders": ("192.0.2.53",)},
+}
+ZONES = ("2.0.192.in-addr.arpa", "3.0.192.in-addr.arpa")
+ELSEWHERE = {"more_reverse_zones": "--reverse-zone", "dot_forwarders": "--dot-forwarder", "ntp_servers": "--ntp-server"}
+
+
+def test_each_option_goes_to_the_installer_that_knows_it() -> None:
+    wanted = job(**EVERYTHING)
+    client, server = bundle.enrolment(wanted), bundle.promotion(wanted)
+    assert client[5:] == [
+        "--no-ntp", "--mkhomedir", "--no-ssh", "--no-sshd", "--no-dns-sshfp", "--ssh-trust-dns",
+        "--ntp-server=ntp_servers-1", "--ntp-server=ntp_servers-2", "--ntp-pool=/root/ntp_pool",
+    ]  # fmt: skip
+    given = {argument.partition("=")[0] for argument in (*client, *server)}
+    for name in (*SOME_REALMS, *LISTS, *TEXTS, *NUMBERS, *CERTIFICATE_FILES):
+        assert ELSEWHERE.get(name, f"--{name.replace('_', '-')}") in given, name
+    assert {"--rid-base=0", "--secondary-rid-base=200000"} < set(server)
+
+
+def test_without_choices_nothing_is_said() -> None:
+    assert bundle.promotion(job()) == ["--unattended", "--skip-conncheck"]
+    assert len(bundle.enrolment(job())) == 5
+
+
+def test_a_plan_of_an_older_portal_has_none_of_them() -> None:
+    frozen = job().to_json()
+    for name in EVERYTHING.keys() - {"setup_ca", "setup_dns", "forwarders"}:
+        del frozen["options"][name]
+    assert Job.from_json(frozen) == job()
+    assert Job.from_json(json.loads(json.dumps(job(**EVERYTHING).to_json()))) == job(**EVERYTHING)
+
+
+@pytest.mark.parametrize(
+    ("options", "arguments"),
+    [
+        ({}, ["--no-reverse"]),
+        ({"reverse_zone": ZONES[0], "more_reverse_zones": ZONES}, [f"--reverse-zone={zone}" for zone in ZONES]),
+        ({"auto_reverse": True, "allow_zone_overlap": True}, ["--auto-reverse", "--allow-zone-overlap"]),
+        ({"allow_zone_overlap": True}, ["--no-reverse", "--allow-zone-overlap"]),
+    ],
+)  # fmt: skip
+def test_zones_are_made_where_they_are_asked_for(options: dict[str, Any], arguments: list[str]) -> None:
+    assert bundle.reverse(job(setup_dns=True, **options)) == arguments
+
+
+def test_forwarders_of_the_system_and_over_tls_go_with_others() -> None:
+    wanted = job(setup_dns=True, auto_forwarders=True, forwarders=("192.0.2.53",))
+    assert bundle.forwarding(wanted) == ["--auto-forwarders", "--forwarder=192.0.2.53", "--forward-policy=first"]
+    secure = job(
+        setup_dns=True, dns_over_tls=True, dot_forwarders=("192.0.2.53#dns.example.com",), dns_policy="enforced"
+    )
+    assert bundle.encryption(secure) == [
+        "--dns-over-tls", "--dot-forwarder=192.0.2.53#dns.example.com", "--dns-policy=enforced"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("version", "has"), [("4.9.11", False), ("4.11.9", False), ("4.12.2-14.el10", True)])
+def test_later_options_are_those_of_later_releases(version: str, has: bool) -> None:
+    backend = FreeIpaBackend()
+    offered = backend.offered({"FreeIPA": version})
+    assert set(LATER) <= backend.options
+    assert (set(LATER) <= offered) == has
+    assert bool(set(LATER) & offered) == has
+    assert backend.options - offered <= set(LATER)
+
+
+def test_an_unknown_release_has_what_all_have() -> None:
+    assert FreeIpaBackend().offered({}) == FreeIpaBackend().options - set(LATER)

@@ -1,0 +1,228 @@
+"""Verifying, looking and removing, on what FreeIPA 4.9.11 was recorded to say: the portal understands it, no more."""
+
+from __future__ import annotations
+
+import json
+from typing import get_args
+
+import pytest
+
+from replicas.backends.freeipa import health, records, serving
+from replicas.backends.freeipa.access import session
+from replicas.backends.freeipa.backend import FreeIpaBackend
+from replicas.backends.freeipa.beforehand import CHECKS, HINDRANCES
+from replicas.backends.freeipa.realm import Segment
+from replicas.backends.freeipa.steps.check import CheckHosts
+from replicas.backends.freeipa.steps.removable import parts, refuse_cut, refuse_last
+from replicas.backends.freeipa.steps.verify import MISSING, VerifySystemRecords
+from replicas.backends.freeipa.symptoms import SYMPTOMS
+from replicas.clients.vectors import Changes
+from replicas.errors import DnsError, StepError, WrongPassword
+from replicas.lifecycle.job import Action
+from replicas.lifecycle.steps.service_records import service_records
+from replicas.lifecycle.symptoms import recognise
+from tests.replicas.backends.freeipa.conftest import Make, job
+from tests.replicas.backends.freeipa.recording import renamed
+from tests.replicas.clients.freeipa.conftest import Server
+
+REPLICA = "ipareplica.example.com"
+DRY_RUN, CONFIG = "dns_update_system_records_dry_run", "config_show"
+
+
+async def test_the_recorded_realm_expects_these_records_of_its_replica(recorded: Server, context: Make) -> None:
+    recorded.expect("login_ok", DRY_RUN)
+    async with session(context()) as opened:
+        found = await records.expected(opened, REPLICA)
+    assert len(found) == 11
+    assert {one.type for one in found} == {"SRV", "URI"}
+    static = {str(one) for one in service_records(job(replica="ipareplica"))}
+    assert static == {str(one) for one in found if one.type == "SRV"}
+    assert all("ipaserver" not in one.value for one in found)
+
+
+async def test_without_a_name_server_of_the_realm_the_records_are_told(recorded: Server, context: Make) -> None:
+    recorded.expect("login_ok", DRY_RUN, CONFIG)
+    made = context(replica="ipareplica")
+    await VerifySystemRecords(()).run(made)
+    missing = made.facts[MISSING]
+    assert isinstance(missing, list)
+    assert len(missing) == 11
+    assert "_ldap._tcp.example.com. 3600 IN SRV 0 100 389 ipareplica.example.com." in missing
+    assert "No server of EXAMPLE.COM serves its zones" in made.text
+
+
+async def test_a_server_that_is_not_announced_is_an_error(recorded: Server, context: Make) -> None:
+    recorded.expect("login_ok", DRY_RUN, CONFIG)
+    with pytest.raises(DnsError, match="expects no record of replica2"):
+        await VerifySystemRecords(()).run(context())
+
+
+@pytest.mark.parametrize("line", ["", "x 3600 IN SRV", "x soon IN SRV 0 100 389 y.", "x 3600 CH TXT y"])
+def test_what_is_no_record_is_an_error(line: str) -> None:
+    with pytest.raises(DnsError, match="is not a DNS record"):
+        records.read(line)
+
+
+def test_a_host_is_not_taken_for_one_whose_name_ends_alike() -> None:
+    lines = [
+        '_kerberos.example.com. 3600 IN URI 0 100 "krb5srv:m:tcp:my-ipareplica.example.com."',
+        "_ldap._tcp.example.com. 3600 IN SRV 0 100 389 my-ipareplica.example.com.",
+    ]
+    assert records.leading(lines, REPLICA) == ()
+
+
+async def test_roles_of_the_recorded_server_are_enabled(recorded: Server, context: Make) -> None:
+    recorded.expect("login_ok", "server_role_find")
+    made = context(replica="ipaserver")
+    async with session(made) as opened:
+        assert await serving.require_roles(opened, made.job) == "Enabled on ipaserver.example.com: IPA master."
+
+
+async def test_a_role_that_is_missing_or_only_configured_is_an_error(recorded: Server, context: Make) -> None:
+    recorded.expect("login_ok", "server_role_find")
+    assert recorded.replay
+    said = json.dumps(recorded.replay.armed[-1]["response"])
+    recorded.replay.armed[-1]["response"] = json.loads(said.replace('"enabled"', '"configured"'))
+    made = context(replica="ipaserver", setup_ca=True)
+    async with session(made) as opened:
+        with pytest.raises(StepError, match="IPA master is configured, CA server is absent"):
+            await serving.require_roles(opened, made.job)
+
+
+async def test_the_recorded_replica_has_its_segment(recorded: Server, context: Make) -> None:
+    recorded.expect("login_ok", "topologysegment_find", "topologysuffix_verify")
+    async with session(context()) as opened:
+        told = await serving.require_segments(opened, REPLICA, ["domain"])
+    assert told == f"{REPLICA} replicates domain with ipaserver.example.com; every server reaches every other."
+
+
+async def test_a_server_without_a_segment_is_an_error(recorded: Server, context: Make) -> None:
+    recorded.expect("login_ok", "topologysegment_find")
+    async with session(context()) as opened:
+        with pytest.raises(StepError, match="replica2.example.com has no segment of the suffix domain"):
+            await serving.require_segments(opened, "replica2.example.com", ["domain"])
+
+
+async def test_the_state_of_the_recorded_server_is_its_roles(recorded: Server, context: Make) -> None:
+    recorded.expect("login_ok", "server_role_find")
+    state = await FreeIpaBackend().state(context(replica="ipaserver"))
+    assert state.installed
+    assert state.services == {"IPA master": True}
+
+
+async def test_a_server_without_roles_is_not_installed(recorded: Server, context: Make) -> None:
+    recorded.expect("login_ok")
+    renamed(recorded, "server_role_find", ipaserver="replica2")
+    assert recorded.replay
+    said = json.dumps(recorded.replay.armed[-1]["response"])
+    recorded.replay.armed[-1]["response"] = json.loads(said.replace('"enabled"', '"absent"'))
+    assert not (await FreeIpaBackend().state(context())).installed
+
+
+def test_agreements_are_the_segments_both_ways() -> None:
+    segments = [Segment("domain", "x", "a", "b"), Segment("ca", "y", "a", "b"), Segment("domain", "z", "b", "c")]
+    first = "5f1a0000000000030000"
+    newer, older = {3: Changes(first, "5f1a000a000000030000")}, {3: Changes(first, first)}
+    seen = {"a": health.Seen(newer), "b": health.Seen(older), "c": health.Seen(None)}
+    found = {(one.supplier, one.consumer): one for one in health.agreements(segments, {"ca": "torn"}, seen)}
+    problems = {pair: one.problem for pair, one in found.items()}
+    assert problems == {("a", "b"): "torn", ("b", "a"): "torn", ("b", "c"): "", ("c", "b"): ""}
+    assert {pair: one.lag for pair, one in found.items()} == {
+        ("a", "b"): 10.0, ("b", "a"): 0.0, ("b", "c"): None, ("c", "b"): None
+    }  # fmt: skip
+
+
+def test_a_server_that_does_not_answer_breaks_its_agreements() -> None:
+    segments = [Segment("domain", "x", "a", "b")]
+    seen = {"a": health.Seen({}), "b": health.Seen(None, "no answer")}
+    assert [one.problem for one in health.agreements(segments, {}, seen)] == ["b: no answer", "b: no answer"]
+
+
+LINE = [Segment("domain", "1", "a", "b"), Segment("domain", "2", "b", "c")]
+RING = [*LINE, Segment("domain", "3", "c", "a")]
+
+
+def test_servers_fall_apart_without_the_one_between_them() -> None:
+    assert parts(["a", "b", "c"], LINE) == [{"a", "b", "c"}]
+    assert parts(["a", "c"], LINE) == [{"a"}, {"c"}]
+    refuse_cut("b", ["a", "b", "c"], RING, "domain")
+    refuse_cut("c", ["a", "b", "c"], LINE, "domain")
+    with pytest.raises(StepError, match=r"fall apart: a \| c"):
+        refuse_cut("b", ["a", "b", "c"], LINE, "domain")
+
+
+def test_the_last_server_of_a_role_stays() -> None:
+    refuse_last({"CA": ["a", "b"], "KRA": []}, "a")
+    with pytest.raises(StepError, match="a is the last server of CA"):
+        refuse_last({"CA": ["a"]}, "a")
+
+
+def test_every_action_has_steps_and_checks() -> None:
+    actions = set(get_args(Action)) - {"look"}
+    assert set(CHECKS) == actions
+    assert all(name in HINDRANCES for names in CHECKS.values() for name in names)
+    for action in actions:
+        assert FreeIpaBackend().steps(job(action))
+
+
+@pytest.mark.parametrize("action", ["remove", "revoke", "records"])
+async def test_a_wrong_password_is_tried_once(recorded: Server, context: Make, action: Action) -> None:
+    recorded.expect("login_wrong_password")
+    made = context(action, host_gone_reason="It burnt down.")
+    made.password = "wrong"
+    first, *rest = await FreeIpaBackend().preflight(made)
+    assert (first.check, first.level) == ("signing-in", "error")
+    assert "does not know admin with this password" in first.message
+    assert all(one.check == "reachable" for one in rest)
+
+
+async def test_an_installation_stops_at_the_first_wrong_password(recorded: Server, context: Make) -> None:
+    recorded.expect("login_wrong_password")
+    made = context()
+    made.password = "wrong"
+    with pytest.raises(WrongPassword):
+        await CheckHosts().run(made)
+    assert not made.facts
+
+
+# The messages are the installers' own.
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("The host name x does not match the primary host name y", "A and PTR records"),
+        ("Failed to configure CA instance", "copy of the authority"),
+        ("A replication agreement for this host already exists", "earlier installation"),
+        ("The host X already exists on the master server", "earlier installation"),
+        ("IPv6 stack has to be enabled in the kernel", "::1"),
+        ("Update failed! Status: [-1  - LDAP error: Can't contact LDAP server]", "port 389"),
+        ("Insufficient privileges to promote the server", "ipaservers"),
+        ("DNS server 192.0.2.1 does not support DNSSEC", "forwarder"),
+        ("Certificate issuance failed (CA_UNREACHABLE)", "slow or does not answer"),
+        ("Unexpected system mask: 0077", "umask"),
+        ("Less than the minimum 1.2GB of RAM is available", "memory"),
+        ("Replica Busy! Status: [1]", "one after the other"),
+        ("Cannot install replica of a server of higher version (4.12)", "older than the master"),
+        ("Timed out trying to obtain keys", "custodia"),
+        ("Removal of X disconnects topology", "others need"),
+    ],
+)
+def test_what_installers_say_has_a_meaning(message: str, words: str) -> None:
+    found = recognise(message, SYMPTOMS)
+    assert found is not None
+    assert words in found.meaning
+
+
+async def test_a_hidden_server_needs_no_records(recorded: Server, context: Make) -> None:
+    recorded.expect("login_ok", DRY_RUN, CONFIG)
+    made = context(hidden_replica=True)
+    await VerifySystemRecords(()).run(made)
+    assert made.facts[MISSING] == []
+    assert FreeIpaBackend().records(made.job) == ()
+
+
+async def test_a_server_that_should_be_hidden_and_is_not_is_an_error(recorded: Server, context: Make) -> None:
+    recorded.expect("login_ok", "server_role_find")
+    made = context(replica="ipaserver", hidden_replica=True)
+    async with session(made) as opened:
+        with pytest.raises(StepError, match="IPA master is enabled"):
+            await serving.require_roles(opened, made.job)
