@@ -6,20 +6,26 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from django.contrib.auth.models import Group
 from django.test import TransactionTestCase
 
 from lab import Lab, check
+from replicas.choices import Role
 from tests import database
 
 
 @pytest.fixture(scope="session", autouse=True)
 def history_gives_way() -> Iterator[None]:
-    """After a test with committed rows Django empties every table, which the history's guards refuse."""
+    """After a test with committed rows Django empties every table, which the history's guards refuse.
+
+    The roles' groups, which a migration made, are there again for the tests that follow.
+    """
     empty = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
     def unguarded(case: TransactionTestCase) -> None:
         with database.unguarded():
             empty(case)
+        Group.objects.bulk_create(Group(name=role) for role in Role)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", unguarded)

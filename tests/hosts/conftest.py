@@ -33,7 +33,7 @@ class Portal:
 
     def _person(self, role: Role) -> Actor:
         user = User.objects.create_user(role.value)
-        user.groups.add(Group.objects.get_or_create(name=role.value)[0])
+        user.groups.add(Group.objects.get(name=role.value))
         return Actor(user)
 
     def register(self, **changes: Any) -> Master:

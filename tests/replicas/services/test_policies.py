@@ -356,8 +356,6 @@ def test_the_database_too_wants_somebody_else_to_review(cast: Cast, ask: Callabl
 def test_two_approvers_at_once_start_one_run(
     wanted: Callable[..., Replica], twin: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for role in Role:
-        Group.objects.get_or_create(name=role)
     operator, administrator = person("op", Role.OPERATOR), person("ad", Role.ADMINISTRATOR)
     people = [person(f"approver{number}", Role.APPROVER) for number in range(6)]
     set_policy(administrator, Realm.objects.get(), "four eyes", needed=2)

@@ -29,7 +29,7 @@ router = URLRouter([path("ws/runs/<int:run_id>/", RunConsumer.as_asgi())])
 
 def make_viewer() -> User:
     user = User.objects.create(username="vera")
-    user.groups.add(Group.objects.get_or_create(name="viewer")[0])
+    user.groups.add(Group.objects.get(name="viewer"))
     return user
 
 
