@@ -27,6 +27,7 @@ from replicas.views import (
     replicas,
     requests,
     runs,
+    tables,
     webhooks,
 )
 
@@ -62,6 +63,10 @@ urlpatterns = [
     path("requests/<int:pk>/submit/", drafts.draft_submit, name="draft_submit"),
     path("requests/<int:pk>/discard/", drafts.draft_discard, name="draft_discard"),
     path("requests/<int:pk>/check/", drafts.draft_check, name="draft_check"),
+    path("requests/tables/<uuid:table>/", tables.table, name="table"),
+    path("requests/tables/<uuid:table>/submit/", tables.table_submit, name="table_submit"),
+    path("requests/tables/<uuid:table>/discard/", tables.table_discard, name="table_discard"),
+    path("requests/tables/<uuid:table>/check/", tables.table_check, name="table_check"),
     path("runs/<int:pk>/", runs.run, name="run"),
     path("runs/<int:pk>/review/", policies.review, name="review"),
     path("runs/<int:pk>/start-now/", policies.start_now, name="start_now"),

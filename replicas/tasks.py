@@ -38,6 +38,11 @@ def check_draft(pk: int) -> None:
 
 
 @db_task()  # type: ignore[untyped-decorator]  # Huey has no types
+def check_table(table: str) -> None:
+    preflight.check_all(Draft.objects.filter(table=table))
+
+
+@db_task()  # type: ignore[untyped-decorator]  # Huey has no types
 def check_plan(pk: int) -> None:
     for plan in Plan.objects.filter(pk=pk):
         preflight.check(plan)

@@ -56,9 +56,22 @@ def submit(actor: Actor, draft: Draft, freeze: Freeze, despite: str = "") -> Pla
     mine = Draft.objects.select_for_update().filter(pk=draft.pk, requested_by=user).first()
     if mine is None:
         raise Conflict(_("This request was submitted or discarded already."), _("Look at the list of replicas."))
-    if mine.hindered and not despite.strip():
-        raise ValidationError({"despite": _("Say why it should be done all the same: the approver wants to know.")})
+    if mine.table is not None:
+        raise Conflict(_("It is one of a table of requests."), _("Submit the table: all of it, or nothing."))
+    require_reason(mine.hindered, despite)
     plan = freeze()
+    take(actor, mine, plan, despite)
+    return plan
+
+
+def require_reason(hindered: bool, despite: str) -> None:
+    """Raises ValidationError."""
+    if hindered and not despite.strip():
+        raise ValidationError({"despite": _("Say why it should be done all the same: the approver wants to know.")})
+
+
+def take(actor: Actor, mine: Draft, plan: Plan, despite: str) -> None:
+    """Let the stored plan take the place of the draft, with what the checks have found. Raises Outdated."""
     if plan.digest != mine.digest:
         raise Outdated(
             _("The plan would not be the one that is shown here any more: a policy, a master or a host key changed."),
@@ -71,7 +84,6 @@ def submit(actor: Actor, draft: Draft, freeze: Freeze, despite: str = "") -> Pla
         audit.record(actor, "plan:insist", plan, after={"failed": failed}, reason=despite)
     plan.save(update_fields=["findings", "checked_at", "submitted_despite"])
     mine.delete()
-    return plan
 
 
 def discard(actor: Actor, draft: Draft) -> None:

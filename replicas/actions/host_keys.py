@@ -32,12 +32,17 @@ def pin(actor: Actor, hostname: str, key: str) -> HostKey:
     if created:
         audit.record(actor, "hostkey:accept", known, after={"fingerprint": known.fingerprint})
     elif known.key != key:
-        raise HostKeyChanged(
-            _("%(host)s presents the key %(new)s, but %(old)s is pinned.")
-            % {"host": hostname, "new": ssh.fingerprint(key), "old": known.fingerprint},
-            _("Find out why. If the host was reinstalled, an administrator accepts the new key, with a reason."),
-        )
+        raise changed(hostname, known.fingerprint, key)
     return known
+
+
+def changed(hostname: str, fingerprint: str, key: str) -> HostKeyChanged:
+    """What is told of a host that presents `key`, while the one with that fingerprint is pinned."""
+    return HostKeyChanged(
+        _("%(host)s presents the key %(new)s, but %(old)s is pinned.")
+        % {"host": hostname, "new": ssh.fingerprint(key), "old": fingerprint},
+        _("Find out why. If the host was reinstalled, an administrator accepts the new key, with a reason."),
+    )
 
 
 def require_pinned(plan: Plan) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -45,23 +45,42 @@ def store(actor: Actor, replica: Replica, key: str, passwords: Mapping[str, str]
     return plan
 
 
-def check(replica: Replica) -> None:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the database says of the hosts of some requests, and of their masters, read at once."""
+
+    replicas: dict[str, list[tuple[int, str]]]
+    """By host name: key and state."""
+    masters: frozenset[str]
+
+    @classmethod
+    def of(cls, *asked: Replica) -> Known:
+        names = {replica.hostname for replica in asked}
+        rows: dict[str, list[tuple[int, str]]] = {}
+        found = Replica.objects.filter(hostname__in=names | {replica.master.hostname for replica in asked})
+        for hostname, key, state in found.values_list("hostname", "pk", "state"):
+            rows.setdefault(hostname, []).append((key, state))
+        return cls(rows, frozenset(Master.objects.filter(hostname__in=names).values_list("hostname", flat=True)))
+
+
+def check(replica: Replica, known: Known | None = None) -> None:
     """Everything that can be wrong before a host is asked for anything. Raises ValidationError, Conflict."""
-    replica.full_clean(exclude={"host_key"}, validate_constraints=False)
-    others = Replica.objects.filter(hostname=replica.hostname).exclude(pk=replica.pk)
-    if others.exclude(state__in=REPLICA_ENDED).exists():
+    # Who it points to was fetched from the database just now, which refuses others anyway.
+    replica.full_clean(exclude={"host_key", "master", "requested_by"})
+    known = known or Known.of(replica)
+    if any(key != replica.pk and state not in REPLICA_ENDED for key, state in known.replicas.get(replica.hostname, ())):
         raise in_use(replica)
     # The master that it was, before it was removed, is none any more.
-    if Master.objects.filter(hostname=replica.hostname).exists() and replica.state != ReplicaState.REMOVED:
+    if replica.hostname in known.masters and replica.state != ReplicaState.REMOVED:
         raise Conflict(
             _("%(host)s is a registered master.") % {"host": replica.hostname}, _("A replica is another host.")
         )
-    _require_living_master(replica.master)
+    _require_living_master(replica.master, known)
 
 
-def _require_living_master(master: Master) -> None:
+def _require_living_master(master: Master, known: Known) -> None:
     """A master that the portal made counts as long as it is verified. Raises Conflict."""
-    states = Replica.objects.filter(hostname=master.hostname).values_list("state", flat=True)
+    states = [state for _key, state in known.replicas.get(master.hostname, ())]
     if states and ReplicaState.VERIFIED not in states:
         raise Conflict(
             _("%(host)s is no master at present: as a replica it is not verified.") % {"host": master.hostname},

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from replicas.actions.submit import check
-from replicas.errors import Conflict
+from replicas.actions.submit import Known, check
+from replicas.actions.tables import Row, SomeRefused
+from replicas.errors import Conflict, HostError, PortalError
+from replicas.forms.fields import OneRunPasswords
 from replicas.forms.requests import ReplicaRequestForm
-from replicas.models import Master, Replica
+from replicas.models import Draft, Master, Replica
 
 COLUMNS: tuple[str, ...] = tuple(ReplicaRequestForm.Meta.fields)
 NEEDED = ("hostname", "master", "ssh_address")
@@ -47,13 +51,41 @@ class Wrong(NamedTuple):
 class Sheet:
     """What a table asks for; nothing of it may be created while something is wrong."""
 
-    replicas: list[Replica] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     wrong: list[Wrong] = field(default_factory=list)
 
+    def told(self, failure: PortalError | None) -> list[Wrong]:
+        """What a service refused of the rows, by line and cell."""
+        found = failure.refusals.items() if isinstance(failure, SomeRefused) else ()
+        return [one for at, error in found for one in _refused(self.lines[at], self.rows[at].replica, error)]
 
-class BulkForm(forms.Form):
-    """A file, or its content; `content` in the cleaned data."""
+
+class MasterField(forms.Field):
+    """A master by its key, of those that were fetched for all rows."""
+
+    def __init__(self, masters: Mapping[str, Master]) -> None:
+        super().__init__()
+        self.masters = masters
+
+    def to_python(self, value: Any) -> Master | None:
+        return self.masters.get(str(value or ""))
+
+
+class RowForm(ReplicaRequestForm):
+    """One row as a request. The database is asked nothing for it: there may be hundreds."""
+
+    def __init__(self, masters: Mapping[str, Master], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["master"] = MasterField(masters)
+
+    def _get_validation_exclusions(self) -> set[str]:
+        excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]  # Django's own, not in its stubs
+        return excluded | {"master"}
+
+
+class BulkForm(OneRunPasswords):
+    """A file, or its content, `content` in the cleaned data; and passwords for the runs of all rows."""
 
     file = forms.FileField(
         label=gettext_lazy("File"),
@@ -93,8 +125,39 @@ def example() -> str:
     return text.getvalue()
 
 
-def read(content: str, user: User) -> Sheet:
-    """Read and check a table of what `user` asks for.
+def again(drafts: Iterable[Draft]) -> str:
+    """The table that these drafts were made of, to be changed. Raises PortalError when one cannot be opened."""
+    masters = {str(key): name for key, name in Master.objects.values_list("pk", "hostname")}
+    rows = []
+    for draft in drafts:
+        row = QueryDict(draft.disclose()).dict()
+        rows.append(row | {"master": masters.get(row["master"], "")})
+    used = [name for name in COLUMNS if name in NEEDED or any(row.get(name) for row in rows)]
+    text = io.StringIO()
+    table = csv.DictWriter(text, used, extrasaction="ignore", restval="")
+    table.writeheader()
+    table.writerows(rows)
+    return text.getvalue()
+
+
+def reread(drafts: Sequence[Draft], user: User) -> Sheet:
+    """What the drafts of a table ask for by now, numbered from 1. Raises PortalError when one cannot be opened."""
+    masters = _masters()
+    sheet = Sheet()
+    for number, draft in enumerate(drafts, 1):
+        kept = draft.disclose()
+        form = RowForm(masters, QueryDict(kept), instance=Replica(requested_by=user))
+        told = _told(number, form, {})
+        sheet.wrong += told
+        if not told:
+            sheet.rows.append(Row(form.instance, kept, form.cleaned_data["passwords"]))
+            sheet.lines.append(number)
+    _find_in_the_way(sheet)
+    return sheet
+
+
+def read(content: str, user: User, passwords: Mapping[str, str] | None = None) -> Sheet:
+    """Read and check a table of what `user` asks for, with passwords for all runs.
 
     The first line names the columns, in any order, separated by commas or semicolons.
     """
@@ -118,7 +181,7 @@ def read(content: str, user: User) -> Sheet:
     if len(table) == 1:
         sheet.wrong.append(Wrong(None, "", "", _("There is no row below the names of the columns.")))
     if not sheet.wrong:
-        _read_rows(sheet, user, names, table[1:])
+        _read_rows(sheet, user, names, table[1:], passwords or {})
     return sheet
 
 
@@ -134,66 +197,95 @@ def _wrong_columns(line: int, names: list[str]) -> Iterable[Wrong]:
             yield Wrong(line, name, "", _("The column is missing."))
 
 
-def _read_rows(sheet: Sheet, user: User, names: list[str], table: list[tuple[int, list[str]]]) -> None:
-    masters = dict(Master.objects.values_list("hostname", "pk"))
+def _masters() -> dict[str, Master]:
+    """By key, with their realms."""
+    return {str(master.pk): master for master in Master.objects.select_related("realm")}
+
+
+def _read_rows(
+    sheet: Sheet, user: User, names: list[str], table: list[tuple[int, list[str]]], passwords: Mapping[str, str]
+) -> None:
+    masters = _masters()
+    keys = {master.hostname: key for key, master in masters.items()}
     first_seen: dict[str, int] = {}
     for line, cells in table:
         row = dict(zip(names, (cell.strip() for cell in cells), strict=False))
-        wrong = [*_wrong_cells(line, names, cells, row, masters)]
-        form = ReplicaRequestForm(_typed(row, masters), instance=Replica(requested_by=user))
-        for column, problems in form.errors.items():
-            told = {one.column for one in wrong}
-            wrong += [
-                Wrong(line, "" if column == "__all__" else column, row.get(column, ""), str(problem))
-                for problem in problems
-                if column not in told
-            ]
+        wrong = [*_wrong_cells(line, names, cells, row, keys)]
+        typed = _typed(row, keys) | dict(passwords)
+        form = RowForm(masters, typed, instance=Replica(requested_by=user))
+        told = {one.column for one in wrong}
+        wrong += [one for one in _told(line, form, row) if one.column not in told]
         hostname = row.get("hostname", "")
         if hostname in first_seen:
             problem = _("The same host is in line %(line)d.") % {"line": first_seen[hostname]}
             wrong.append(Wrong(line, "hostname", hostname, problem))
         first_seen.setdefault(hostname, line)
-        if not wrong:
-            wrong += _in_the_way(line, form.instance)
         sheet.wrong += wrong
-        sheet.replicas.append(form.instance)
-        sheet.lines.append(line)
+        if not wrong:
+            sheet.rows.append(Row(form.instance, urlencode(typed), form.cleaned_data["passwords"]))
+            sheet.lines.append(line)
+    _find_in_the_way(sheet)
+    sheet.wrong.sort(key=lambda one: one.line or 0)
+    realms = {row.replica.master.realm.name for row in sheet.rows}
+    if any(passwords.values()) and len(realms) > 1:
+        problem = _("The passwords are those of one realm, but there are masters of %(realms)s: make a table for each.")
+        sheet.wrong.append(Wrong(None, "master", "", problem % {"realms": ", ".join(sorted(realms))}))
+
+
+def _told(line: int, form: RowForm, row: Mapping[str, str]) -> list[Wrong]:
+    """What is wrong with the fields of a row."""
+    return [
+        Wrong(line, "" if column == "__all__" else column, row.get(column, ""), str(problem))
+        for column, problems in form.errors.items()
+        for problem in problems
+    ]
 
 
 def _wrong_cells(
-    line: int, names: list[str], cells: list[str], row: dict[str, str], masters: dict[str, int]
+    line: int, names: list[str], cells: list[str], row: dict[str, str], keys: Mapping[str, str]
 ) -> Iterable[Wrong]:
     """What a form cannot know: cells without a column, names of masters, words for yes and no."""
     for cell in cells[len(names) :]:
         if cell.strip():
             yield Wrong(line, "", cell, _("The row has more cells than there are columns."))
     master = row.get("master", "")
-    if master and master not in masters:
+    if master and master not in keys:
         yield Wrong(line, "master", master, _("There is no registered master of that name."))
     for name in _switches():
         if row.get(name, "").lower() not in (*YES, *NO):
             yield Wrong(line, name, row[name], _("Write yes or no."))
 
 
-def _typed(row: dict[str, str], masters: dict[str, int]) -> dict[str, str]:
+def _typed(row: dict[str, str], keys: Mapping[str, str]) -> dict[str, str]:
     """The row as a browser would send it."""
     typed = {name: value for name, value in row.items() if value}
     for name in _switches():
         if row.get(name, "").lower() not in YES:
             typed.pop(name, None)
-    return DEFAULTS | typed | {"master": str(masters.get(row.get("master", ""), ""))}
+    return DEFAULTS | typed | {"master": keys.get(row.get("master", ""), "")}
 
 
 def _switches() -> list[str]:
     return [name for name in COLUMNS if isinstance(ReplicaRequestForm.base_fields[name], forms.BooleanField)]
 
 
-def _in_the_way(line: int, replica: Replica) -> Iterable[Wrong]:
-    try:
-        check(replica)
-    except Conflict as error:
-        yield Wrong(line, "hostname", replica.hostname, str(error))
-    except ValidationError as error:
+def _find_in_the_way(sheet: Sheet) -> None:
+    """What keeps well-formed rows from being asked for, all of them looked up at once."""
+    known = Known.of(*(row.replica for row in sheet.rows))
+    for line, row in zip(sheet.lines, sheet.rows, strict=True):
+        try:
+            check(row.replica, known)
+        except (Conflict, ValidationError) as error:
+            sheet.wrong += _refused(line, row.replica, error)
+
+
+def _refused(line: int, replica: Replica, error: PortalError | ValidationError) -> Iterable[Wrong]:
+    """What a service says of a row, by the cell that it is about."""
+    if isinstance(error, ValidationError):
         for column, problems in error.message_dict.items():
             for problem in problems:
                 yield Wrong(line, column, str(getattr(replica, column, "")), problem)
+    elif isinstance(error, HostError):
+        yield Wrong(line, "ssh_address", replica.ssh_address, str(error))
+    else:
+        yield Wrong(line, "hostname", replica.hostname, str(error))

@@ -19,6 +19,9 @@ class Draft(Checked):
     of a new one. The row goes when the plan is submitted or discarded, or after DRAFT_HOURS.
     """
 
+    table = models.UUIDField(
+        null=True, blank=True, db_index=True, help_text=_("Common to the requests of one table, submitted together.")
+    )
     act = models.SlugField(max_length=20)
     replica = models.ForeignKey(Replica, on_delete=models.CASCADE, null=True, blank=True, related_name="drafts")
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="drafts")

@@ -34,7 +34,7 @@ def posted(page: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., H
         @require_http_methods(["GET", "HEAD", "POST"])
         @wraps(view)
         def answer(request: SignedInRequest, **where: Any) -> HttpResponse:
-            key = [where["pk"]] if "pk" in where else []
+            key = [where[name] for name in ("pk", "table") if name in where]
             return view(request, **where) if request.method == "POST" else redirect(page, *key)
 
         return answer

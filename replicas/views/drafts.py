@@ -25,6 +25,7 @@ from replicas.views.acting import actor, attempt
 from replicas.views.findings import Findings
 from replicas.views.options import described
 from replicas.views.stages import by_stage
+from replicas.views.tables import drafts_of
 from replicas.views.wishes import REQUEST, Wish
 
 REFUSED = (PortalError, ValidationError)
@@ -59,6 +60,9 @@ def draft_submit(request: SignedInRequest, pk: int) -> HttpResponse:
 def draft_discard(request: SignedInRequest, pk: int) -> HttpResponse:
     found = fetch(request, pk)
     drafts.discard(actor(request), found)
+    if found.table is not None:
+        messages.success(request, _("%(draft)s is left out of the table.") % {"draft": found})
+        return redirect("table", found.table) if drafts_of(request, found.table) else redirect("replica_bulk")
     messages.success(request, _("Discarded. Nothing was submitted."))
     return redirect("replica", found.replica_id) if found.replica_id else redirect("replicas")
 
@@ -114,7 +118,7 @@ def page(request: SignedInRequest, found: Draft, form: DraftForm, failure: Porta
         "policy": job.policy,
         "checks": Findings.of(found, timezone.now()),
         "host_key": job.replica.host_key,
-        "change": form_of(found) if found.act == REQUEST else None,
+        "change": form_of(found) if found.act == REQUEST and not found.table else None,
         "form": form,
         "failure": failure,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -49,6 +50,11 @@ class Line:
     remedy: str
 
 
+def waited_since(rows: Iterable[Draft]) -> datetime:
+    """When something last happened of the checks of a table, which go on as long as some of its rows are checked."""
+    return max(row.checked_at or row.check_asked_at or row.created_at for row in rows)
+
+
 @dataclass(frozen=True, slots=True)
 class Findings:
     """All of them, the worst first; `waiting` while the hosts are being looked at."""
@@ -58,15 +64,15 @@ class Findings:
     waiting: bool
 
     @classmethod
-    def of(cls, row: Plan | Draft, now: datetime) -> Findings:
+    def of(cls, row: Plan | Draft, now: datetime, since: datetime | None = None) -> Findings:
+        """Waited for `since` then, or since the row's checks were asked for."""
         lines = [
             Line(one["level"], NAMES.get(one["check"], one["check"]), one["message"], one["remedy"])
             for one in row.findings or ()
         ]
         lines.sort(key=lambda line: ORDER.index(line.level))
-        waiting = (
-            row.checked_at is None and (now - (row.check_asked_at or row.created_at)).total_seconds() < PATIENCE_SECONDS
-        )
+        waited = (now - (since or row.check_asked_at or row.created_at)).total_seconds()
+        waiting = row.checked_at is None and waited < PATIENCE_SECONDS
         return cls(lines, row.checked_at, waiting)
 
     @property

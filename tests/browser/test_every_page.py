@@ -74,6 +74,7 @@ def build(portal: Portal, server: Sshd) -> Site:
     nobody.ssh_address, nobody.ssh_port = server.address, 1
     nobody.save()
     assert world.draft
+    assert world.table
     assert world.bypassed
     assert world.webhook
     return Site(portal, world, run, server)
@@ -133,7 +134,7 @@ def test_it_fits_and_runs_clean(look: Look) -> None:
     for name in PAGES:
         if PAGES[name].method != "get" or name in NO_PAGES:
             continue
-        page = look.of("operator" if PAGES[name].subject == "draft" else "root")
+        page = look.of("operator" if PAGES[name].own else "root")
         with quiet(page, look.wrong):
             answer = page.goto(look.site.portal.write(address, name, look.site.world))
             assert answer is not None
@@ -213,6 +214,8 @@ def test_forms_that_come_back(look: Look) -> None:
     for who, path, form in (
         ("operator", "/replicas/request/", "main form"),
         ("operator", f"/requests/{look.site.portal.write(lambda: world.draft.pk)}/", "form[action$='/submit/']"),
+        ("operator", look.site.portal.write(address, "table", world), "form[action$='/submit/']"),
+        ("operator", "/replicas/bulk/", "main form"),
         ("operator", f"/replicas/{world.failed.plan.replica_id}/", "form[action$='/undo/']"),
         ("operator", f"/replicas/{world.verified.pk}/", "form[action$='/dns/']"),
         ("approver", f"/plans/{world.waiting.pk}/", "form[action$='/approve/'], form:has([formaction$='/approve/'])"),

@@ -20,7 +20,14 @@ from tests.replicas.lifecycle.processes import Workers
 pytestmark = pytest.mark.freeipa
 NAME = "ipareplica.example.com"
 FILE = "/root/server.pem"
-WITHOUT_AUTHORITY = {"dirsrv_cert_file": FILE, "http_cert_file": FILE, "no_ntp": True, "skip_mem_check": True}
+ALONE = ("no_pkinit", "no_ntp", "skip_mem_check")
+WITHOUT_AUTHORITY = {
+    "dirsrv_cert_file": FILE,
+    "http_cert_file": FILE,
+    "no_ntp": True,
+    "skip_mem_check": True,
+    "no_pkinit": True,
+}
 RUN_SECONDS = 1200.0
 
 

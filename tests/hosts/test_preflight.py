@@ -9,10 +9,11 @@ import pytest
 from pytest_django import Settings
 
 from lab import Lab
-from replicas.actions import host_keys
+from replicas.actions import host_keys, tables
 from replicas.actions.drafts import draw
 from replicas.actions.submit import store
 from replicas.actions.undo import remove
+from replicas.choices import RunState
 from replicas.lifecycle import preflight
 from replicas.models import AuditEvent, Credential, Draft, Master, Plan, Replica
 from tests.hosts.census import census
@@ -45,6 +46,27 @@ def draft(portal: Portal, form: str = "", **options: Any) -> Draft:
     preflight.check(made)
     made.refresh_from_db()
     return made
+
+
+def test_a_table_is_looked_at_and_submitted_as_a_whole(portal: Portal, hosts: Lab) -> None:
+    portal.register()
+    master = Master.objects.get()
+    blanks = [host for host in hosts.hosts if host.name != master.hostname]
+    rows = [
+        tables.Row(Replica(hostname=host.name, master=master, ssh_address=str(host.address)), "") for host in blanks
+    ]
+    table = tables.draw(portal.operator, rows)
+    preflight.check_all(Draft.objects.filter(table=table))
+    drafts = Draft.objects.order_by("pk")
+    assert [row.job["replica"]["hostname"] for row in drafts] == [host.name for host in blanks]
+    assert [set(levels(row).values()) for row in drafts] == [{"ok"}] * len(rows)
+    plans = tables.submit_all(portal.operator, table, [tables.Row(fresh(row.replica), "") for row in rows])
+    assert {portal.work(portal.approve(plan)).state for plan in plans} == {RunState.SUCCEEDED}
+
+
+def fresh(replica: Replica) -> Replica:
+    """As the form makes it once more."""
+    return Replica(hostname=replica.hostname, master=replica.master, ssh_address=replica.ssh_address)
 
 
 def levels(made: Draft | Plan) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
@@ -35,7 +36,13 @@ class World:
     @property
     def draft(self) -> Draft:
         """What the operator has filled in, and not submitted."""
-        return Draft.objects.first() or w.draft_of(self.verified, self.people["operator"])
+        return Draft.objects.filter(table=None).first() or w.draft_of(self.verified, self.people["operator"])
+
+    @property
+    def table(self) -> UUID:
+        """What the operator has asked for with a table, and not submitted."""
+        found = Draft.objects.filter(table__isnull=False).first()
+        return (found and found.table) or w.table_of(self.master, self.people["operator"])
 
     @property
     def bypassed(self) -> Run:

@@ -25,7 +25,13 @@ class Page(NamedTuple):
     method: str = "get"
     more: dict[str, Any] = {}  # noqa: RUF012
 
+    @property
+    def own(self) -> bool:
+        """Whether it is there for the one person whose it is."""
+        return self.subject == "draft" or "table" in self.more
 
+
+TABLE = {"table": lambda world: world.table}
 PAGES = {
     "dashboard": Page(EVERYBODY),
     "masters": Page(EVERYBODY),
@@ -48,6 +54,10 @@ PAGES = {
     "draft_submit": Page({"operator"}, "draft", "post"),
     "draft_check": Page({"operator"}, "draft", "post"),
     "draft_discard": Page({"operator"}, "draft", "post"),
+    "table": Page({"operator"}, more=TABLE),
+    "table_submit": Page({"operator"}, "", "post", TABLE),
+    "table_check": Page({"operator"}, "", "post", TABLE),
+    "table_discard": Page({"operator"}, "", "post", TABLE),
     "approvals": Page(EVERYBODY),
     "plan": Page(EVERYBODY, "waiting"),
     "plan_check": Page(OPERATORS | {"approver", "administrator"}, "waiting", "post"),
@@ -109,14 +119,14 @@ def test_each_role_sees_what_it_may(name: str, world: World) -> None:
     where, page = address(name, world), PAGES[name]
     seen = {who: getattr(world.client(who), page.method)(where).status_code for who in world.people}
     assert {who for who, status in seen.items() if status in (200, 302)} == page.allowed
-    hidden = {404} if page.subject == "draft" else set()  # an own thing of the one person
+    hidden = {404} if page.own else set()
     assert {status for who, status in seen.items() if who not in page.allowed} == {403} | hidden
 
 
 @pytest.mark.parametrize("name", [name for name, page in PAGES.items() if page.method == "post"])
 def test_actions_are_posted(name: str, world: World) -> None:
     where = address(name, world)
-    answer = world.client("operator" if PAGES[name].subject == "draft" else "root").get(where)
+    answer = world.client("operator" if PAGES[name].own else "root").get(where)
     assert answer.status_code == 302
     assert where.startswith(answer["Location"])
     assert world.client("root").put(where).status_code == 405

@@ -20,7 +20,7 @@ from django.utils import timezone
 from replicas.actions import host_keys
 from replicas.choices import BundleState, Decision, PlanAction, PlanState, ReplicaState
 from replicas.clients import ssh
-from replicas.models import ApprovalPolicy, AuditEvent, AuditHead, Bypass, Plan, RealmLook, Replica, Run
+from replicas.models import ApprovalPolicy, AuditEvent, AuditHead, Bypass, Draft, Plan, RealmLook, Replica, Run
 from replicas.views.acting import OTHER_STATE
 from tests.replicas.services.conftest import KEY
 from tests.replicas.views import world as w
@@ -162,6 +162,17 @@ def outrun_draft(world: World) -> list[Any]:
     return [world.draft.pk]
 
 
+def row_of_a_table(world: World) -> list[Any]:
+    return [Draft.objects.filter(table=world.table)[0].pk]
+
+
+def outrun_table(world: World) -> list[Any]:
+    """Somebody else has asked for one of its hosts by now."""
+    table = world.table
+    w.request(world.master, "row1.example.com", world.people["both"], ReplicaState.REQUESTED)
+    return [table]
+
+
 def known_webhook(world: World) -> list[Any]:
     w.webhook("monitor", TWICE)
     return []
@@ -228,6 +239,8 @@ TRIES = [
     Try("bundle_revoke", "operator", bundle_in(BundleState.REVOKED), "The bundle is revoked already."),
     Try("bundle_revoke", "operator", bundle_in(BundleState.USED, ReplicaState.VERIFIED), "are in service on"),
     Try("draft_submit", "operator", outrun_draft, "is in another state: Removed", {"despite": "All the same"}),
+    Try("draft_submit", "operator", row_of_a_table, "It is one of a table of requests.", {"despite": "All the same"}),
+    Try("table_submit", "operator", outrun_table, "The table is not valid any more.", {"despite": "All the same"}),
     Try("realm_look", "operator", looked_at_now, "is being looked at already", {}),
     Try("realm_look", "operator", without_passwords, "is not stored", {}),
     Try("master_host_key", "administrator", master, "presents another key than", WHY | {"fingerprint": "SHA256:old"}),
@@ -251,7 +264,7 @@ ELSEWHERE = {
 """Forms that need no line above, and why."""
 ANY_STATE = {
     "master_credentials", "policy", "webhook_act", "draft_check", "draft_discard", "history_verify", "notices_read",
-    "notices_email",
+    "notices_email", "table_check", "table_discard",
 }  # fmt: skip
 """Forms that fit whatever there is, as long as it is there."""
 
@@ -296,6 +309,13 @@ def test_a_draft_that_is_gone_is_no_page(page: str, world: World) -> None:
     answer = world.client("operator").post(where, WHY)
     assert answer.status_code == 404
     assert "There is no such page" in answer.content.decode()
+
+
+@pytest.mark.parametrize("page", ["table_submit", "table_check", "table_discard"])
+def test_a_table_that_is_gone_is_no_page(page: str, world: World) -> None:
+    where = reverse(page, args=[world.table])
+    Draft.objects.all().delete()
+    assert world.client("operator").post(where, WHY).status_code == 404
 
 
 def test_no_form_is_forgotten(world: World) -> None:

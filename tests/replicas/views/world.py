@@ -6,6 +6,8 @@ import dataclasses
 import hashlib
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID, uuid4
 
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
@@ -41,6 +43,7 @@ def webhook(name: str, url: str, secret: str = "") -> Webhook:
     return hook
 
 
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 HOST = "{host}"
 STEPS: list[dict[str, Any]] = [
     {"key": "refuse", "title": "Refusing what already exists", "stage": "prepare", "undoable": True, "lasting": [],
@@ -95,6 +98,24 @@ def draft_of(replica: Replica, by: User, level: str = "error") -> Draft:
     return draft
 
 
+def table_of(master: Master, by: User, rows: int = 2) -> UUID:
+    """Asks for some hosts; the checks have found what is bad on the first one."""
+    table = uuid4()
+    for number in range(rows):
+        replica = request(master, f"row{number}.example.com", by, ReplicaState.REQUESTED)
+        plan = plan_of(replica, PlanState.WAITING)
+        draft = Draft(
+            act="request", table=table, requested_by=by, action=plan.action, job=plan.job, steps=plan.steps,
+            digest=plan.digest, checked_at=timezone.now(), findings=FINDINGS[: 1 if number else 3],
+        )  # fmt: skip
+        asked = {name: getattr(replica, name) for name in ("hostname", "ssh_address", "ssh_port", "ssh_user")}
+        draft.enclose(urlencode(asked | {"master": master.pk}))
+        draft.save()
+        plan.delete()
+        replica.delete()
+    return table
+
+
 def person(name: str, role: Role | None) -> User:
     user = User.objects.create_user(name, password=PASSWORD)
     if role:
@@ -114,9 +135,8 @@ def cast() -> dict[str, User]:
 
 def key_of(hostname: str) -> HostKey:
     fingerprint = "SHA256:" + hashlib.sha256(hostname.encode()).hexdigest()[:43]
-    return HostKey.objects.create(
-        hostname=hostname, key="ssh-ed25519 AAAA", fingerprint=fingerprint, accepted_by="administrator"
-    )
+    given = {"key": HOST_KEY, "fingerprint": fingerprint, "accepted_by": "administrator"}
+    return HostKey.objects.get_or_create(hostname=hostname, defaults=given)[0]
 
 
 def realm_with_master(*, dns: bool = True) -> Master:

@@ -1,0 +1,163 @@
+"""The plans of a table of requests that is not submitted yet: looked at, and submitted together, or discarded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_safe
+
+from replicas.actions import tables
+from replicas.actions.drafts import Outdated
+from replicas.clients import ssh
+from replicas.errors import Conflict, PortalError
+from replicas.forms.bulk import COLUMNS, Sheet, Wrong, reread
+from replicas.forms.drafts import DraftForm
+from replicas.forms.requests import ReplicaRequestForm
+from replicas.lifecycle.job import Job
+from replicas.models import Draft, Plan
+from replicas.views.access import SignedInRequest, posted, require
+from replicas.views.acting import actor, attempt
+from replicas.views.findings import Findings, waited_since
+from replicas.views.options import ssh as where
+
+SHOWN = ("hostname", "master", "ssh_address", "ssh_port", "ssh_user", "forward_policy")
+"""Columns that are shown as values of their own, or that say nothing alone; of the others only what was chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of the table, as it was understood, with what the checks found on its hosts."""
+
+    number: int
+    draft: Draft
+    job: Job
+    checks: Findings
+
+    @property
+    def where(self) -> str:
+        return where(self.job.replica)
+
+    @property
+    def fingerprint(self) -> str:
+        return ssh.fingerprint(self.job.replica.host_key)
+
+    @property
+    def chosen(self) -> list[str]:
+        """The options in a few words each."""
+        found = []
+        for name in COLUMNS:
+            value = getattr(self.job.options, name, None)
+            if name in SHOWN or not value:
+                continue
+            text = "" if value is True else ": " + (", ".join(value) if isinstance(value, tuple) else str(value))
+            found.append(f"{ReplicaRequestForm.base_fields[name].label}{text}")
+        return found
+
+
+def drafts_of(request: SignedInRequest, table: UUID) -> list[Draft]:
+    """Only own ones, in the order of the rows; none if there is no such table."""
+    require(request, "request")
+    return list(Draft.objects.filter(table=table, requested_by=request.user).order_by("pk"))
+
+
+def fetch(request: SignedInRequest, table: UUID) -> list[Draft]:
+    found = drafts_of(request, table)
+    if not found:
+        raise Http404
+    return found
+
+
+@require_safe
+def table(request: SignedInRequest, table: UUID) -> HttpResponse:
+    return page(request, table, fetch(request, table), DraftForm())
+
+
+@posted("table")
+def table_submit(request: SignedInRequest, table: UUID) -> HttpResponse:
+    found = fetch(request, table)
+    form = DraftForm(request.POST)
+    try:
+        sheet = reread(found, request.user)
+    except PortalError as error:
+        return page(request, table, found, form, error)
+    sent = attempt(request, form, lambda data: _submit(request, table, sheet, data["despite"]))
+    if isinstance(sent.failure, Outdated):
+        return _renewed(request, table, found, sent.failure)
+    if not sent.done:
+        return page(request, table, found, form, sent.failure, sheet.wrong or sheet.told(sent.failure))
+    number = len(sent.value)
+    text = ngettext(
+        "%(n)d request is submitted. Someone else has to approve it now.",
+        "%(n)d requests are submitted. Someone else has to approve them now.",
+        number,
+    )
+    messages.success(request, text % {"n": number})
+    return redirect("replicas")
+
+
+@posted("table")
+def table_discard(request: SignedInRequest, table: UUID) -> HttpResponse:
+    fetch(request, table)
+    tables.discard_all(actor(request), table)
+    messages.success(request, _("Discarded. Nothing was submitted."))
+    return redirect("replicas")
+
+
+@posted("table")
+def table_check(request: SignedInRequest, table: UUID) -> HttpResponse:
+    fetch(request, table)
+    tables.check_again(actor(request), table)
+    return redirect("table", table)
+
+
+def _submit(request: SignedInRequest, table: UUID, sheet: Sheet, despite: str) -> list[Plan]:
+    if sheet.wrong:  # the rules, or what they look at, have changed since
+        raise Conflict(_("The table is not valid any more."), _("Change it, and look at its plans again."))
+    return tables.submit_all(actor(request), table, sheet.rows, despite)
+
+
+def _renewed(request: SignedInRequest, old: UUID, found: Sequence[Draft], outdated: Outdated) -> HttpResponse:
+    """The page of the plans that the same table makes now."""
+    sheet = reread(found, request.user)
+    try:
+        made = tables.draw(actor(request), sheet.rows)
+    except PortalError as error:
+        return page(request, old, found, DraftForm(), error, sheet.told(error))
+    tables.discard_all(actor(request), old)
+    messages.warning(request, str(outdated))
+    return redirect("table", made)
+
+
+def page(
+    request: SignedInRequest,
+    table: UUID,
+    found: Sequence[Draft],
+    form: DraftForm,
+    failure: PortalError | None = None,
+    wrong: Sequence[Wrong] = (),
+) -> HttpResponse:
+    now, since = timezone.now(), waited_since(found)
+    lines = [
+        Line(number, draft, draft.frozen_job(), Findings.of(draft, now, since)) for number, draft in enumerate(found, 1)
+    ]
+    context = {
+        "table": table,
+        "lines": lines,
+        "waiting": sum(line.checks.waiting for line in lines),
+        "failing": sum(line.checks.hindered for line in lines),
+        "warned": sum(not line.checks.hindered and line.checks.warnings > 0 for line in lines),
+        "form": form,
+        "failure": failure,
+        "wrong": wrong,
+        "change": f"{reverse('replica_bulk')}?table={table}",
+    }
+    return render(request, "drafts/table.html", context)
