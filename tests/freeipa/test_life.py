@@ -10,10 +10,10 @@ import pytest
 from lab.freeipa import FreeIpaLab
 from replicas.actions.resubmit import resubmit
 from replicas.actions.undo import remove
-from replicas.choices import ReplicaState, RunState, StepState
+from replicas.choices import BundleState, ReplicaState, RunState, StepState
 from replicas.errors import WrongPassword
 from replicas.lifecycle import looking
-from replicas.models import LogLine, Realm, RealmLook, Replica, Run, StepRun
+from replicas.models import Bundle, LogLine, Realm, RealmLook, Replica, Run, StepRun
 from tests.hosts.conftest import Portal
 from tests.replicas.lifecycle.processes import Workers
 
@@ -60,6 +60,14 @@ def look(portal: Portal) -> RealmLook:
     return RealmLook.objects.get(realm=realm)
 
 
+def reach_the_middle(run: Run) -> None:
+    """The installer makes the Directory Server's instance."""
+    step = StepRun.objects.get(run=run, key="promote-replica")
+    wait(lambda: StepRun.objects.filter(pk=step.pk, state=StepState.RUNNING).exists() or ended(run))
+    wait(lambda: LogLine.objects.filter(run=run, step=step.index, text__contains="[5/").exists() or ended(run))
+    assert not ended(run)
+
+
 def test_a_wrong_password_registers_nothing(portal: Portal) -> None:
     with pytest.raises(WrongPassword):
         portal.register(backend="freeipa", admin="wrong-password")
@@ -90,12 +98,36 @@ def test_a_replica_is_installed_removed_and_installed_again(
 
     run = portal.approve(resubmit(portal.operator, Replica.objects.get(), "needed after all"))
     killed = workers.start()
-    step = StepRun.objects.get(run=run, key="promote-replica")
-    wait(lambda: StepRun.objects.filter(pk=step.pk, state=StepState.RUNNING).exists() or ended(run))
-    wait(lambda: LogLine.objects.filter(run=run, step=step.index, text__contains="[5/").exists() or ended(run))
+    reach_the_middle(run)
     killed.kill()
     killed.join()
     workers.start()
     wait(lambda: ended(run))
     succeeded(portal, run)
     assert LogLine.objects.filter(run=run, text__contains="creating directory server instance").count() == 1
+
+
+def test_a_retry_takes_back_what_is_half_installed_and_begins_anew(
+    portal: Portal, hosts: FreeIpaLab, workers: Workers
+) -> None:
+    portal.register(backend="freeipa")
+    certified(hosts)
+    run = portal.approve(portal.ask(NAME, **WITHOUT_AUTHORITY))
+    worker, host = workers.start(), hosts.host(NAME)
+    reach_the_middle(run)
+    host.cut_power()
+    host.boot()
+    host.wait()
+    wait(lambda: ended(run))
+    worker.kill()
+    worker.join()
+    assert run.state == RunState.FAILED
+    assert "half installed" in f"{run.error} {run.remedy}"
+
+    succeeded(portal, portal.retry(run))
+    told = portal.log(run)
+    assert "taking it back, to begin anew" in told
+    assert "another one takes its place" in told
+    assert Replica.objects.get().state == ReplicaState.VERIFIED
+    assert b"RUNNING" in host.run(["ipactl", "status"]).stdout
+    assert [bundle.state for bundle in Bundle.objects.order_by("pk")] == [BundleState.REVOKED, BundleState.USED]

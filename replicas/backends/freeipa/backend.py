@@ -82,8 +82,9 @@ class FreeIpaBackend:
 
 
 async def _finding(ctx: Context, name: str) -> Finding:
-    """What the plan's own steps would fail with is an error."""
+    """What the plan's own steps would fail with is an error, the rest a warning."""
+    advice = beforehand.ADVICE.get(name)
     try:
-        return Finding(name, "ok", await beforehand.HINDRANCES[name](ctx))
+        return Finding(name, "ok", await (advice or beforehand.HINDRANCES[name])(ctx))
     except PortalError as error:
-        return Finding(name, "error", error.message, error.remedy)
+        return Finding(name, "warning" if advice else "error", error.message, error.remedy)

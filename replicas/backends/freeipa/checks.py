@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from replicas.backends.freeipa import certificates, leftovers, realm
+from replicas.backends.freeipa import certificates, compatible, leftovers, realm, zones
 from replicas.backends.freeipa.access import session
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
-from replicas.lifecycle.steps import host_checks
+from replicas.lifecycle.steps import host_advice, host_checks
+from replicas.lifecycle.steps.host_records import host_records
 from replicas.together import together
 
 CLAIM = "replica_claimed"
 INSTALLERS = ("ipa-client-install", "ipa-replica-install", "ipa-server-install")
 CLIENT, SERVER_STATE = "/etc/ipa/default.conf", "/var/lib/ipa/sysrestore/sysrestore.state"
 """Files that a configured client has, and one that an installed server has."""
-LISTENS = (389, 636, 88, 464)
+LISTENS, LISTENS_CA = (389, 636, 88, 464), (8080, 8443)
+"""Ports that have to be free, and those beside them for a CA."""
 NAMED = (
     "dirsrv_config_file", "pki_config_override", "token_library_path", "token_password_file", "dns_over_tls_cert",
     "dns_over_tls_key",
@@ -57,6 +59,19 @@ async def authority(ctx: Context) -> str:
     return f"{job.master.hostname} has a CA"
 
 
+async def placed(ctx: Context) -> str:
+    """There is a zone for each record of the host, and none that says something else. Raises DnsError."""
+    job = ctx.job
+    if not (job.realm.dns and job.options.ip_addresses):
+        return "No address records are made"
+    wanted = host_records(job)
+    async with session(ctx) as opened:
+        known = await zones.names(opened)
+        found = [zones.place(record, known, job.options.reverse_zone) for record in wanted]
+        await zones.refuse_others(opened, found, wanted)
+    return f"Zones for the records of {job.replica.hostname}: {', '.join(sorted({one.zone for one in found}))}"
+
+
 async def existing(ctx: Context) -> str:
     """The realm knows no server of that name, unless it is what this run itself left. Raises StepError."""
     if ctx.facts.get(CLAIM):
@@ -92,7 +107,7 @@ async def blank(ctx: Context) -> str:
             )
     shown = (await replica.run("ss", "--no-header", "--listening", "--tcp", "--udp", "--numeric")).text
     listening = {int(line.split()[4].rpartition(":")[2]) for line in shown.splitlines()}
-    if taken := sorted(listening & set(LISTENS)):
+    if taken := sorted(listening & {*LISTENS, *(LISTENS_CA if job.options.setup_ca else ())}):
         raise StepError(
             f"Something on {job.replica.hostname} listens on port {', '.join(map(str, taken))} already.",
             f"Find it with ss -lntup on {job.replica.hostname}, and stop it.",
@@ -147,10 +162,13 @@ CHECKS: dict[str, Callable[[Context], Awaitable[str]]] = {
     "hosts": host_checks.hosts,
     "addresses": host_checks.addresses,
     "resolvable": host_checks.resolvable,
+    "own-name": host_advice.own_name,
     "realm": served,
+    "releases": compatible.releases,
     "existing": existing,
     "vectors": vectors,
     "authority": authority,
+    "zones": placed,
     "certificate-files": certificates.files,
     "named-files": named,
     "blank": blank,

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-
-from cryptography import x509
 
 from replicas.backends.freeipa import realm, serving
 from replicas.backends.freeipa.access import address_of, session
@@ -24,6 +21,7 @@ from replicas.lifecycle.base import (
     ServerHealth,
     SuggestedAgreement,
 )
+from replicas.lifecycle.steps.host_advice import days_left
 from replicas.together import together
 
 BUNDLES = "/var/lib/ipa/replica-info-*.gpg"
@@ -108,11 +106,6 @@ def suggestions(servers: Iterable[realm.Server], segments: Iterable[realm.Segmen
         holding = [one.name for one in known if suffix in one.suffixes]
         if pair := suggest(holding, [one for one in listed if one.suffix == suffix]):
             yield SuggestedAgreement(suffix, *pair)
-
-
-def days_left(pem: str) -> int:
-    """Of the first certificate that is in there; negative when it has expired."""
-    return (x509.load_pem_x509_certificates(pem.encode())[0].not_valid_after_utc - datetime.now(UTC)).days
 
 
 async def _bundles(ctx: Context) -> tuple[str, ...]:

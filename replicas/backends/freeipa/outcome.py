@@ -7,17 +7,17 @@ from replicas.errors import CommandFailed, HostError, StepError
 from replicas.lifecycle.base import Context
 
 LAST_LINES = 80
-UNDO = "take the installation back with «Undo», and request the replica again"
+AGAIN = "try again, and what is half installed is taken back and installed anew; «Undo» takes all of it back"
 MEANINGS = {
-    1: ("it failed on the way", f"Do what the log says, then {UNDO}."),
+    1: ("it failed on the way", f"Do what the log says, then {AGAIN}."),
     3: (
         "it refused before it began: the host or an agreement is there already, the domain level is not supported, "
         "the CA is missing, or certmonger does not answer",
-        f"Remove what is named in the log, then {UNDO}.",
+        f"Remove what is named in the log, then {AGAIN}.",
     ),
     4: (
         "the server that it was pointed to lacks the CA or the KRA that is asked for",
-        f"Leave CA and KRA out, or take a master that has them: {UNDO}.",
+        f"Leave CA and KRA out, or take a master that has them: {AGAIN}.",
     ),
 }
 """By exit status; 4 exists since 4.8. 0 is also what an answer of «no» leads to."""
@@ -26,8 +26,8 @@ MEANINGS = {
 def explain(program: str, host: str, status: int, installer: Installer) -> StepError:
     """For any other status than 0; a signal is CommandFailed, which can pass with the host's restart."""
     if status > 128:
-        raise CommandFailed(host, program, status, installer.failure, f"Then {UNDO}.")
-    meaning, remedy = MEANINGS.get(status, ("it failed in a way of its own", f"See the log, then {UNDO}."))
+        raise CommandFailed(host, program, status, installer.failure, f"Then {AGAIN}.")
+    meaning, remedy = MEANINGS.get(status, ("it failed in a way of its own", f"See the log, then {AGAIN}."))
     where = f" at «{installer.step}» ({installer.service})" if installer.step else ""
     return StepError(f"{program} on {host} ended with status {status}: {meaning}{where}. {installer.failure}", remedy)
 
@@ -36,7 +36,7 @@ def nothing_made(program: str, host: str, realm: str) -> StepError:
     """For status 0 without what it should have brought about."""
     return StepError(
         f"{program} on {host} ended with status 0, but {host} does not serve {realm}.",
-        f"It may have ended at a question. See the log, then {UNDO}.",
+        f"It may have ended at a question. See the log, then {AGAIN}.",
     )
 
 

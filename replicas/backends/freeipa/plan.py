@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from replicas.backends.freeipa.checks import CLAIM
 from replicas.backends.freeipa.steps.check import CheckHosts
+from replicas.backends.freeipa.steps.clear import ClearInterrupted
 from replicas.backends.freeipa.steps.enrol import EnrolHost
 from replicas.backends.freeipa.steps.gone import ProveGone
 from replicas.backends.freeipa.steps.nameserver import InstallNameServer
@@ -31,6 +32,7 @@ def install(job: Job) -> tuple[Step, ...]:
     addresses = job.realm.dns and options.ip_addresses
     return (
         CheckHosts(),
+        ClearInterrupted(),
         *((AddHostRecords(host_records(job)),) if addresses else ()),
         PrepareBundle(job),
         TransferBundle(),

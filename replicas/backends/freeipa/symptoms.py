@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from replicas.lifecycle.symptoms import Symptom, gettext_noop
 
-AGAIN = ("undo", "retry")
+AGAIN = ("retry", "undo")
 
 SYMPTOMS = (
     Symptom(

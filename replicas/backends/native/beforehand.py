@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import ssl
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from ipaddress import ip_address
-
-from cryptography import x509
 
 from replicas.backends.native import checks
 from replicas.backends.native.access import directory
@@ -16,28 +11,16 @@ from replicas.backends.native.names import Names
 from replicas.backends.native.steps.removable import CheckRemovable
 from replicas.clients import dns
 from replicas.errors import DnsError, StepError
-from replicas.hostside import wire
 from replicas.lifecycle.base import Context
-from replicas.lifecycle.steps import host_checks
+from replicas.lifecycle.steps import host_advice, host_checks
 from replicas.together import together
 
-DAYS = 30
-PROBE_SECONDS = 3.0
 STATUS = ("nsDS5ReplicaHost", "nsds5replicaLastUpdateStatus", "nsds5BeginReplicaRefresh")
 
 
 async def removable(ctx: Context) -> str:
     await CheckRemovable().run(ctx)
     return f"{ctx.job.realm.name} can do without {ctx.job.replica.hostname}"
-
-
-async def reachable(ctx: Context) -> str:
-    """The host from which something is taken back, unless the request says that it is gone."""
-    replica = ctx.job.replica.hostname
-    if ctx.job.options.host_gone_reason:
-        return f"{replica} is left out"
-    await ctx.host("replica")
-    return f"The portal reaches {replica}"
 
 
 async def name_in_dns(ctx: Context) -> str:
@@ -72,58 +55,6 @@ async def _names_of(server: str, address: str) -> set[str]:
         return set()
 
 
-async def forwarders(ctx: Context) -> str:
-    """Each forwarder answers the replica host, with signatures if they are to be checked."""
-    options, replica = ctx.job.options, ctx.job.replica.hostname
-    if not options.forwarders:
-        return "No forwarders"
-    payload = {
-        "host": replica,
-        "addresses": list(options.forwarders),
-        "seconds": PROBE_SECONDS,
-        "checks": [{"port": 53, "protocol": "udp", "kind": "forwarder"}],
-    }
-    answer = await (await ctx.host("replica")).python("probe", payload)
-    for one in answer["results"]:
-        if not one["ok"]:
-            raise StepError(
-                f"The forwarder {one['address']} does not resolve names for {replica}: {one['detail']}.",
-                "Correct the address, or let port 53 through; without any forwarder that answers, names outside of "
-                "the realm are not resolved.",
-            )
-        if one["detail"] == wire.UNSIGNED and not options.no_dnssec_validation:
-            raise StepError(
-                f"The forwarder {one['address']} leaves DNSSEC signatures out.",
-                "Names would not be resolved with validation: choose another forwarder, or «no DNSSEC validation».",
-            )
-    return f"{', '.join(options.forwarders)} resolve names for {replica}"
-
-
-async def certificates(ctx: Context) -> str:
-    """The realm's authority, and the master's directory, for some time to come."""
-    job = ctx.job
-    address = (job.master.address, 636)
-    try:
-        served = await asyncio.to_thread(ssl.get_server_certificate, address, timeout=PROBE_SECONDS)
-    except OSError as error:
-        raise StepError(f"The directory of {job.master.hostname} does not answer on port 636: {error}.") from error
-    days = {
-        f"The authority of {job.realm.name}": days_left(job.realm.ca_certificate),
-        f"The certificate of {job.master.hostname} (port 636)": days_left(served),
-    }
-    for what, left in days.items():
-        if left < DAYS:
-            raise StepError(
-                f"{what} expires in {left} days." if left >= 0 else f"{what} has expired.", "Have it renewed first."
-            )
-    return f"The certificates are valid for {min(days.values())} days and more"
-
-
-def days_left(pem: str) -> int:
-    """Negative for a certificate that has expired."""
-    return (x509.load_pem_x509_certificate(pem.encode()).not_valid_after_utc - datetime.now(UTC)).days
-
-
 async def agreements(ctx: Context) -> str:
     """The master sends its changes to the others, and initializes no other replica now."""
     names, master = Names(ctx.job), ctx.job.master.hostname
@@ -141,19 +72,6 @@ async def agreements(ctx: Context) -> str:
                 "Have that repaired first: a new replica gets what this master has.",
             )
     return f"{master} replicates with {len(found)} other servers" if found else f"{master} has no other replica yet"
-
-
-async def own_name(ctx: Context) -> str:
-    """The replica's own name leads to an address that others can use too."""
-    replica = ctx.job.replica.hostname
-    lines = (await (await ctx.host("replica")).run("getent", "ahosts", replica, check=False)).text.splitlines()
-    loops = sorted({line.split()[0] for line in lines if line and ip_address(line.split()[0]).is_loopback})
-    if loops:
-        raise StepError(
-            f"{replica} resolves its own name to {', '.join(loops)}.",
-            "Take the name off the line with 127.0.1.1 or ::1 in its /etc/hosts.",
-        )
-    return f"{replica} does not take its name for a loopback address"
 
 
 async def settings(ctx: Context) -> str:
@@ -174,14 +92,14 @@ async def settings(ctx: Context) -> str:
 
 
 Check = Callable[[Context], Awaitable[str]]
-HINDRANCES: dict[str, Check] = {**checks.CHECKS, "removable": removable, "reachable": reachable}
+HINDRANCES: dict[str, Check] = {**checks.CHECKS, "removable": removable, "reachable": host_advice.reachable}
 """What the plan's own steps would fail with."""
 ADVICE: dict[str, Check] = {
     "name-in-dns": name_in_dns,
-    "forwarders": forwarders,
-    "certificates": certificates,
+    "forwarders": host_advice.forwarders,
+    "certificates": host_advice.certificates,
     "agreements": agreements,
-    "own-name": own_name,
+    "own-name": host_advice.own_name,
     "settings": settings,
 }
 """What does not stop the plan, and causes trouble later."""

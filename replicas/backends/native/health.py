@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from replicas.backends.native.access import directory, directory_at
-from replicas.backends.native.beforehand import PROBE_SECONDS, days_left
 from replicas.backends.native.names import Names
 from replicas.backends.native.topology import Server, address_of, masters
 from replicas.clients import vectors
@@ -17,6 +16,7 @@ from replicas.clients.ldap import Directory
 from replicas.clients.vectors import Changes
 from replicas.errors import PortalError
 from replicas.lifecycle.base import AgreementHealth, CertificateHealth, Context, Health, ServerHealth
+from replicas.lifecycle.steps.host_advice import PROBE_SECONDS, days_left
 from replicas.together import together
 
 STATUS = ("nsDS5ReplicaHost", "nsds5replicaLastUpdateStatus")

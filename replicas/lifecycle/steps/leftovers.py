@@ -46,13 +46,18 @@ async def sweep_master(ctx: Context) -> None:
     await _sweep(ctx, master, *IN_RUN, *age)
 
 
-async def stop_commands(ctx: Context, units: str = UNITS) -> None:
+async def stop_commands(ctx: Context, pattern: str = UNITS) -> None:
     """End long commands of earlier runs on the replica's host: nothing may be made there any more."""
     replica = await ctx.host("replica")
-    listed = await replica.run("systemctl", "list-units", "--all", "--plain", "--no-legend", "--full", units)
-    for unit in [line.split()[0] for line in listed.text.splitlines() if line]:
+    for unit in await loaded(replica, pattern):
         await detached.clean(replica, unit.removesuffix(".service"))
         ctx.log(f"Stopped on {replica.name}: {unit}")
+
+
+async def loaded(host: Host, *patterns: str) -> list[str]:
+    """The units of these names that are at work, or have ended and were not heard to their end."""
+    listed = await host.run("systemctl", "list-units", "--all", "--plain", "--no-legend", "--full", *patterns)
+    return [line.split()[0] for line in listed.text.splitlines() if line]
 
 
 async def _sweep(ctx: Context, host: Host, *where: str) -> None:

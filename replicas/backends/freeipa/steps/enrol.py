@@ -14,6 +14,7 @@ from replicas.lifecycle.steps.leftovers import stop_commands
 
 PROGRAM = "/usr/sbin/ipa-client-install"
 UNIT = "enrol"
+INSTALLER_UNITS = f"replica-portal-*-replica-{UNIT}*"
 FOLDER = "/run/portal-enrol"
 """Where the bundle lies open for a moment; what is left of it goes with the host's other leftovers."""
 ENROL_SECONDS, UNINSTALL_SECONDS = 900.0, 900.0
@@ -45,11 +46,7 @@ class EnrolHost(Step):
 
     async def done(self, ctx: Context) -> bool:
         """Both sides say so: the host is configured, and the realm knows its key."""
-        if not await (await ctx.host("replica")).exists(CLIENT):
-            return False
-        async with session(ctx) as opened:
-            entry = await leftovers.host(opened, ctx.job.replica.hostname)
-        return bool(entry and entry.get("has_keytab"))
+        return await (await ctx.host("replica")).exists(CLIENT) and await enrolled(ctx)
 
     async def run(self, ctx: Context) -> None:
         replica, installer = await ctx.host("replica"), Installer()
@@ -72,7 +69,7 @@ class EnrolHost(Step):
 
     async def undo_host(self, ctx: Context) -> None:
         replica = await ctx.host("replica")
-        await stop_commands(ctx, f"replica-portal-*-replica-{UNIT}*")
+        await stop_commands(ctx, INSTALLER_UNITS)
         if not await replica.exists(CLIENT):
             ctx.log(f"{replica.name} is no client of a realm")
             return
@@ -91,6 +88,13 @@ class EnrolHost(Step):
         if await replica.exists(CLIENT):
             raise StepError(
                 f"{replica.name} is half enrolled: {CLIENT} is there, and {job.realm.name} does not know its key.",
-                f"An attempt before was interrupted: {outcome.UNDO}.",
+                f"An attempt before was interrupted: {outcome.AGAIN}.",
             )
         await opening.open_bundle(ctx, FOLDER)
+
+
+async def enrolled(ctx: Context) -> bool:
+    """Whether the realm knows a key of the host."""
+    async with session(ctx) as opened:
+        entry = await leftovers.host(opened, ctx.job.replica.hostname)
+    return bool(entry and entry.get("has_keytab"))

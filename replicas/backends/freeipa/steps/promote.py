@@ -143,7 +143,7 @@ class PromoteReplica(Step):
         if await replica.exists(SERVER_STATE):
             raise StepError(
                 f"{name} is half installed: {PROGRAM} was interrupted, and does not go on from there.",
-                f"To begin anew: {outcome.UNDO}.",
+                f"To begin anew: {outcome.AGAIN}.",
             )
         async with session(ctx) as opened:
             await opened.members("hostgroup_add_member", SERVERS, host=[name])

@@ -30,10 +30,15 @@ class CleanVectors(Step):
 
     async def run(self, ctx: Context) -> None:
         if ctx.facts.get(CLAIM):
-            async with directory(ctx, ctx.job.master) as bound:
-                numbers = await update_vectors.ids(ctx, [bound])
-                for number in sorted(numbers):
-                    await update_vectors.clean(ctx, [bound], number)
-            if not numbers:
-                ctx.log(f"No update vector of {ctx.job.master.hostname} has an id of {ctx.job.replica.hostname}")
+            await clean(ctx)
         await finish(ctx, self.key)
+
+
+async def clean(ctx: Context) -> None:
+    """Raises WrongPassword, DirectoryError, StepError."""
+    async with directory(ctx, ctx.job.master) as bound:
+        numbers = await update_vectors.ids(ctx, [bound])
+        for number in sorted(numbers):
+            await update_vectors.clean(ctx, [bound], number)
+    if not numbers:
+        ctx.log(f"No update vector of {ctx.job.master.hostname} has an id of {ctx.job.replica.hostname}")

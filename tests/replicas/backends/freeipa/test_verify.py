@@ -10,7 +10,7 @@ import pytest
 from replicas.backends.freeipa import health, records, serving
 from replicas.backends.freeipa.access import session
 from replicas.backends.freeipa.backend import FreeIpaBackend
-from replicas.backends.freeipa.beforehand import CHECKS, HINDRANCES
+from replicas.backends.freeipa.beforehand import ADVICE, CHECKS, HINDRANCES
 from replicas.backends.freeipa.realm import Segment
 from replicas.backends.freeipa.steps.check import CheckHosts
 from replicas.backends.freeipa.steps.removable import parts, refuse_cut, refuse_last
@@ -160,7 +160,7 @@ def test_the_last_server_of_a_role_stays() -> None:
 def test_every_action_has_steps_and_checks() -> None:
     actions = set(get_args(Action)) - {"look"}
     assert set(CHECKS) == actions
-    assert all(name in HINDRANCES for names in CHECKS.values() for name in names)
+    assert all((name in HINDRANCES) != (name in ADVICE) for names in CHECKS.values() for name in names)
     for action in actions:
         assert FreeIpaBackend().steps(job(action))
 
