@@ -26,11 +26,12 @@ async def start(host: Host, unit: str, argv: list[str], input: bytes | None, scr
 
     systemd itself keeps the exit status (RemainAfterExit, and a failed unit stays until reset), so there is no moment
     at which a kill loses it. Input goes through a file of mode 0600 in /run that is unlinked once the command has it.
+    The locale is UTF-8 as FreeIPA's programs insist on it, and Python 3.6 takes its encoding from there alone.
     systemd removes `scratch`, a folder below /run, when the command fails, is killed or is stopped.
     """
     await host.run("install", "-d", "-m", "0700", FOLDER)
     output = f"append:{FOLDER}/{unit}.out"
-    properties = [f"StandardOutput={output}", f"StandardError={output}", "Type=exec", "Environment=LC_ALL=C"]
+    properties = [f"StandardOutput={output}", f"StandardError={output}", "Type=exec", "Environment=LC_ALL=C.UTF-8"]
     await host.remove(f"{FOLDER}/{unit}.out")
     if input is not None:
         await host.write(f"{FOLDER}/{unit}.in", input)

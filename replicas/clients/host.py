@@ -100,7 +100,7 @@ class Host:
     async def python(
         self, program: str, payload: Mapping[str, Any], timeout: float = 60, data: bytes = b""
     ) -> dict[str, Any]:
-        """Run `hostside/PROGRAM.py` under the host's python3, and return the object that it prints last.
+        """Run `hostside/PROGRAM.py` under the host's Python, and return the object that it prints last.
 
         Source, payload (one JSON line) and `data` go over standard input. An answer {"error", "remedy"} raises
         StepError, or the error that its "kind" names.

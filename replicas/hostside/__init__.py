@@ -1,1 +1,1 @@
-"""Programs that run on hosts: standard library only, sent over SSH, nothing is left behind."""
+"""Programs that run on hosts: standard library only, Python 3.6 to 3.13, sent over SSH, nothing is left behind."""

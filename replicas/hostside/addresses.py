@@ -1,7 +1,5 @@
 """Facts of a host for checks; payload {"folders": [...], "resolve": [names]}; sizes in bytes, clock in Unix seconds."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
@@ -9,11 +7,12 @@ import socket
 import subprocess
 import sys
 import time
+from typing import Dict, List
 
 
-def interfaces() -> list[dict[str, object]]:
+def interfaces() -> List[Dict[str, object]]:
     """Every address of every interface that is not loopback, link-local ones left out."""
-    shown = subprocess.run(["ip", "-json", "address", "show"], check=True, capture_output=True).stdout
+    shown = subprocess.run(["ip", "-json", "address", "show"], check=True, stdout=subprocess.PIPE).stdout
     return [
         {"interface": link["ifname"], "address": entry["local"], "prefix": entry["prefixlen"]}
         for link in json.loads(shown)
@@ -23,8 +22,8 @@ def interfaces() -> list[dict[str, object]]:
 
 
 def fqdn() -> str:
-    asked = subprocess.run(["hostname", "-f"], check=False, capture_output=True, text=True)
-    return asked.stdout.strip() or socket.gethostname()
+    asked = subprocess.run(["hostname", "-f"], check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return asked.stdout.decode("utf-8", "replace").strip() or socket.gethostname()
 
 
 def ipv6() -> bool:
@@ -35,13 +34,13 @@ def ipv6() -> bool:
         return False
 
 
-def memory() -> dict[str, int]:
+def memory() -> Dict[str, int]:
     with open("/proc/meminfo", encoding="ascii") as lines:
         kibibytes = {line.split(":")[0]: int(line.split()[1]) for line in lines}
     return {"total": 1024 * kibibytes["MemTotal"], "available": 1024 * kibibytes["MemAvailable"]}
 
 
-def free(folder: str) -> dict[str, int]:
+def free(folder: str) -> Dict[str, int]:
     """Of the file system that holds the folder, or will: its nearest parent that exists is asked."""
     while not os.path.exists(folder):
         folder = os.path.dirname(folder)
@@ -49,7 +48,7 @@ def free(folder: str) -> dict[str, int]:
     return {"total": usage.total, "free": usage.free}
 
 
-def resolve(name: str) -> list[str]:
+def resolve(name: str) -> List[str]:
     """What the host's own resolver answers, in its order."""
     try:
         found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)

@@ -1,13 +1,10 @@
 """The tar inside a bundle, read as if an attacker wrote it: anything but a flat folder of small files is refused."""
 
-from __future__ import annotations
-
 import configparser
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 FOLDER = "realm_info"
 MEMBER = re.compile(r"realm_info/([A-Za-z0-9_][A-Za-z0-9._-]{0,99})")
@@ -30,15 +27,14 @@ class Limits(NamedTuple):
     members: int = 64
 
 
-def members(stream: BinaryIO, limits: Limits) -> Iterator[tuple[str, bytes]]:
+def members(stream: BinaryIO, limits: Limits) -> Iterator[Tuple[str, bytes]]:
     """File names (without the folder) and contents (POSIX.1-1988 ustar, GNU included). Raises BadBundle.
 
     Headers are read here and not by tarfile, whose formats have more ways to say where a file goes than a bundle needs.
     """
-    seen: set[str] = set()
+    seen: Set[str] = set()
     total = 0
-    while header := _header(stream):
-        name, kind, size = header
+    for name, kind, size in iter(lambda: _header(stream), None):
         if kind == EXTENDED:
             _skip_extension(stream, size)
             continue
@@ -60,7 +56,7 @@ def members(stream: BinaryIO, limits: Limits) -> Iterator[tuple[str, bytes]]:
         raise BadBundle(f"there is nothing in {FOLDER}/")
 
 
-def extract(stream: BinaryIO, target: str, limits: Limits) -> list[str]:
+def extract(stream: BinaryIO, target: str, limits: Limits) -> List[str]:
     """Unpack into the new folder `target` (0700, files 0600) and name its files; nothing is left when it raises."""
     os.mkdir(target, 0o700)
     try:
@@ -76,7 +72,7 @@ def extract(stream: BinaryIO, target: str, limits: Limits) -> list[str]:
     return names
 
 
-def describe(content: bytes) -> dict[str, str]:
+def describe(content: bytes) -> Dict[str, str]:
     """The section `realm` of the member `realm_info`. Raises BadBundle."""
     parser = configparser.ConfigParser(interpolation=None)
     try:
@@ -95,7 +91,7 @@ def _member(name: str, kind: bytes) -> str:
     return match.group(1)
 
 
-def _header(stream: BinaryIO) -> tuple[str, bytes, int] | None:
+def _header(stream: BinaryIO) -> Optional[Tuple[str, bytes, int]]:
     """Name, type and size of the next member, and None at the end of the archive."""
     block = stream.read(BLOCK)
     if len(block) != BLOCK:

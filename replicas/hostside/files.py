@@ -1,14 +1,11 @@
 """Files put in place atomically, and the errors of disks in words."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, Dict, Iterator
 
 
 @contextlib.contextmanager
@@ -39,7 +36,7 @@ def _sync(folder: str) -> None:
         os.close(handle)
 
 
-def explain(path: str, size: int, error: OSError) -> dict[str, object]:
+def explain(path: str, size: int, error: OSError) -> Dict[str, object]:
     """The answer for a file of `size` bytes that could not be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return full(path, size)
@@ -50,7 +47,7 @@ def explain(path: str, size: int, error: OSError) -> dict[str, object]:
     }
 
 
-def full(path: str, size: int) -> dict[str, object]:
+def full(path: str, size: int) -> Dict[str, object]:
     folder, host = os.path.dirname(path), os.uname().nodename
     free = shutil.disk_usage(folder).free
     return {

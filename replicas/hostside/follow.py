@@ -1,13 +1,12 @@
 """Follow a transient unit's output: payload unit, path, offset; JSON lines {"text", "offset"}, {"status"}, {"gone"}."""
 
-from __future__ import annotations
-
 import json
 import os
 import select
 import subprocess
 import sys
 import time
+from typing import Dict, Iterator, Optional, Tuple
 
 PIECE = 64 * 1024
 SHORTEST, LONGEST = 0.005, 0.02
@@ -30,7 +29,7 @@ class Unit:
         self._process = ""
         self._asked = float("-inf")
 
-    def status(self) -> int | None:
+    def status(self) -> Optional[int]:
         """The exit status once the main process ended (128 and the number for a signal), and None while it runs."""
         pause = LOOK_SECONDS if os.path.exists(self._process) else GONE_SECONDS
         if time.monotonic() < self._asked + pause:
@@ -45,12 +44,12 @@ class Unit:
         number = int(facts["ExecMainStatus"])
         return 128 + number if facts["ExecMainCode"] in (KILLED, DUMPED) else number
 
-    def _facts(self, *names: str) -> dict[str, str]:
+    def _facts(self, *names: str) -> Dict[str, str]:
         argv = ["systemctl", "show", f"--property={','.join(names)}", f"{self.name}.service"]
-        shown = subprocess.run(argv, check=False, capture_output=True, text=True)
+        shown = subprocess.run(argv, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         if shown.returncode:
-            sys.exit(shown.stderr)
-        return dict(line.split("=", 1) for line in shown.stdout.splitlines())
+            sys.exit(shown.stderr.decode("utf-8", "replace"))
+        return dict(line.split("=", 1) for line in shown.stdout.decode("utf-8", "replace").splitlines())
 
 
 def piece(path: str, offset: int, final: bool) -> bytes:
@@ -66,7 +65,16 @@ def piece(path: str, offset: int, final: bool) -> bytes:
     return data[: data.rfind(b"\n") + 1]
 
 
-def say(answer: dict[str, object]) -> None:
+def pieces(path: str, offset: int, final: bool) -> Iterator[Tuple[str, int]]:
+    """The text of each piece that is there, with the offset behind it."""
+    data = piece(path, offset, final)
+    while data:
+        offset += len(data)
+        yield data.decode("utf-8", "replace"), offset
+        data = piece(path, offset, final)
+
+
+def say(answer: Dict[str, object]) -> None:
     print(json.dumps(answer), flush=True)
 
 
@@ -80,10 +88,9 @@ def main() -> None:
         except Gone:
             say({"gone": True})
             return
-        while data := piece(payload["path"], offset, final=ended is not None):
-            offset += len(data)
-            say({"text": data.decode("utf-8", "replace"), "offset": offset})
-            delay = SHORTEST
+        for text, behind in pieces(payload["path"], offset, final=ended is not None):
+            say({"text": text, "offset": behind})
+            offset, delay = behind, SHORTEST
         if ended is not None:
             say({"status": ended})
             return

@@ -4,17 +4,15 @@ The one-time password reaches the installer within this process: it is on no com
 The folder is gone when the program ends, and the password's file before the installer begins.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import runpy
 import shutil
 import sys
-from typing import Any
+from typing import Any, Dict, List
 
 
-def arguments(folder: str) -> list[str]:
+def arguments(folder: str) -> List[str]:
     """The installer's, from the bundle's answers, password and authority. Raises OSError, ValueError."""
     with open(os.path.join(folder, "answers.json"), encoding="utf-8") as stream:
         answers = json.load(stream)["enrol"]
@@ -25,7 +23,7 @@ def arguments(folder: str) -> list[str]:
     return [*answers, f"--ca-cert-file={os.path.join(folder, 'ca.crt')}", f"--password={password}"]
 
 
-def main(payload: dict[str, Any]) -> None:
+def main(payload: Dict[str, Any]) -> None:
     folder, program = payload["folder"], payload["program"]
     try:
         sys.argv = [program, *arguments(folder)]

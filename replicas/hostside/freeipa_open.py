@@ -4,17 +4,15 @@ Payload: path, sha256 (of the bundle that the run sealed), passphrase, host (as 
 /run). What an attempt before has left there is removed. Answers {"members": [names], "realm": {...}}.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 import sys
-from typing import Any
+from typing import Any, Dict
 
 from replicas.hostside import archive, files, unpack
 
 
-def main(payload: dict[str, Any]) -> dict[str, object]:
+def main(payload: Dict[str, Any]) -> Dict[str, object]:
     target = payload["target"]
     try:
         shutil.rmtree(target, ignore_errors=True)

@@ -4,17 +4,15 @@
 no command line. The folder is gone when the program ends, and the pins' files before the installer begins.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import runpy
 import shutil
 import sys
-from typing import Any
+from typing import Any, Dict, List
 
 
-def arguments(folder: str, pins: dict[str, str]) -> list[str]:
+def arguments(folder: str, pins: Dict[str, str]) -> List[str]:
     """The installer's, from the bundle's answers and pins. Raises OSError, ValueError."""
     with open(os.path.join(folder, "answers.json"), encoding="utf-8") as stream:
         answers = json.load(stream)["promote"]
@@ -27,7 +25,7 @@ def arguments(folder: str, pins: dict[str, str]) -> list[str]:
     return [*answers, *found]
 
 
-def main(payload: dict[str, Any]) -> None:
+def main(payload: Dict[str, Any]) -> None:
     folder, program = payload["folder"], payload["program"]
     try:
         sys.argv = [program, *arguments(folder, payload["pins"])]

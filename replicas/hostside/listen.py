@@ -4,8 +4,6 @@ Payload: ports ([[port, protocol], …]), addresses (to listen on), seconds. Pri
 "taken": [[port, protocol], …]}: a taken port has a service of its own, which answers instead.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import json
@@ -13,7 +11,7 @@ import selectors
 import socket
 import sys
 import time
-from typing import Any
+from typing import Any, List
 
 from replicas.hostside import probes
 
@@ -67,9 +65,9 @@ class Listeners:
 
     def __init__(self) -> None:
         self.selector = selectors.DefaultSelector()
-        self.taken: list[list[Any]] = []
+        self.taken: List[List[Any]] = []
 
-    def open(self, ports: list[list[Any]], addresses: list[str]) -> None:
+    def open(self, ports: List[List[Any]], addresses: List[str]) -> None:
         for port, protocol in ports:
             opened = []
             try:
@@ -86,8 +84,8 @@ class Listeners:
     def serve(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         self.selector.register(sys.stdin.buffer, selectors.EVENT_READ, "stdin")
-        while (left := end - time.monotonic()) > 0:
-            for key, _ in self.selector.select(left):
+        while time.monotonic() < end:
+            for key, _ in self.selector.select(end - time.monotonic()):
                 if key.data == "stdin":
                     return
                 # A peer that went away, or sent nothing, costs only its own answer.
@@ -101,7 +99,8 @@ class Listeners:
             self.selector.register(connection, selectors.EVENT_READ, "connection")
         elif kind == "udp":
             request, peer = ready.recvfrom(512)
-            if reply := answer(request):
+            reply = answer(request)
+            if reply:
                 ready.sendto(reply, peer)
         else:
             self.selector.unregister(ready)

@@ -1,16 +1,14 @@
 """Make room for the certificates and keys that are kept while a bundle is made: payload issue."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys
-from typing import Any
+from typing import Any, Dict
 
 from replicas.hostside import native_kept
 
 
-def main(payload: dict[str, Any]) -> dict[str, object]:
+def main(payload: Dict[str, Any]) -> Dict[str, object]:
     try:
         native_kept.begin(payload["issue"])
     except OSError as error:

@@ -1,11 +1,9 @@
 """What programs about a native realm's authority share: its index, its lock, its revocation list."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from typing import Iterator, Optional, Set
 
 FOLDER = "/var/lib/ipa/ca"
 PUBLISHED = "/var/www/ipa/ipa/crl/MasterCRL.pem"
@@ -15,16 +13,22 @@ class Failed(Exception):
     """A program of the authority ended with an error."""
 
 
-def run(*argv: str, input: bytes | None = None, folder: str = FOLDER) -> bytes:
-    # What it rewrites, such as its index and its counters, stays private.
-    done = subprocess.run(argv, input=input, cwd=folder, capture_output=True, check=False, umask=0o077)
+def private() -> None:
+    """What a program rewrites, such as the authority's index and its counters."""
+    os.umask(0o077)
+
+
+def run(*argv: str, input: Optional[bytes] = None, folder: str = FOLDER) -> bytes:
+    done = subprocess.run(
+        argv, input=input, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, preexec_fn=private
+    )
     if done.returncode:
         lines = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
         raise Failed(f"{argv[0]} ended with status {done.returncode}: {lines[-1] if lines else 'no output'}")
     return done.stdout
 
 
-def authority(*arguments: str, input: bytes | None = None) -> bytes:
+def authority(*arguments: str, input: Optional[bytes] = None) -> bytes:
     """Run openssl ca, one at a time: it rewrites its index."""
     return run("flock", "lock", "openssl", "ca", "-config", "openssl.cnf", *arguments, input=input)
 
@@ -34,12 +38,12 @@ def next_serial() -> int:
         return int(stream.read().strip(), 16)
 
 
-def valid(names: set[str]) -> Iterator[int]:
+def valid(names: Set[str]) -> Iterator[int]:
     """Serial numbers of certificates with these common names that have not been revoked."""
     return issued(names, "V")
 
 
-def issued(names: set[str], wanted: str) -> Iterator[int]:
+def issued(names: Set[str], wanted: str) -> Iterator[int]:
     """Those in a state of the index: V (valid), R (revoked) or E (expired)."""
     with open(f"{FOLDER}/index.txt", encoding="utf-8") as lines:
         for line in lines:
@@ -48,7 +52,7 @@ def issued(names: set[str], wanted: str) -> Iterator[int]:
                 yield int(serial, 16)
 
 
-def listed() -> set[int]:
+def listed() -> Set[int]:
     """Serial numbers on the revocation list that clients get."""
     shown = run("openssl", "crl", "-in", PUBLISHED, "-noout", "-text").decode()
     return {int(line.partition(":")[2], 16) for line in shown.splitlines() if line.strip().startswith("Serial Number:")}

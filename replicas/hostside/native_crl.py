@@ -1,15 +1,14 @@
 """Sign and publish a revocation list: answers {"published": path}."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys
+from typing import Dict
 
 from replicas.hostside import native_ca
 
 
-def main() -> dict[str, object]:
+def main() -> Dict[str, object]:
     try:
         native_ca.publish()
     except (native_ca.Failed, OSError) as error:

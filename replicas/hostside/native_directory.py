@@ -1,16 +1,14 @@
 """Finish a Directory Server instance while it is stopped: certificate, schema, replication, so that it starts once."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
-from typing import Any
+from typing import Any, Dict
 
 SCHEMA = "/usr/share/dirsrv/data/60kerberos.ldif"
 
 
-def install(bundle: str, facts: dict[str, Any]) -> None:
+def install(bundle: str, facts: Dict[str, Any]) -> None:
     """`facts` has folder (of the instance), authority (PEM file), config (attributes of cn=config), entries (LDIF)."""
     folder = facts["folder"]
     certificate(folder, os.path.join(bundle, "dscert.p12"), os.path.join(bundle, "dirsrv_pin.txt"), facts["authority"])
@@ -28,13 +26,18 @@ def install(bundle: str, facts: dict[str, Any]) -> None:
 def certificate(folder: str, package: str, pin: str, authority: str) -> None:
     """Both into the instance's database, in the place of what an earlier bundle or an interrupted attempt put there."""
     word = f"{folder}/pwdfile.txt"
-    while not subprocess.run(("certutil", "-L", "-d", folder, "-n", "Server-Cert"), capture_output=True).returncode:
+    while there(folder, "Server-Cert"):
         run("certutil", "-F", "-d", folder, "-f", word, "-n", "Server-Cert")
     run("pk12util", "-i", package, "-d", folder, "-k", word, "-w", pin)
     run("certutil", "-A", "-d", folder, "-f", word, "-n", "CA", "-t", "CT,,", "-a", "-i", authority)
 
 
-def configure(text: str, config: dict[str, str], entries: str) -> str:
+def there(folder: str, nickname: str) -> bool:
+    argv = ("certutil", "-L", "-d", folder, "-n", nickname)
+    return not subprocess.run(argv, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE).returncode
+
+
+def configure(text: str, config: Dict[str, str], entries: str) -> str:
     """The configuration with these attributes of cn=config replaced, and these entries added unless they are there."""
     blocks = [block for block in text.replace("\n ", "").split("\n\n") if block.strip()]
     names = {block.partition("\n")[0].lower() for block in blocks}
@@ -43,11 +46,11 @@ def configure(text: str, config: dict[str, str], entries: str) -> str:
     return "\n\n".join([*(block.strip("\n") for block in changed), *filter(None, added), ""])
 
 
-def replace(block: str, attributes: dict[str, str]) -> str:
+def replace(block: str, attributes: Dict[str, str]) -> str:
     lowered = {name.lower() for name in attributes}
     lines = [line for line in block.splitlines() if line.partition(":")[0].lower() not in lowered]
     return "\n".join([*lines, *(f"{name}: {value}" for name, value in attributes.items())])
 
 
 def run(*argv: str) -> None:
-    subprocess.run(argv, check=True, capture_output=True)
+    subprocess.run(argv, check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

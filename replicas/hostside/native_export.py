@@ -1,18 +1,17 @@
 """Export the authority with its key as PKCS #12: answers {"p12", "pin"}; nothing is written here."""
 
-from __future__ import annotations
-
 import base64
 import json
 import os
 import secrets
 import subprocess
 import sys
+from typing import Dict
 
 from replicas.hostside import native_ca
 
 
-def main() -> dict[str, object]:
+def main() -> Dict[str, object]:
     word = secrets.token_urlsafe(24)
     read, write = os.pipe()
     with os.fdopen(write, "w", encoding="ascii") as stream:
@@ -30,7 +29,9 @@ def main() -> dict[str, object]:
         "-passout",
         f"fd:{read}",
     ]
-    done = subprocess.run(argv, cwd=native_ca.FOLDER, capture_output=True, pass_fds=(read,), check=False)
+    done = subprocess.run(
+        argv, cwd=native_ca.FOLDER, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=(read,), check=False
+    )
     os.close(read)
     if done.returncode:
         return {

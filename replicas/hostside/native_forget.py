@@ -1,15 +1,13 @@
 """Wipe the certificates and keys that were kept while a bundle was made: payload issue."""
 
-from __future__ import annotations
-
 import json
 import sys
-from typing import Any
+from typing import Any, Dict
 
 from replicas.hostside import native_kept
 
 
-def main(payload: dict[str, Any]) -> dict[str, object]:
+def main(payload: Dict[str, Any]) -> Dict[str, object]:
     native_kept.forget(payload["issue"])
     return {"forgotten": payload["issue"]}
 

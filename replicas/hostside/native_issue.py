@@ -4,8 +4,6 @@ Asked again with the same issue and label, it waits for whoever is at it, and gi
 goes on when the connection that started it ends.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import os
@@ -13,12 +11,12 @@ import secrets
 import signal
 import sys
 import tempfile
-from typing import Any
+from typing import Any, Dict
 
 from replicas.hostside import native_ca, native_kept
 
 
-def issue(folder: str, host: str, subject: str, label: str) -> dict[str, object]:
+def issue(folder: str, host: str, subject: str, label: str) -> Dict[str, object]:
     """Key and request are made in a folder in memory that only root can enter, and wiped with it."""
     key, request, certificate, pin = (os.path.join(folder, name) for name in ("key", "request", "certificate", "pin"))
     word = secrets.token_urlsafe(24)
@@ -62,7 +60,7 @@ def issue(folder: str, host: str, subject: str, label: str) -> dict[str, object]
     return {"p12": base64.b64encode(package).decode(), "pin": word, "serial": serial[2]}
 
 
-def once(payload: dict[str, Any]) -> dict[str, object]:
+def once(payload: Dict[str, Any]) -> Dict[str, object]:
     with native_kept.issuing(payload["issue"], payload["label"]):
         answer = native_kept.read(payload["issue"], payload["label"])
         if answer is None:
@@ -72,7 +70,7 @@ def once(payload: dict[str, Any]) -> dict[str, object]:
     return answer
 
 
-def main(payload: dict[str, Any]) -> dict[str, object]:
+def main(payload: Dict[str, Any]) -> Dict[str, object]:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         return once(payload)

@@ -3,17 +3,15 @@
 Answers {"valid": [...], "unlisted": [...]} (serials, hex); unlisted ones are revoked, and clients cannot know it.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys
-from typing import Any
+from typing import Any, Dict
 
 from replicas.hostside import native_ca
 
 
-def main(payload: dict[str, Any]) -> dict[str, object]:
+def main(payload: Dict[str, Any]) -> Dict[str, object]:
     names, floor = set(payload["names"]), payload["floor"]
     try:
         valid = [serial for serial in native_ca.valid(names) if serial >= floor]

@@ -6,15 +6,12 @@ while somebody looks at what there is. Without the folder nothing is issued: wha
 arrive when others have long forgotten the issue.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, Dict, Iterator, Optional, Set
 
 from replicas.hostside import files
 
@@ -66,7 +63,7 @@ def settled(issue: str) -> Iterator[None]:
         yield
 
 
-def read(issue: str, label: str) -> dict[str, Any] | None:
+def read(issue: str, label: str) -> Optional[Dict[str, Any]]:
     try:
         with open(os.path.join(place(issue), label), encoding="utf-8") as stream:
             return dict(json.load(stream))
@@ -74,15 +71,16 @@ def read(issue: str, label: str) -> dict[str, Any] | None:
         return None
 
 
-def write(issue: str, label: str, answer: dict[str, object]) -> None:
+def write(issue: str, label: str, answer: Dict[str, object]) -> None:
     with files.replacing(os.path.join(place(issue), label), 0o600) as stream:
         stream.write(json.dumps(answer).encode())
 
 
-def serials(issue: str) -> set[int]:
+def serials(issue: str) -> Set[int]:
     """Serial numbers of what is kept."""
     labels = [name for name in os.listdir(place(issue)) if not name.startswith(".")]
-    return {int(answer["serial"], 16) for label in labels if (answer := read(issue, label))}
+    answers = (read(issue, label) for label in labels)
+    return {int(answer["serial"], 16) for answer in answers if answer}
 
 
 def forget(issue: str) -> None:

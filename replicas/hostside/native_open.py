@@ -5,8 +5,6 @@ mode, owner), `pairs` (package, pin, certificate, key: PKCS #12 turned into PEM 
 native_directory wants).
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
@@ -14,14 +12,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, Dict, Iterator, Tuple
 
 from replicas.hostside import archive, files, native_directory, native_put, unpack
 
 
 @contextlib.contextmanager
-def opened(payload: dict[str, Any]) -> Iterator[tuple[str, dict[str, object]]]:
+def opened(payload: Dict[str, Any]) -> Iterator[Tuple[str, Dict[str, object]]]:
     parent = tempfile.mkdtemp(prefix="portal-bundle-", dir="/run")
     try:
         folder = os.path.join(parent, archive.FOLDER)
@@ -32,23 +29,26 @@ def opened(payload: dict[str, Any]) -> Iterator[tuple[str, dict[str, object]]]:
         shutil.rmtree(parent)
 
 
-def place(folder: str, one: dict[str, Any]) -> None:
+def place(folder: str, one: Dict[str, Any]) -> None:
     with open(os.path.join(folder, one["member"]), "rb") as stream:
         native_put.put(one["path"], one["mode"], one["owner"], stream.read())
 
 
-def split(folder: str, one: dict[str, Any]) -> None:
+def openssl(*arguments: str) -> bytes:
+    return subprocess.run(["openssl", *arguments], check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE).stdout
+
+
+def split(folder: str, one: Dict[str, Any]) -> None:
     """A PKCS #12 package as a certificate and a key; the key is 0600 root."""
     package, pin = (os.path.join(folder, one[name]) for name in ("package", "pin"))
-    base = ["openssl", "pkcs12", "-in", package, "-passin", f"file:{pin}", "-nodes"]
-    certificate = subprocess.run([*base, "-nokeys", "-clcerts"], check=True, capture_output=True).stdout
-    key = subprocess.run([*base, "-nocerts"], check=True, capture_output=True).stdout
+    base = ["pkcs12", "-in", package, "-passin", f"file:{pin}", "-nodes"]
+    certificate, key = openssl(*base, "-nokeys", "-clcerts"), openssl(*base, "-nocerts")
     os.makedirs(os.path.dirname(one["key"]), mode=0o700, exist_ok=True)
     native_put.put(one["certificate"], 0o644, "root:root", certificate)
     native_put.put(one["key"], 0o600, "root:root", key)
 
 
-def main(payload: dict[str, Any]) -> dict[str, object]:
+def main(payload: Dict[str, Any]) -> Dict[str, object]:
     try:
         with opened(payload) as (folder, answer):
             for one in payload.get("files", []):

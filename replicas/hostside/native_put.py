@@ -1,12 +1,10 @@
 """Put files in place atomically: payload files, each with path, mode, owner (USER:GROUP) and content (base64)."""
 
-from __future__ import annotations
-
 import base64
 import json
 import os
 import sys
-from typing import Any
+from typing import Any, Dict
 
 from replicas.hostside import files, write
 
@@ -19,7 +17,7 @@ def put(path: str, mode: int, owner: str, content: bytes) -> None:
             stream.write(content)
 
 
-def main(payload: dict[str, Any]) -> dict[str, object]:
+def main(payload: Dict[str, Any]) -> Dict[str, object]:
     for one in payload["files"]:
         content = base64.b64decode(one["content"])
         try:

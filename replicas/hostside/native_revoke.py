@@ -3,17 +3,15 @@
 Answers {"revoked": [serials, hex]}.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys
-from typing import Any
+from typing import Any, Dict, List, Set
 
 from replicas.hostside import native_ca, native_kept
 
 
-def revoke(names: set[str], floor: int, kept: set[int]) -> list[str]:
+def revoke(names: Set[str], floor: int, kept: Set[int]) -> List[str]:
     found = [f"{serial:X}" for serial in native_ca.valid(names) if serial >= floor and serial not in kept]
     for serial in found:
         native_ca.authority("-revoke", f"newcerts/{serial}.pem", "-crl_reason", "cessationOfOperation")
@@ -22,7 +20,7 @@ def revoke(names: set[str], floor: int, kept: set[int]) -> list[str]:
     return found
 
 
-def main(payload: dict[str, Any]) -> dict[str, object]:
+def main(payload: Dict[str, Any]) -> Dict[str, object]:
     names, floor, issue = set(payload["names"]), payload["floor"], payload["issue"]
     try:
         if not issue:

@@ -1,14 +1,12 @@
 """Trust an authority system-wide, or stop it: payload pem (empty: remove it). Answers {"trusted": path or ""}."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-from typing import Any
+from typing import Any, Dict
 
 from replicas.hostside import files, native_put
 
@@ -36,12 +34,12 @@ def distrust() -> None:
 def rehash() -> None:
     """A host without the package ca-certificates has OpenSSL's own store all the same."""
     if shutil.which("update-ca-certificates"):
-        subprocess.run(["update-ca-certificates"], check=True, capture_output=True)
+        subprocess.run(["update-ca-certificates"], check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     elif os.path.isdir(STORE):
-        subprocess.run(["openssl", "rehash", STORE], check=True, capture_output=True)
+        subprocess.run(["openssl", "rehash", STORE], check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def main(payload: dict[str, Any]) -> dict[str, object]:
+def main(payload: Dict[str, Any]) -> Dict[str, object]:
     pem = payload["pem"]
     try:
         trust(pem) if pem else distrust()

@@ -5,8 +5,6 @@ port, protocol (tcp, udp) and kind (see probes.PROBES). Answers {"addresses", "r
 address with port, protocol, kind, address, ok, detail (or cause), ms; for NTP also offset and delay in seconds.
 """
 
-from __future__ import annotations
-
 import errno
 import json
 import socket
@@ -14,7 +12,7 @@ import ssl
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Dict, List
 
 from replicas.hostside import probes, wire
 
@@ -27,37 +25,40 @@ CAUSES = {
     errno.EPERM: "not permitted by this host's own firewall",
 }
 
+HOSTNAME_MISMATCH = 62  # X509_V_ERR_HOSTNAME_MISMATCH
+
 
 def cause(error: Exception, target: probes.Target) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
+    # Python 3.6 has one error for names, which is no SSLError, and for all else one without attributes of its own.
+    if isinstance(error, ssl.CertificateError) or getattr(error, "reason", "") == "CERTIFICATE_VERIFY_FAILED":
         return certificate(error, target)
     if isinstance(error, ssl.SSLError):
         return f"TLS failed: {error.reason or 'the connection was closed'}"
-    if isinstance(error, TimeoutError):
+    if isinstance(error, (TimeoutError, socket.timeout)):  # two errors before Python 3.10
         return f"no answer within {target.seconds:g} s"
     if isinstance(error, OSError):
         return CAUSES.get(error.errno or 0, error.strerror or str(error))
     return str(error)
 
 
-def certificate(error: ssl.SSLCertVerificationError, target: probes.Target) -> str:
+def certificate(error: Exception, target: probes.Target) -> str:
     """What is wrong with a certificate. Whom a wrong one is for is only told after a handshake that accepts it."""
-    hostname_mismatch = 62  # X509_V_ERR_HOSTNAME_MISMATCH
-    if error.verify_code != hostname_mismatch:
-        return f"its certificate is not trusted: {error.verify_message}"
+    code = getattr(error, "verify_code", None)
+    if code != HOSTNAME_MISMATCH and not (code is None and isinstance(error, ssl.CertificateError)):
+        return f"its certificate is not trusted: {getattr(error, 'verify_message', 'it was not verified')}"
     context = ssl.create_default_context(cadata=target.ca)
     context.check_hostname = False
     try:
         with probes.tcp(target) as connection, context.wrap_socket(connection) as encrypted:
-            facts: dict[str, Any] = encrypted.getpeercert() or {}
+            facts: Dict[str, Any] = encrypted.getpeercert() or {}
             names = [name for _, name in facts.get("subjectAltName", ())]
     except OSError:
         names = []
     return f"its certificate is for {', '.join(names) or 'another name'}, not for {target.host}"
 
 
-def check(target: probes.Target, protocol: str, kind: str) -> dict[str, Any]:
-    answer: dict[str, Any] = {"port": target.port, "protocol": protocol, "kind": kind, "address": target.address}
+def check(target: probes.Target, protocol: str, kind: str) -> Dict[str, Any]:
+    answer: Dict[str, Any] = {"port": target.port, "protocol": protocol, "kind": kind, "address": target.address}
     start = time.monotonic()
     try:
         if kind == "ntp":
@@ -66,18 +67,18 @@ def check(target: probes.Target, protocol: str, kind: str) -> dict[str, Any]:
         else:
             detail = probes.PROBES[kind, protocol](target)
         answer.update(ok=True, detail=detail)
-    except (OSError, ssl.SSLError, wire.BadAnswer) as error:
+    except (OSError, ssl.CertificateError, wire.BadAnswer) as error:
         answer.update(ok=False, detail=cause(error, target))
     answer["ms"] = round((time.monotonic() - start) * 1000, 1)
     return answer
 
 
-def resolve(host: str) -> list[str]:
+def resolve(host: str) -> List[str]:
     found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def main() -> dict[str, Any]:
+def main() -> Dict[str, Any]:
     payload = json.loads(sys.stdin.buffer.readline())
     host = payload["host"]
     try:

@@ -1,16 +1,13 @@
 """One probe for each protocol: send the smallest request there is, and say what came back."""
 
-from __future__ import annotations
-
 import os
 import select
 import socket
 import ssl
 import struct
 import time
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Callable, Dict, Iterator, NamedTuple, Tuple
 
 from replicas.hostside import wire
 
@@ -38,16 +35,16 @@ def tcp(target: Target) -> Iterator[socket.socket]:
         yield connection
 
 
-def udp(target: Target, request: Callable[[], bytes]) -> tuple[bytes, bytes, float]:
+def udp(target: Target, request: Callable[[], bytes]) -> Tuple[bytes, bytes, float]:
     """Request, answer and arrival time (Unix seconds). A lost packet is sent again. Raises TimeoutError, OSError."""
     family = socket.AF_INET6 if ":" in target.address else socket.AF_INET
     end = time.monotonic() + target.seconds
     with socket.socket(family, socket.SOCK_DGRAM) as connection:
         connection.connect((target.address, target.port))
-        while (left := end - time.monotonic()) > 0:
+        while time.monotonic() < end:
             sent = request()
             connection.send(sent)
-            if select.select([connection], [], [], min(RESEND_SECONDS, left))[0]:
+            if select.select([connection], [], [], min(RESEND_SECONDS, max(0.0, end - time.monotonic())))[0]:
                 return sent, connection.recv(65535), time.time()
     raise TimeoutError
 
@@ -77,7 +74,7 @@ def secure(connection: socket.socket, target: Target) -> ssl.SSLSocket:
     return context.wrap_socket(connection, server_hostname=target.host)
 
 
-def read_ldap(connection: socket.socket) -> tuple[int, bytes]:
+def read_ldap(connection: socket.socket) -> Tuple[int, bytes]:
     data = exactly(connection, 2)
     if data[1] & 0x80:
         data += exactly(connection, data[1] & 0x7F)
@@ -89,8 +86,9 @@ def read_ldap(connection: socket.socket) -> tuple[int, bytes]:
 
 def search(connection: socket.socket) -> str:
     connection.sendall(wire.root_dse(2))
-    while (tag := read_ldap(connection)[0]) == wire.SEARCH_ENTRY:
-        continue
+    tag = wire.SEARCH_ENTRY
+    while tag == wire.SEARCH_ENTRY:
+        tag, _ = read_ldap(connection)
     if tag != wire.SEARCH_DONE:
         raise wire.BadAnswer("an answer that is no search result")
     return "root DSE"
@@ -180,7 +178,7 @@ def ntp(target: Target) -> str:
     return f"offset {offset:+.6f} s, delay {delay:.6f} s"
 
 
-def clock(target: Target) -> tuple[float, float]:
+def clock(target: Target) -> Tuple[float, float]:
     """Offset of the target's clock from this host's and round-trip delay, in seconds."""
     return wire.ntp_answer(*udp(target, wire.ntp_request))
 
@@ -208,7 +206,7 @@ def echoed(nonce: bytes, answer: bytes) -> str:
     return "echo"
 
 
-PROBES: dict[tuple[str, str], Callable[[Target], str]] = {
+PROBES: Dict[Tuple[str, str], Callable[[Target], str]] = {
     ("ldap", "tcp"): ldap,
     ("ldaps", "tcp"): ldaps,
     ("kdc", "tcp"): kdc_tcp,

@@ -1,13 +1,11 @@
 """Receive a file in pieces: payload path, size, sha256; prints {"received"} for each piece, at last {"path"}."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
 import shutil
 import sys
-from typing import BinaryIO
+from typing import BinaryIO, Dict
 
 from replicas.hostside import files
 
@@ -32,7 +30,7 @@ def copy(stdin: BinaryIO, target: BinaryIO, size: int, sha256: str) -> None:
         raise Incomplete(f"its SHA-256 is {digest.hexdigest()}, not {sha256}")
 
 
-def main(stdin: BinaryIO) -> dict[str, object]:
+def main(stdin: BinaryIO) -> Dict[str, object]:
     payload = json.loads(stdin.readline())
     path, size = payload["path"], payload["size"]
     folder = os.path.dirname(path)

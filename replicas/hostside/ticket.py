@@ -3,13 +3,12 @@
 Answers {"principal", "service", "expires"}, the last as klist prints it, or an error, WrongPassword among them.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
 import sys
 import tempfile
+from typing import Dict, List
 
 SECONDS = 10
 CONFIGURATION = """\
@@ -48,7 +47,7 @@ MEANINGS = (
 )
 
 
-def explain(output: str, facts: dict[str, str]) -> dict[str, str]:
+def explain(output: str, facts: Dict[str, str]) -> Dict[str, str]:
     for word, kind, meaning, remedy in MEANINGS:
         if word in output:
             error = f"No ticket on {facts['host']}: {meaning.format(**facts)}."
@@ -57,7 +56,7 @@ def explain(output: str, facts: dict[str, str]) -> dict[str, str]:
     return {"error": f"No ticket on {facts['host']} for {facts['principal']}: {last}", "remedy": ASK_ADMINISTRATOR}
 
 
-def ticket(folder: str, principal: str, password: str, realm: str, kdcs: list[str]) -> dict[str, str]:
+def ticket(folder: str, principal: str, password: str, realm: str, kdcs: List[str]) -> Dict[str, str]:
     facts = {"principal": principal, "realm": realm, "kdcs": ", ".join(kdcs), "host": os.uname().nodename}
     path = os.path.join(folder, "krb5.conf")
     with open(path, "w", encoding="utf-8") as stream:
@@ -77,15 +76,17 @@ def ticket(folder: str, principal: str, password: str, realm: str, kdcs: list[st
             check=False,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
         )
     except subprocess.TimeoutExpired:
         return explain("Cannot contact any KDC", facts)
     if made.returncode:
         return explain(made.stdout, facts)
-    shown = subprocess.run(["klist"], env=environment, check=True, capture_output=True, text=True).stdout
-    owner = next(line.split(": ", 1)[1] for line in shown.splitlines() if line.startswith("Default principal"))
-    words = next(line.split() for line in shown.splitlines() if "krbtgt/" in line)
+    shown = subprocess.run(["klist"], env=environment, check=True, stdout=subprocess.PIPE).stdout
+    lines = shown.decode("utf-8", "replace").splitlines()
+    owner = next(line.split(": ", 1)[1] for line in lines if line.startswith("Default principal"))
+    words = next(line.split() for line in lines if "krbtgt/" in line)
     return {"principal": owner, "service": words[-1], "expires": " ".join(words[2:4])}
 
 

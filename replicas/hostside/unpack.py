@@ -3,8 +3,6 @@
 Answers {"members": [names], "realm": {the section realm of realm_info}}. When it fails, nothing is left.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import io
@@ -14,8 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from typing import NoReturn
+from typing import Dict, Iterator, NoReturn
 
 from replicas.hostside import archive
 
@@ -132,7 +129,7 @@ def bad(path: str, why: str) -> NoReturn:
     raise Refused("BundleError", f"{path} on {os.uname().nodename} is not a usable bundle: {why}.", MAKE_ANOTHER)
 
 
-def check_host(path: str, realm: dict[str, str], host: str) -> None:
+def check_host(path: str, realm: Dict[str, str], host: str) -> None:
     made_for = realm.get("destination_host", "")
     if host and made_for != host:
         raise Refused(
@@ -142,7 +139,7 @@ def check_host(path: str, realm: dict[str, str], host: str) -> None:
         )
 
 
-def unpack(path: str, passphrase: str, target: str, host: str, limits: archive.Limits) -> dict[str, object]:
+def unpack(path: str, passphrase: str, target: str, host: str, limits: archive.Limits) -> Dict[str, object]:
     target = os.path.normpath(target)
     if not target.startswith(f"{MEMORY}/") or not in_memory(os.path.realpath(os.path.dirname(target))):
         raise Refused("StepError", f"{target} is not in memory.", f"Mount a tmpfs on {MEMORY}.")
@@ -163,7 +160,7 @@ def sealed(path: str, sha256: str) -> None:
     """Raises Refused unless the file is the one that was sealed. Asked last: unpack knows better causes."""
     digest = hashlib.sha256()
     with open(path, "rb") as stream:
-        while piece := stream.read(PIECE):
+        for piece in iter(lambda: stream.read(PIECE), b""):
             digest.update(piece)
     found = digest.hexdigest()
     if found != sha256:

@@ -1,10 +1,9 @@
 """The smallest requests that LDAP, Kerberos, DNS and NTP servers answer, and how to read the answers."""
 
-from __future__ import annotations
-
 import os
 import struct
 import time
+from typing import List, Tuple
 
 RRSIG = 46
 SIGNED, UNSIGNED = "signed", "not signed"
@@ -33,7 +32,7 @@ def integer(number: int, tag: int = 0x02) -> bytes:
     return tlv(tag, number.to_bytes(number.bit_length() // 8 + 1, "big"))
 
 
-def element(data: bytes, start: int = 0) -> tuple[int, bytes, int]:
+def element(data: bytes, start: int = 0) -> Tuple[int, bytes, int]:
     """Tag, content and end of the element at `start`. Raises BadAnswer when it is not all there."""
     try:
         tag, size = data[start], data[start + 1]
@@ -51,7 +50,7 @@ def element(data: bytes, start: int = 0) -> tuple[int, bytes, int]:
     return tag, data[begin : begin + size], begin + size
 
 
-def elements(content: bytes) -> list[tuple[int, bytes]]:
+def elements(content: bytes) -> List[Tuple[int, bytes]]:
     found, at = [], 0
     while at < len(content):
         tag, inner, at = element(content, at)
@@ -79,7 +78,7 @@ def starttls(message: int = 1) -> bytes:
     return tlv(0x30, integer(message), tlv(0x77, tlv(0x80, STARTTLS)))
 
 
-def ldap_result(message: bytes) -> tuple[int, bytes]:
+def ldap_result(message: bytes) -> Tuple[int, bytes]:
     """The operation's tag and content of an LDAPMessage. Raises BadAnswer."""
     tag, content, _ = element(message)
     parts = elements(content) if tag == 0x30 else []
@@ -185,8 +184,10 @@ def root_answer(query: bytes, answer: bytes) -> str:
 
 def _after_name(message: bytes, place: int) -> int:
     """Where a name ends that begins at `place` (RFC 1035, 4.1.4)."""
-    while (length := message[place]) and length < 0xC0:
+    length = message[place]
+    while 0 < length < 0xC0:
         place += 1 + length
+        length = message[place]
     return place + (2 if length else 1)
 
 
@@ -200,7 +201,7 @@ def ntp_time(seconds: float) -> bytes:
     return struct.pack("!II", (whole + NTP_EPOCH) & 0xFFFFFFFF, int((seconds - whole) * 2**32))
 
 
-def ntp_answer(request: bytes, answer: bytes, received: float) -> tuple[float, float]:
+def ntp_answer(request: bytes, answer: bytes, received: float) -> Tuple[float, float]:
     """Offset of the server's clock from ours and round-trip delay, in seconds (RFC 5905, 8). Raises BadAnswer."""
     if len(answer) < 48 or answer[0] & 7 != 4 or answer[24:32] != request[40:48]:
         raise BadAnswer("an answer that is not NTP")

@@ -1,14 +1,12 @@
 """Put a file in place atomically: payload path, mode, owner (USER:GROUP) and size, then the content."""
 
-from __future__ import annotations
-
 import grp
 import json
 import os
 import pwd
 import stat
 import sys
-from typing import BinaryIO
+from typing import BinaryIO, Dict, Tuple
 
 from replicas.hostside import files
 
@@ -26,13 +24,13 @@ def unchanged(path: str, content: bytes, mode: int, uid: int, gid: int) -> bool:
         return stream.read() == content
 
 
-def ids(owner: str) -> tuple[int, int]:
+def ids(owner: str) -> Tuple[int, int]:
     user, _, group = owner.partition(":")
     entry = pwd.getpwnam(user)
     return entry.pw_uid, grp.getgrnam(group).gr_gid if group else entry.pw_gid
 
 
-def main(stdin: BinaryIO) -> dict[str, object]:
+def main(stdin: BinaryIO) -> Dict[str, object]:
     payload = json.loads(stdin.readline())
     path, mode, size = payload["path"], payload["mode"], payload["size"]
     content = stdin.read(size)

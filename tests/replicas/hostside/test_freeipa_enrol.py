@@ -40,8 +40,8 @@ def folder(tmp_path: Path) -> Path:
 def enrol(folder: Path, status: int = 0) -> subprocess.CompletedProcess[str]:
     program = folder.parent / "ipa-client-install"
     program.write_text(INSTALLER.replace("FOLDER", repr(str(folder))).replace("STATUS", str(status)))
-    argv, head = launch("freeipa_enrol", {"folder": str(folder), "program": str(program)})
-    return subprocess.run([sys.executable, *argv[1:]], input=head.decode(), check=False, capture_output=True, text=True)
+    argv, head = launch("freeipa_enrol", {"folder": str(folder), "program": str(program)}, sys.executable)
+    return subprocess.run(argv, input=head.decode(), check=False, capture_output=True, text=True)
 
 
 def test_the_password_is_on_no_command_line_and_in_no_environment(folder: Path) -> None:

@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 
 from replicas.hostside import archive, unpack
 from replicas.hostside.archive import BadBundle, Limits
+from tests import pythons
 from tests.replicas.hostside.hostile import archives, encrypt, literal, packet, resummed, squeezed, tar
 
 LIMITS = Limits(member=1000, total=2500, members=4)
@@ -230,8 +231,10 @@ for path in paths:
 """
 
 
-def test_bombs_stay_in_memory_limits(folder: Path, sealed: list[bytes]) -> None:
+@pytest.mark.parametrize("version", ["", pythons.OLDEST])
+def test_bombs_stay_in_memory_limits(folder: Path, sealed: list[bytes], version: str) -> None:
     """What unpacks to much more than a bundle is refused by a process that could not hold it (RLIMIT_AS, gpg's too)."""
+    python = pythons.need(version) if version else sys.executable
     home = folder / "home"
     zeros = bytes(MEGABYTES_OF_BOMB << 20)
     bombs = [encrypt(squeezed(literal(zeros), times), home) for times in (1, 2, 3)]
@@ -243,7 +246,7 @@ def test_bombs_stay_in_memory_limits(folder: Path, sealed: list[bytes]) -> None:
     for path, data in zip(paths, bombs, strict=True):
         path.write_bytes(data)
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(folder), *map(str, paths)],
+        [python, "-c", PROGRAM, str(folder), *map(str, paths)],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (160 << 20, 160 << 20)),
         check=True, capture_output=True, text=True,
     )  # fmt: skip

@@ -50,8 +50,8 @@ class EnrolHost(Step):
 
     async def run(self, ctx: Context) -> None:
         replica, installer = await ctx.host("replica"), Installer()
-        argv, head = launch("freeipa_enrol", {"folder": FOLDER, "program": PROGRAM})
-        command = [await opening.interpreter(replica, PROGRAM), *argv[1:]]
+        python = await opening.interpreter(replica, PROGRAM)
+        argv, head = launch("freeipa_enrol", {"folder": FOLDER, "program": PROGRAM}, python)
 
         def heard(text: str) -> None:
             installer.hear(text)
@@ -60,7 +60,7 @@ class EnrolHost(Step):
             await self._open(ctx)
 
         status = await ctx.command(
-            "replica", UNIT, command, input=head, timeout=ENROL_SECONDS, prepare=prepare, heard=heard, scratch=FOLDER
+            "replica", UNIT, list(argv), input=head, timeout=ENROL_SECONDS, prepare=prepare, heard=heard, scratch=FOLDER
         )
         if status:
             await outcome.collect(ctx, outcome.logs(ctx.job.instance)[0])

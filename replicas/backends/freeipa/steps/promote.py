@@ -134,8 +134,9 @@ class PromoteReplica(Step):
         if not uploaded.arguments(options):
             return [PROGRAM, *bundle.promotion(ctx.job)], None
         payload = {"folder": uploaded.FOLDER, "program": PATH, "pins": uploaded.pins(options)}
-        argv, head = launch("freeipa_promote", payload)
-        return [await opening.interpreter(await ctx.host("replica"), PATH), *argv[1:]], head
+        python = await opening.interpreter(await ctx.host("replica"), PATH)
+        argv, head = launch("freeipa_promote", payload, python)
+        return list(argv), head
 
     async def _ready(self, ctx: Context) -> None:
         """Before a new start: nothing half made on the host, and the host may promote itself. Raises StepError."""
