@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from lab import Lab
+from lab import Host, Lab
 from replicas.actions import host_keys, tables
 from replicas.actions.drafts import draw
 from replicas.actions.submit import store
@@ -50,23 +50,23 @@ def draft(portal: Portal, form: str = "", **options: Any) -> Draft:
 
 def test_a_table_is_looked_at_and_submitted_as_a_whole(portal: Portal, hosts: Lab) -> None:
     portal.register()
-    master = Master.objects.get()
-    blanks = [host for host in hosts.hosts if host.name != master.hostname]
-    rows = [
-        tables.Row(Replica(hostname=host.name, master=master, ssh_address=str(host.address)), "") for host in blanks
-    ]
-    table = tables.draw(portal.operator, rows)
+    blanks = [host for host in hosts.hosts if host.name != hosts.master.name]
+    table = tables.draw(portal.operator, [row(host) for host in blanks])
     preflight.check_all(Draft.objects.filter(table=table))
     drafts = Draft.objects.order_by("pk")
-    assert [row.job["replica"]["hostname"] for row in drafts] == [host.name for host in blanks]
-    assert [set(levels(row).values()) for row in drafts] == [{"ok"}] * len(rows)
-    plans = tables.submit_all(portal.operator, table, [tables.Row(fresh(row.replica), "") for row in rows])
+    assert [made.job["replica"]["hostname"] for made in drafts] == [host.name for host in blanks]
+    assert [set(levels(made).values()) for made in drafts] == [{"ok"}] * len(blanks), drafts[0].findings
+    plans = tables.submit_all(portal.operator, table, [row(host) for host in blanks])
     assert {portal.work(portal.approve(plan)).state for plan in plans} == {RunState.SUCCEEDED}
 
 
-def fresh(replica: Replica) -> Replica:
-    """As the form makes it once more."""
-    return Replica(hostname=replica.hostname, master=replica.master, ssh_address=replica.ssh_address)
+def row(host: Host) -> tables.Row:
+    """As the form makes it each time."""
+    addresses = [str(host.address), str(host.address6)]
+    asked = Replica(
+        hostname=host.name, master=Master.objects.get(), ssh_address=str(host.address), ip_addresses=addresses
+    )
+    return tables.Row(asked, "")
 
 
 def levels(made: Draft | Plan) -> dict[str, str]:
