@@ -9,11 +9,16 @@ import pytest
 
 from lab.freeipa import FreeIpaLab
 from replicas.actions.resubmit import resubmit
+from replicas.actions.retry import retry
+from replicas.actions.submit import submit
 from replicas.actions.undo import remove
 from replicas.choices import BundleState, ReplicaState, RunState, StepState
 from replicas.errors import WrongPassword
 from replicas.lifecycle import looking
-from replicas.models import Bundle, LogLine, Realm, RealmLook, Replica, Run, StepRun
+from replicas.models import Bundle, LogLine, Master, Realm, RealmLook, Replica, Run, StepRun
+from replicas.uploads import together
+from replicas.uploads.reading import read
+from replicas.uploads.together import authorities
 from tests.hosts.conftest import Portal
 from tests.replicas.lifecycle.processes import Workers
 
@@ -110,9 +115,10 @@ def test_a_replica_is_installed_removed_and_installed_again(
 def test_a_retry_takes_back_what_is_half_installed_and_begins_anew(
     portal: Portal, hosts: FreeIpaLab, workers: Workers
 ) -> None:
-    portal.register(backend="freeipa")
-    certified(hosts)
-    run = portal.approve(portal.ask(NAME, **WITHOUT_AUTHORITY))
+    """With certificates that were uploaded, and are uploaded once more for the retry: they were wiped with the run."""
+    master = portal.register(backend="freeipa")
+    asked, given = uploaded(hosts, master)
+    run = portal.approve(submit(portal.operator, asked, given))
     worker, host = workers.start(), hosts.host(NAME)
     reach_the_middle(run)
     host.cut_power()
@@ -124,10 +130,28 @@ def test_a_retry_takes_back_what_is_half_installed_and_begins_anew(
     assert run.state == RunState.FAILED
     assert "half installed" in f"{run.error} {run.remedy}"
 
-    succeeded(portal, portal.retry(run))
+    retry(portal.operator, run, "it has power again", given)
+    succeeded(portal, portal.work(run))
     told = portal.log(run)
     assert "taking it back, to begin anew" in told
     assert "another one takes its place" in told
     assert Replica.objects.get().state == ReplicaState.VERIFIED
     assert b"RUNNING" in host.run(["ipactl", "status"]).stdout
     assert [bundle.state for bundle in Bundle.objects.order_by("pk")] == [BundleState.REVOKED, BundleState.USED]
+    shown = host.run(["sh", "-c", f"openssl s_client -connect {NAME}:443 </dev/null | openssl x509 -noout -issuer"])
+    assert b"Lab Authority" in shown.stdout
+
+
+def uploaded(hosts: FreeIpaLab, master: Master) -> tuple[Replica, dict[str, str]]:
+    """A request with the certificate that the lab's authority issues, for both services, and what was uploaded."""
+    files = [("server.pem", hosts.authority.server(NAME).encode())]
+    pem = read(files, trusted=authorities(master.realm)).pem()
+    given = {"dirsrv_certificate": pem, "http_certificate": pem}
+    asked = Replica(
+        hostname=NAME,
+        ssh_address=str(hosts.host(NAME).address),
+        master=master,
+        certificates=together.check(given, NAME, master.realm),
+        **dict.fromkeys(ALONE, True),
+    )
+    return asked, given
