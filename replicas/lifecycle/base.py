@@ -171,19 +171,24 @@ class Context(Protocol):
         prepare: Callable[[], Awaitable[None]] | None = None,
         heard: Callable[[str], None] | None = None,
         scratch: str = "",
+        shown: Callable[[str], None] = lambda text: None,
     ) -> int:
         """Run a long command on a host: it goes on when the portal or the network goes, and its output is logged.
 
         An attempt that finds it running, or ended unheard, follows it from the byte up to which its output is stored;
-        `prepare` is awaited before a new start only; `heard` gets each piece of output as it is logged. `name` is
-        unique in the plan. The folder `scratch`, below /run, goes when the command is killed or
-        fails; one that succeeds removes it itself. Returns the exit status (128 and the number for a signal). Raises
-        CommandFailed after `timeout` seconds, while the command goes on; HostUnreachable.
+        `prepare` is awaited before a new start only; `heard` gets each piece of output as it is logged, and
+        `shown` each state of a line that carriage returns rewrite, of which the log gets the last one. `name` is unique
+        in the plan. The folder `scratch`, below /run, goes when the command is killed or fails; one that succeeds
+        removes it itself. Returns the exit status (128 and the number for a signal). Raises CommandFailed after
+        `timeout` seconds, while the command goes on; HostUnreachable.
         """
         ...
 
     def progress(self, done: int, total: int, unit: str = "") -> None:
-        """How far this step is, in real numbers: entries sent of entries there, bytes, ports."""
+        """How far this step is, in real numbers: entries sent of entries there, bytes, ports.
+
+        `unit` may go on with what it is at, and is cut off where that gets long.
+        """
         ...
 
     @property

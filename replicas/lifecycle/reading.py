@@ -62,6 +62,7 @@ class ReadingContext:
         prepare: Callable[[], Awaitable[None]] | None = None,
         heard: Callable[[str], None] | None = None,
         scratch: str = "",
+        shown: Callable[[str], None] = lambda text: None,
     ) -> int:
         raise StepError(f"A check does not start {argv[0]}.")
 
