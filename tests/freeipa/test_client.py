@@ -1,0 +1,90 @@
+"""What is called over FreeIPA's own interface, against a live server: nothing here is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from lab.freeipa import FreeIpaLab
+from replicas.backends.freeipa import conncheck
+from replicas.backends.freeipa.access import session
+from replicas.errors import StepError
+from replicas.lifecycle.job import Job, Options, RealmFacts
+from replicas.lifecycle.steps import ports
+from replicas.lifecycle.steps.connection_check import ConnectionCheck
+from tests.replicas.steps.kept import KeptContext, endpoint
+
+pytestmark = pytest.mark.freeipa
+NAME = "ipareplica.example.com"
+
+
+@pytest.fixture
+def ca(realm: FreeIpaLab) -> str:
+    return realm.master.read("/etc/ipa/ca.crt")
+
+
+@pytest.fixture
+async def context(realm: FreeIpaLab, ca: str) -> AsyncIterator[KeptContext]:
+    async with AsyncExitStack() as stack:
+        facts = RealmFacts("EXAMPLE.COM", "example.com", "dc=example,dc=com", "freeipa", False, ca)
+        master, replica = (endpoint(host) for host in realm.hosts[:2])
+        yield KeptContext(Job("install", facts, master, replica, Options()), realm, stack)
+
+
+@pytest.fixture
+def unblocked(realm: FreeIpaLab) -> Iterator[FreeIpaLab]:
+    yield realm
+    for host in realm.hosts:
+        host.unblock()
+
+
+async def test_the_master_itself_reaches_what_is_listened_on(context: KeptContext) -> None:
+    await ConnectionCheck(ports.of_conncheck, conncheck.CHECK).run(context)
+    own = context.text.partition("The same by server_conncheck:")[2].splitlines()
+    for line in ("Directory Service: Unsecure port (389)", "Kerberos KDC: UDP (88)", "HTTP Server: Secure port (443)"):
+        assert f"   {line}: OK" in own
+    assert [text for level, text in context.lines if level != "info"] == []
+
+
+async def test_a_blocked_port_is_named_and_udp_is_a_warning(context: KeptContext, unblocked: FreeIpaLab) -> None:
+    unblocked.hosts[1].block(636, "tcp")
+    unblocked.hosts[1].block(464, "udp")
+    with pytest.raises(StepError, match=r"636 \(TCP\)"):
+        await ConnectionCheck(ports.of_conncheck, conncheck.CHECK).run(context)
+    own = context.lines[context.lines.index(("info", "The same by server_conncheck:")) :]
+    assert ("error", "   Directory Service: Secure port (636): FAILED") in own
+    assert ("warning", "   Kerberos Kpasswd: UDP (464): WARNING") in own
+
+
+async def test_without_oddjobd_there_is_no_such_check(context: KeptContext, realm: FreeIpaLab) -> None:
+    realm.master.run(["systemctl", "mask", "--runtime", "--now", "oddjobd"])
+    try:
+        assert await conncheck.from_master(context) == ()
+    finally:
+        realm.master.run(["systemctl", "unmask", "--runtime", "oddjobd"])
+        realm.master.run(["systemctl", "start", "oddjobd"])
+    ((level, text),) = context.lines
+    assert level == "warning"
+    assert "whether oddjobd runs" in text
+
+
+async def test_an_account_without_the_privilege_is_told_so(
+    context: KeptContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with session(context) as opened:
+        await opened.call("user_add", "visitor", givenname="A", sn="Visitor", userpassword="for-the-first-time")
+        # As an administrator gave it, it would have to be changed first.
+        await opened.call("user_mod", "visitor", setattr="krbpasswordexpiration=20380101000000Z")
+    monkeypatch.setattr("replicas.backends.freeipa.access.ADMIN", "visitor")
+    monkeypatch.setattr(context, "secret", lambda name: "for-the-first-time")
+    try:
+        assert await conncheck.from_master(context) == ()
+    finally:
+        monkeypatch.undo()
+        async with session(context) as opened:
+            await opened.call("user_del", "visitor")
+    ((level, text),) = context.lines
+    assert level == "warning"
+    assert "takes the privilege «Replication Administrators»" in text
