@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 import pytest
 
 from lab.freeipa import FreeIpaLab
 from replicas.backends.freeipa import conncheck
 from replicas.backends.freeipa.access import session
+from replicas.clients.freeipa.errors import Duplicate, KdcLost, WrongKeytab
+from replicas.clients.freeipa.session import Session
+from replicas.clients.keytab import Keytab
 from replicas.errors import StepError
 from replicas.lifecycle.job import Job, Options, RealmFacts
 from replicas.lifecycle.steps import ports
@@ -18,6 +22,7 @@ from tests.replicas.steps.kept import KeptContext, endpoint
 
 pytestmark = pytest.mark.freeipa
 NAME = "ipareplica.example.com"
+FILE = "/root/portal.keytab"
 
 
 @pytest.fixture
@@ -88,3 +93,49 @@ async def test_an_account_without_the_privilege_is_told_so(
     ((level, text),) = context.lines
     assert level == "warning"
     assert "takes the privilege «Replication Administrators»" in text
+
+
+async def keytab(realm: FreeIpaLab, context: KeptContext, name: str = "portal") -> Keytab:
+    """Of a user with new keys."""
+    master = await context.host("master")
+    with contextlib.suppress(Duplicate):
+        async with session(context) as opened:
+            await opened.call("user_add", name, givenname="The", sn="Portal")
+            await opened.members("role_add_member", "IT Security Specialist", user=[name])
+    await master.remove(FILE)
+    password = (realm.secrets.admin + "\n").encode()
+    await master.run("kinit", "admin", input=password)
+    await master.run("ipa-getkeytab", "-p", name, "-k", FILE)
+    await master.run("kdestroy")
+    return Keytab.read(await master.read(FILE), "EXAMPLE.COM")
+
+
+def by_keytab(realm: FreeIpaLab, ca: str, keys: Keytab) -> AbstractAsyncContextManager[Session]:
+    return Session.open(realm.master.name, str(realm.master.address), ca, "", "", keytab=keys)
+
+
+async def test_a_keytab_signs_in_and_signs_in_again(context: KeptContext, realm: FreeIpaLab, ca: str) -> None:
+    async with by_keytab(realm, ca, await keytab(realm, context)) as opened:
+        assert (await opened.call("user_show", "portal")).value["uid"] == ["portal"]
+        opened._http.cookies.clear()  # a session that ran out
+        assert await opened.find("server_find")
+        assert opened._logins == 2
+
+
+async def test_keys_that_were_replaced_are_a_wrong_keytab(context: KeptContext, realm: FreeIpaLab, ca: str) -> None:
+    old = await keytab(realm, context)
+    await keytab(realm, context)
+    with pytest.raises(WrongKeytab, match="other ones by now"):
+        async with by_keytab(realm, ca, old):
+            pass
+
+
+async def test_a_kdc_that_does_not_run_is_named(context: KeptContext, realm: FreeIpaLab, ca: str) -> None:
+    keys = await keytab(realm, context)
+    realm.master.run(["systemctl", "stop", "krb5-kdc"])
+    try:
+        with pytest.raises(KdcLost, match="no KDC of EXAMPLE.COM answers"):
+            async with by_keytab(realm, ca, keys):
+                pass
+    finally:
+        realm.master.run(["systemctl", "start", "krb5-kdc"])
