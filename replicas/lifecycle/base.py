@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 Level = Literal["debug", "info", "warning", "error"]
 PasswordName = Literal["directory_manager", "admin"]
-SecretName = PasswordName | CertificateName
+KeytabName = Literal["keytab"]
+SecretName = PasswordName | CertificateName | KeytabName
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,14 @@ class Context(Protocol):
         ...
 
     def secret(self, name: SecretName) -> str:
-        """A password of this run, or an uploaded certificate with its key (PEM). Raises StepError without it."""
+        """A password of this run, an uploaded certificate with its key (PEM), a keytab (base64).
+
+        Raises StepError without it.
+        """
+        ...
+
+    def has(self, name: SecretName) -> bool:
+        """Whether there is that secret."""
         ...
 
     def mask(self, *values: str | bytes) -> None:
@@ -270,6 +278,8 @@ class Backend(Protocol):
     secrets: tuple[PasswordName, ...]
     """The passwords that its runs need. The first is proved when a master is registered, and is what looks take."""
 
+    takes_keytab: bool
+    """Whether a keytab, where one is stored, signs in to its realms in the place of a password."""
     options: frozenset[str]
     """Those of REALM_OPTIONS (lifecycle/job.py) that its replicas can have."""
 

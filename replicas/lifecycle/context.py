@@ -77,6 +77,9 @@ class RunContext:
             )
         return self._secrets[name]
 
+    def has(self, name: SecretName) -> bool:
+        return name in self._secrets
+
     def mask(self, *values: str | bytes) -> None:
         self._writer.redactor.add(*values)
 

@@ -45,6 +45,9 @@ class ReadingContext:
             )
         return self._secrets[name]
 
+    def has(self, name: SecretName) -> bool:
+        return name in self._secrets
+
     def mask(self, *values: str | bytes) -> None:
         """There is no log."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -120,6 +121,17 @@ async def test_a_keytab_signs_in_and_signs_in_again(context: KeptContext, realm:
         opened._http.cookies.clear()  # a session that ran out
         assert await opened.find("server_find")
         assert opened._logins == 2
+
+
+async def test_steps_sign_in_with_the_keytab_of_the_realm(
+    context: KeptContext, realm: FreeIpaLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = base64.b64encode((await keytab(realm, context)).content).decode()
+    monkeypatch.setattr(context, "has", lambda name: name == "keytab")
+    monkeypatch.setattr(context, "secret", {"keytab": stored}.__getitem__)
+    async with session(context) as opened:
+        assert opened.user == "portal@EXAMPLE.COM"
+        assert realm.master.name in [one["cn"][0] for one in await opened.find("server_find")]
 
 
 async def test_keys_that_were_replaced_are_a_wrong_keytab(context: KeptContext, realm: FreeIpaLab, ca: str) -> None:

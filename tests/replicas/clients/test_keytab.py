@@ -9,22 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replicas.clients.keytab import MAGIC, Keytab, KeytabError, principals
+from tests.replicas.keytabs import entry, hole
 
 REALM = "EXAMPLE.COM"
-
-
-def counted(text: str) -> bytes:
-    return struct.pack(">H", len(text)) + text.encode()
-
-
-def entry(*names: str, realm: str = REALM, key: bytes = b"k" * 32) -> bytes:
-    who = struct.pack(">H", len(names)) + b"".join(map(counted, (realm, *names)))
-    content = who + struct.pack(">IIBHH", 1, 1_700_000_000, 1, 18, len(key)) + key + struct.pack(">I", 1)
-    return struct.pack(">i", len(content)) + content
-
-
-def hole(size: int) -> bytes:
-    return struct.pack(">i", -size) + b"\0" * size
 
 
 def test_each_key_has_its_principal() -> None:

@@ -174,6 +174,7 @@ class TwinBackend:
     symptoms: tuple[Symptom, ...] = ()
 
     secrets: tuple[PasswordName, ...] = ("directory_manager", "admin")
+    takes_keytab = False
     options: frozenset[str] = frozenset()
 
     def offered(self, versions: Mapping[str, str]) -> frozenset[str]:
