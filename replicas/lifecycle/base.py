@@ -134,6 +134,8 @@ class Health:
     certificates: tuple[CertificateHealth, ...]
     bundles: tuple[str, ...]
     suggested: tuple[SuggestedAgreement, ...] = ()
+    name_servers: tuple[str, ...] = ()
+    """Addresses of the servers with name service; empty where the master that was asked has it."""
 
 
 class Context(Protocol):
