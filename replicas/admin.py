@@ -175,5 +175,5 @@ admin.site.register(Group, GroupsAdmin)
 admin.site.register(User, PeopleAdmin)
 for name in models.__all__:
     model = getattr(models, name)
-    if name not in ("CredentialName", "UploadName"):
+    if name not in ("CredentialName", "KeytabName", "UploadName"):
         admin.site.register(model, CredentialAdmin if issubclass(model, Sealed) else ReadOnly)

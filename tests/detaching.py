@@ -21,13 +21,14 @@ async def command(
     timeout: float = 3600,
     prepare: Callable[[], Awaitable[None]] | None = None,
     scratch: str = "",
+    on_shown: Callable[[str], None] = lambda text: None,
 ) -> int:
     """Start it unless it is there, and follow it."""
     if not await detached.loaded(host, unit):
         if prepare is not None:
             await prepare()
         await detached.start(host, unit, argv, input, scratch)
-    return await detached.follow(host, unit, on_output, offset, timeout)
+    return await detached.follow(host, unit, on_output, offset, timeout, on_shown)
 
 
 class Detaching:
@@ -50,6 +51,7 @@ class Detaching:
         prepare: Callable[[], Awaitable[None]] | None = None,
         heard: Callable[[str], None] | None = None,
         scratch: str = "",
+        shown: Callable[[str], None] = lambda text: None,
     ) -> int:
         host, unit = await self.host(role), f"test-{name}"
 
@@ -59,6 +61,16 @@ class Detaching:
                 heard(text)
 
         try:
-            return await command(host, unit, argv, told, input=input, timeout=timeout, prepare=prepare, scratch=scratch)
+            return await command(
+                host,
+                unit,
+                argv,
+                told,
+                input=input,
+                timeout=timeout,
+                prepare=prepare,
+                scratch=scratch,
+                on_shown=shown,
+            )
         finally:
             await detached.clean(host, unit)

@@ -29,6 +29,11 @@ def secrets(kind: str) -> tuple[PasswordName, ...]:
     return get(kind).secrets if kind in BACKENDS else get_args(PasswordName)
 
 
+def takes_keytab(kind: str) -> bool:
+    """Whether realms of that kind may have a keytab; not those of a kind that this portal has no backend for."""
+    return kind in BACKENDS and get(kind).takes_keytab
+
+
 def options(kind: str) -> frozenset[str]:
     """Those options that only some kinds have and this one has; none for a kind that this portal has no backend for."""
     return get(kind).options if kind in BACKENDS else frozenset()

@@ -55,10 +55,12 @@ async def follow(
     on_output: Callable[[str, int], None],
     offset: int,
     timeout: float,
+    on_shown: Callable[[str], None] = lambda text: None,
 ) -> int:
     """Hand over the output from byte `offset` on, and return the exit status (a signal is 128 and its number).
 
-    `on_output` gets pieces that end at line ends, except the last, each with the offset behind it.
+    `on_output` gets pieces that end at line ends, except the last, each with the offset behind it. `on_shown` gets
+    each state of a line that carriage returns rewrite, at once; when it ends, it comes as output, all of it.
     Raises CommandFailed after `timeout` seconds (the unit goes on), HostUnreachable, HostError when the unit is gone.
     """
     payload = {"unit": unit, "path": f"{FOLDER}/{unit}.out", "offset": offset}
@@ -70,7 +72,10 @@ async def follow(
                 if "gone" in line:
                     cause = f"{unit} on {host.name} was ended: the host was restarted, or somebody stopped it."
                     raise HostError(cause, "Try again: it is started anew.", retryable=True)
-                on_output(line["text"], line["offset"])
+                if "shown" in line:
+                    on_shown(line["shown"])
+                else:
+                    on_output(line["text"], line["offset"])
     except TimeoutError as error:
         remedy = f"It goes on in the unit {unit}; trying again follows it."
         raise CommandFailed(host.name, unit, TIMED_OUT, f"not finished within {timeout:g} s", remedy) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from django import forms
@@ -10,8 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from replicas import validators
 from replicas.backends import registry
+from replicas.clients.keytab import LARGEST
 from replicas.forms.fields import HostnameField, PasswordField, ReasonField
-from replicas.models import CredentialName
+from replicas.models import CredentialName, KeytabName
 
 
 class MasterInspectForm(forms.Form):
@@ -81,19 +83,40 @@ def keep_needed(fields: dict[str, forms.Field], kind: str) -> None:
 
 
 class CredentialsForm(forms.Form):
-    """New passwords of a realm; an empty field leaves the stored one."""
+    """New passwords of a realm, and its keytab; an empty field leaves what is stored."""
 
     directory_manager = PasswordField(label=_("Directory Manager password"), required=False)
     admin = PasswordField(label=_("Kerberos password of admin"), required=False)
+    keytab = forms.FileField(
+        label=KeytabName.KEYTAB.label,
+        required=False,
+        help_text=_(
+            "Optional: of an account of the realm that may do what admin does. Where there is one, the portal signs in "
+            "to the realm's interface with it. The password of admin stays needed: it seals bundles, and is proved "
+            "in checks."
+        ),
+    )
+    remove_keytab = forms.BooleanField(
+        label=_("Remove the stored keytab"),
+        required=False,
+        help_text=_("The portal then signs in with the password of admin again."),
+    )
 
     def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         keep_needed(self.fields, kind)
+        if not registry.takes_keytab(kind):
+            del self.fields["keytab"], self.fields["remove_keytab"]
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         if not any(data.values()) and not self.errors:
             raise forms.ValidationError(_("Enter at least one password."))
+        if data.get("keytab") and data.get("remove_keytab"):
+            self.add_error("remove_keytab", _("Choose a keytab, or remove the stored one."))
+        if file := data.get("keytab"):
+            # One byte more than may be: what reads it says that it is none.
+            data["keytab"] = base64.b64encode(file.read(LARGEST + 1)).decode()
         return data
 
 

@@ -1,4 +1,7 @@
-"""Follow a transient unit's output: payload unit, path, offset; JSON lines {"text", "offset"}, {"status"}, {"gone"}."""
+"""Follow a transient unit's output: payload unit, path, offset; JSON lines {"text", "offset"}, {"status"}, {"gone"}.
+
+{"shown"}: what stands on a line that carriage returns rewrite; as text it comes once, when the line has its end.
+"""
 
 import json
 import os
@@ -6,7 +9,7 @@ import select
 import subprocess
 import sys
 import time
-from typing import Dict, Iterator, Optional, Tuple
+from typing import Dict, Iterator, Optional
 
 PIECE = 64 * 1024
 SHORTEST, LONGEST = 0.005, 0.02
@@ -52,26 +55,53 @@ class Unit:
         return dict(line.split("=", 1) for line in shown.stdout.decode("utf-8", "replace").splitlines())
 
 
-def piece(path: str, offset: int, final: bool) -> bytes:
-    """What came since `offset`, up to the last line end; all when nothing more will come or a line is very long."""
-    try:
-        with open(path, "rb") as stream:
-            stream.seek(offset)
-            data = stream.read(PIECE)
-    except FileNotFoundError:
-        return b""
-    if final or len(data) == PIECE and b"\n" not in data:
+class Output:
+    """What a unit printed from byte `offset` on. What has no line end yet is kept, and read once only."""
+
+    def __init__(self, path: str, offset: int) -> None:
+        self.path, self.offset = path, offset
+        self._rest = b""
+
+    def piece(self, final: bool) -> bytes:
+        """What came since, up to the last line end; all when nothing more will come or a line is very long."""
+        self._rest += self._read()
+        ended = final and len(self._rest) < PIECE
+        data = self._rest[: len(self._rest) if ended else self._end()]
+        self._rest = self._rest[len(data) :]
+        self.offset += len(data)
         return data
-    return data[: data.rfind(b"\n") + 1]
+
+    def pieces(self, final: bool) -> Iterator[str]:
+        """The text of each piece that is there; `offset` is the one behind it."""
+        data = self.piece(final)
+        while data:
+            yield data.decode("utf-8", "replace")
+            data = self.piece(final)
+
+    @property
+    def shown(self) -> bytes:
+        """What a terminal shows of a line that carriage returns rewrite, while it has no end: its last state."""
+        return last_state(self._rest) if b"\r" in self._rest else b""
+
+    def _read(self) -> bytes:
+        try:
+            with open(self.path, "rb") as stream:
+                stream.seek(self.offset + len(self._rest))
+                return stream.read(PIECE - len(self._rest))
+        except FileNotFoundError:
+            return b""
+
+    def _end(self) -> int:
+        end = self._rest.rfind(b"\n") + 1
+        if end or len(self._rest) < PIECE:
+            return end
+        # Before a state, so that none is cut in two.
+        state = self._rest.rstrip(b"\r").rfind(b"\r")
+        return state if state > 0 else PIECE
 
 
-def pieces(path: str, offset: int, final: bool) -> Iterator[Tuple[str, int]]:
-    """The text of each piece that is there, with the offset behind it."""
-    data = piece(path, offset, final)
-    while data:
-        offset += len(data)
-        yield data.decode("utf-8", "replace"), offset
-        data = piece(path, offset, final)
+def last_state(line: bytes) -> bytes:
+    return line.rstrip(b"\r").rpartition(b"\r")[2]
 
 
 def say(answer: Dict[str, object]) -> None:
@@ -80,7 +110,8 @@ def say(answer: Dict[str, object]) -> None:
 
 def main() -> None:
     payload = json.loads(sys.stdin.buffer.readline())
-    offset, delay, unit = payload["offset"], SHORTEST, Unit(payload["unit"])
+    output, delay, unit = Output(payload["path"], payload["offset"]), SHORTEST, Unit(payload["unit"])
+    shown = b""
     while True:
         # Asked before reading: output that came before the end is then surely in the file.
         try:
@@ -88,9 +119,12 @@ def main() -> None:
         except Gone:
             say({"gone": True})
             return
-        for text, behind in pieces(payload["path"], offset, final=ended is not None):
-            say({"text": text, "offset": behind})
-            offset, delay = behind, SHORTEST
+        for text in output.pieces(final=ended is not None):
+            say({"text": text, "offset": output.offset})
+            delay = SHORTEST
+        if output.shown not in (b"", shown):
+            shown = output.shown
+            say({"shown": shown.decode("utf-8", "replace")})
         if ended is not None:
             say({"status": ended})
             return

@@ -54,7 +54,12 @@ def bind(opened: socket.socket, address: str, port: int) -> None:
 
 
 def answer(request: bytes) -> bytes:
-    """The echo of a probe, and nothing for any other packet."""
+    """The echo of a probe; a word for an empty packet, as ipa-replica-conncheck sends; nothing for any other one.
+
+    The word is none that another listener answers, so that no two of them can be made to talk for ever.
+    """
+    if not request:
+        return probes.REPLY
     if len(request) != len(probes.ASK) + probes.NONCE or not request.startswith(probes.ASK):
         return b""
     return probes.REPLY + request[len(probes.ASK) :]
@@ -105,7 +110,8 @@ class Listeners:
         else:
             self.selector.unregister(ready)
             with ready:
-                ready.sendall(answer(ready.recv(512)))
+                request = ready.recv(512)
+                ready.sendall(answer(request) if request else b"")
 
 
 def main() -> None:

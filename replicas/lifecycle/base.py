@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 Level = Literal["debug", "info", "warning", "error"]
 PasswordName = Literal["directory_manager", "admin"]
-SecretName = PasswordName | CertificateName
+KeytabName = Literal["keytab"]
+SecretName = PasswordName | CertificateName | KeytabName
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,8 @@ class Health:
     certificates: tuple[CertificateHealth, ...]
     bundles: tuple[str, ...]
     suggested: tuple[SuggestedAgreement, ...] = ()
+    name_servers: tuple[str, ...] = ()
+    """Addresses of the servers with name service; empty where the master that was asked has it."""
 
 
 class Context(Protocol):
@@ -149,7 +152,14 @@ class Context(Protocol):
         ...
 
     def secret(self, name: SecretName) -> str:
-        """A password of this run, or an uploaded certificate with its key (PEM). Raises StepError without it."""
+        """A password of this run, an uploaded certificate with its key (PEM), a keytab (base64).
+
+        Raises StepError without it.
+        """
+        ...
+
+    def has(self, name: SecretName) -> bool:
+        """Whether there is that secret."""
         ...
 
     def mask(self, *values: str | bytes) -> None:
@@ -171,19 +181,24 @@ class Context(Protocol):
         prepare: Callable[[], Awaitable[None]] | None = None,
         heard: Callable[[str], None] | None = None,
         scratch: str = "",
+        shown: Callable[[str], None] = lambda text: None,
     ) -> int:
         """Run a long command on a host: it goes on when the portal or the network goes, and its output is logged.
 
         An attempt that finds it running, or ended unheard, follows it from the byte up to which its output is stored;
-        `prepare` is awaited before a new start only; `heard` gets each piece of output as it is logged. `name` is
-        unique in the plan. The folder `scratch`, below /run, goes when the command is killed or
-        fails; one that succeeds removes it itself. Returns the exit status (128 and the number for a signal). Raises
-        CommandFailed after `timeout` seconds, while the command goes on; HostUnreachable.
+        `prepare` is awaited before a new start only; `heard` gets each piece of output as it is logged, and
+        `shown` each state of a line that carriage returns rewrite, of which the log gets the last one. `name` is unique
+        in the plan. The folder `scratch`, below /run, goes when the command is killed or fails; one that succeeds
+        removes it itself. Returns the exit status (128 and the number for a signal). Raises CommandFailed after
+        `timeout` seconds, while the command goes on; HostUnreachable.
         """
         ...
 
     def progress(self, done: int, total: int, unit: str = "") -> None:
-        """How far this step is, in real numbers: entries sent of entries there, bytes, ports."""
+        """How far this step is, in real numbers: entries sent of entries there, bytes, ports.
+
+        `unit` may go on with what it is at, and is cut off where that gets long.
+        """
         ...
 
     @property
@@ -265,6 +280,8 @@ class Backend(Protocol):
     secrets: tuple[PasswordName, ...]
     """The passwords that its runs need. The first is proved when a master is registered, and is what looks take."""
 
+    takes_keytab: bool
+    """Whether a keytab, where one is stored, signs in to its realms in the place of a password."""
     options: frozenset[str]
     """Those of REALM_OPTIONS (lifecycle/job.py) that its replicas can have."""
 

@@ -36,6 +36,7 @@ class Commands:
         prepare: Callable[[], Awaitable[None]] | None,
         listener: Callable[[str], None] | None = None,
         scratch: str = "",
+        shown: Callable[[str], None] = lambda text: None,
     ) -> int:
         """See Context.command."""
         host, unit = await self._ctx.host(role), await self._unit(role, name)
@@ -55,7 +56,7 @@ class Commands:
             if listener is not None:
                 listener(text)
 
-        status = await detached.follow(host, unit, heard, self._writer.offsets.get(unit, 0), timeout)
+        status = await detached.follow(host, unit, heard, self._writer.offsets.get(unit, 0), timeout, shown)
         self._ended.add(unit)
         return status
 

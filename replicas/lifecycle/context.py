@@ -77,6 +77,9 @@ class RunContext:
             )
         return self._secrets[name]
 
+    def has(self, name: SecretName) -> bool:
+        return name in self._secrets
+
     def mask(self, *values: str | bytes) -> None:
         self._writer.redactor.add(*values)
 
@@ -107,11 +110,12 @@ class RunContext:
         prepare: Callable[[], Awaitable[None]] | None = None,
         heard: Callable[[str], None] | None = None,
         scratch: str = "",
+        shown: Callable[[str], None] = lambda text: None,
     ) -> int:
-        return await self.commands.run(role, name, argv, input, timeout, prepare, heard, scratch)
+        return await self.commands.run(role, name, argv, input, timeout, prepare, heard, scratch, shown)
 
     def progress(self, done: int, total: int, unit: str = "") -> None:
-        self._progress = Progress(done, total, unit)
+        self._progress = Progress(done, total, self._writer.redactor.clean(unit))
         if self._timer is None:
             wait = self._shown + PROGRESS_SECONDS - time.monotonic()
             self._timer = asyncio.get_running_loop().call_later(max(0, wait), self._show_progress)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -123,7 +123,8 @@ async def _ask(
     ctx = ReadingContext(job, passwords, connect)
     try:
         async with asyncio.timeout(SECONDS):
-            return await backend.look(ctx), await _compare(job.master.address, expected)
+            health = await backend.look(ctx)
+            return health, await compare(health.name_servers or (job.master.address,), expected)
     except TimeoutError:
         raise PortalError(
             f"{job.realm.name} was not looked through within {SECONDS} s.", "See which of its servers does not answer."
@@ -132,16 +133,24 @@ async def _ask(
         await ctx.close()
 
 
-async def _compare(address: str, expected: Expected) -> list[dict[str, Any]]:
-    """Each record with its host, and what each name server says instead: an empty text where it is served."""
-    return await together(*(_row(address, host, record) for host, record in expected))
+async def compare(addresses: Sequence[str], expected: Expected) -> list[dict[str, Any]]:
+    """Each record with its host, and what each name server says instead: an empty text where it is served.
+
+    The zones are asked of the first of the addresses that knows them; the records of every name server of the zones.
+    """
+    return await together(*(_row(addresses, host, record) for host, record in expected))
 
 
-async def _row(address: str, host: str, record: Record) -> dict[str, Any]:
-    try:
-        (placed,) = await place(address, (record,))
-    except DnsError as error:
-        return {"host": host, "record": str(record), "servers": {}, "problem": error.message}
+async def _row(addresses: Sequence[str], host: str, record: Record) -> dict[str, Any]:
+    problem = ""
+    for address in addresses:
+        try:
+            (placed,) = await place(address, (record,))
+            break
+        except DnsError as error:
+            problem = problem or error.message
+    else:
+        return {"host": host, "record": str(record), "servers": {}, "problem": problem}
     missing = {one.server.name: _words(one) for one in await dns.absent(placed.zone.servers, [record])}
     servers = {server.name: missing.get(server.name, "") for server in placed.zone.servers}
     return {"host": host, "record": str(record), "servers": servers, "problem": ""}

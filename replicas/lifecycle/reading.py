@@ -45,6 +45,9 @@ class ReadingContext:
             )
         return self._secrets[name]
 
+    def has(self, name: SecretName) -> bool:
+        return name in self._secrets
+
     def mask(self, *values: str | bytes) -> None:
         """There is no log."""
 
@@ -62,6 +65,7 @@ class ReadingContext:
         prepare: Callable[[], Awaitable[None]] | None = None,
         heard: Callable[[str], None] | None = None,
         scratch: str = "",
+        shown: Callable[[str], None] = lambda text: None,
     ) -> int:
         raise StepError(f"A check does not start {argv[0]}.")
 

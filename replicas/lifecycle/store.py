@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection
 from replicas.lifecycle.fencing import LeaseLost, fenced
 from replicas.lifecycle.job import JSON
 from replicas.models import StepRun
+from replicas.models.runs import UNIT_CHARS
 from replicas.stream.writer import LogWriter
 
 logger = logging.getLogger(__name__)
@@ -25,7 +26,8 @@ class Progress(NamedTuple):
     unit: str
 
     def fields(self) -> dict[str, int | str]:
-        return {"progress_done": self.done, "progress_total": self.total, "progress_unit": self.unit}
+        unit = self.unit[:UNIT_CHARS]
+        return {"progress_done": self.done, "progress_total": self.total, "progress_unit": unit}
 
 
 class Store:

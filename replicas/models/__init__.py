@@ -2,7 +2,7 @@
 
 from replicas.models.audit import AuditCheck, AuditEvent, AuditHead
 from replicas.models.bundles import Bundle
-from replicas.models.credentials import Credential, CredentialName, PlanCredential, UploadName
+from replicas.models.credentials import Credential, CredentialName, KeytabName, PlanCredential, UploadName
 from replicas.models.drafts import Draft
 from replicas.models.looks import RealmLook
 from replicas.models.notices import Delivery, EmailChoice, Notice, Webhook
@@ -25,6 +25,7 @@ __all__ = [
     "Draft",
     "EmailChoice",
     "HostKey",
+    "KeytabName",
     "LogChunk",
     "LogLine",
     "Master",

@@ -19,6 +19,12 @@ class CredentialName(models.TextChoices):
     ADMIN = "admin", _("Kerberos password of admin")
 
 
+class KeytabName(models.TextChoices):
+    """What a realm may have beside its passwords, if its kind takes one (Backend.takes_keytab)."""
+
+    KEYTAB = "keytab", _("Kerberos keytab")
+
+
 class UploadName(models.TextChoices):
     """Certificates that are uploaded for one replica, each with its key and its chain (PEM)."""
 
@@ -58,9 +64,10 @@ class Sealed(models.Model):
 
 
 class Credential(Sealed):
-    """A secret of a realm, kept until it is replaced."""
+    """A secret of a realm, kept until it is replaced; a keytab as base64."""
 
     SUBJECT = "realm"
+    name = models.CharField(max_length=20, choices=[*CredentialName.choices, *KeytabName.choices])
     realm = models.ForeignKey(Realm, on_delete=models.CASCADE, related_name="credentials")
 
     class Meta:

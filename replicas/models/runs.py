@@ -9,6 +9,9 @@ from django.utils.translation import gettext_lazy as _
 from replicas.choices import RUN_ACTIVE, RunState, StepState
 from replicas.models.requests import Plan
 
+UNIT_CHARS = 200
+"""Of what a step is counted in, and of what it is at."""
+
 
 class Run(models.Model):
     """One execution of a plan. Whoever holds the lease with the current fence may write; nobody else."""
@@ -58,7 +61,7 @@ class StepRun(models.Model):
     attempt = models.PositiveIntegerField(default=0)
     progress_done = models.PositiveBigIntegerField(default=0)
     progress_total = models.PositiveBigIntegerField(default=0)
-    progress_unit = models.CharField(max_length=20, blank=True)
+    progress_unit = models.CharField(max_length=UNIT_CHARS, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 

@@ -204,7 +204,12 @@ def _end_of_write(lines: list[Line], end: int) -> int:
     return end
 
 
+def settled(text: str) -> str:
+    """What a terminal shows in the end: of a line that carriage returns rewrite, its last state."""
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")) if "\r" in text else text
+
+
 def split(text: str) -> Iterator[str]:
     """The lines of a text, as every database can hold them; at least one."""
-    for line in text.replace("\0", "\ufffd").encode("utf-8", "replace").decode().splitlines() or [""]:
+    for line in settled(text).replace("\0", "\ufffd").encode("utf-8", "replace").decode().splitlines() or [""]:
         yield from (line[start : start + LINE_CHARS] for start in range(0, len(line) or 1, LINE_CHARS))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.db.models import Count
 from django.http import HttpResponse
@@ -12,11 +14,11 @@ from django.views.decorators.http import require_safe
 from django_tables2 import RequestConfig
 
 from replicas import permissions
-from replicas.actions.set_credentials import set_credentials
+from replicas.actions.set_credentials import remove_keytab, set_credentials
 from replicas.backends import registry
 from replicas.errors import PortalError
 from replicas.forms.masters import CredentialsForm
-from replicas.models import CredentialName, Master
+from replicas.models import CredentialName, KeytabName, Master
 from replicas.tables import MasterTable
 from replicas.views.access import SignedInRequest, posted, require
 from replicas.views.acting import Act, actor, attempt
@@ -47,8 +49,14 @@ def master(request: SignedInRequest, pk: int) -> HttpResponse:
 @posted("master")
 def master_credentials(request: SignedInRequest, pk: int) -> HttpResponse:
     found = fetch(request, pk, "set_credentials")
-    form = CredentialsForm(request.POST, kind=found.realm.backend)
-    outcome = attempt(request, form, lambda data: set_credentials(actor(request), found.realm, data))
+    form = CredentialsForm(request.POST, request.FILES, kind=found.realm.backend)
+
+    def store(data: dict[str, Any]) -> None:
+        if data.pop("remove_keytab", False):
+            remove_keytab(actor(request), found.realm)
+        set_credentials(actor(request), found.realm, data)
+
+    outcome = attempt(request, form, store)
     if not outcome.done:
         return page(request, found, form, outcome.failure)
     messages.success(request, _("The passwords are stored, encrypted. Only the worker opens them."))
@@ -64,6 +72,8 @@ def page(
         "master": found,
         "replicas": found.replicas.all()[:REPLICAS_SHOWN],
         "credentials": [(CredentialName(name).label, stored.get(name)) for name in needed],
+        "takes_keytab": registry.takes_keytab(found.realm.backend),
+        "keytab": stored.get(KeytabName.KEYTAB),
         "may_accept_host_key": permissions.may(request.user, "accept_host_key"),
         "may_request": permissions.may(request.user, "request"),
         "acts": acts(request, found, form),

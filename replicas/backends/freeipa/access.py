@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 from collections.abc import AsyncIterator
 
 from replicas.clients.freeipa.session import Session
+from replicas.clients.keytab import Keytab
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
 
@@ -19,13 +21,25 @@ SERVERS = "ipaservers"
 
 @contextlib.asynccontextmanager
 async def session(ctx: Context) -> AsyncIterator[Session]:
-    """Signed in at the master as admin. Raises WrongPassword and what Session.open raises."""
-    job = ctx.job
+    """Signed in at the master as admin, or by the realm's keytab where it has one.
+
+    Raises WrongPassword, WrongKeytab among them, KeytabError, and what Session.open raises.
+    """
+    master, authority = ctx.job.master, ctx.job.realm.ca_certificate
+    keytab = stored_keytab(ctx)
+    password = "" if keytab else ctx.secret("admin")
     async with Session.open(
-        job.master.hostname, job.master.address, job.realm.ca_certificate, ADMIN, ctx.secret("admin"), port=HTTPS
+        master.hostname, master.address, authority, ADMIN, password, keytab=keytab, port=HTTPS
     ) as opened:
         opened.guard = ctx.check
         yield opened
+
+
+def stored_keytab(ctx: Context) -> Keytab | None:
+    """The realm's, if it has one. Raises KeytabError."""
+    if not ctx.has("keytab"):
+        return None
+    return Keytab.read(base64.b64decode(ctx.secret("keytab")), ctx.job.realm.name)
 
 
 async def address_of(ctx: Context, hostname: str) -> str:

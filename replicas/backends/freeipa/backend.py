@@ -38,6 +38,7 @@ class FreeIpaBackend:
     title = gettext_noop("FreeIPA or Red Hat IdM, 4.9 and later")
     symptoms = SYMPTOMS
     secrets: tuple[PasswordName, ...] = ("admin",)
+    takes_keytab = True
     options = frozenset(REALM_OPTIONS)
 
     def offered(self, versions: Mapping[str, str]) -> frozenset[str]:

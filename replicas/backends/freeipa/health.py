@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -25,7 +26,8 @@ from replicas.lifecycle.steps.host_advice import days_left
 from replicas.together import together
 
 BUNDLES = "/var/lib/ipa/replica-info-*.gpg"
-SHOWN = {"CA server": "CA", "DNS server": "DNS", "KRA server": "KRA", "AD trust controller": "AD trust"}
+NAME_SERVER = "DNS server"
+SHOWN = {"CA server": "CA", NAME_SERVER: "DNS", "KRA server": "KRA", "AD trust controller": "AD trust"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,18 @@ async def look(ctx: Context) -> Health:
         certificates=(authority,),
         bundles=await _bundles(ctx),
         suggested=tuple(suggestions(servers, segments)),
+        name_servers=await name_servers(ctx, servers),
     )
+
+
+async def name_servers(ctx: Context, servers: Iterable[realm.Server]) -> tuple[str, ...]:
+    """Addresses of those with the role, the master first; one that the master cannot resolve is left out."""
+    master, found = ctx.job.master, list[str]()
+    named = [one.name for one in servers if NAME_SERVER in one.roles]
+    for name in sorted(named, key=lambda one: one != master.hostname):
+        with contextlib.suppress(PortalError):
+            found.append(master.address if name == master.hostname else await address_of(ctx, name))
+    return tuple(found)
 
 
 async def _torn(opened: Session, suffix: str) -> str:

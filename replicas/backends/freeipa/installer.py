@@ -28,7 +28,7 @@ LAST_LINES = 40
 class Installer:
     """How far an installer is. `number` of `total` steps of `service`; `seconds` of replication, None outside of it.
 
-    `hear` takes its output in pieces of any size; «\\r» begins a line anew, as it does on a terminal.
+    `hear` takes its output in pieces of any size, `see` what stands on a line that it rewrites meanwhile.
     """
 
     service: str = ""
@@ -48,6 +48,21 @@ class Installer:
             changed = self._read(line) or changed
         return changed
 
+    def see(self, line: str) -> bool:
+        """Whether anything of the progress changed. Only seconds are counted on a line that has no end yet."""
+        found = SECONDS.match(line)
+        if found:
+            self.seconds = int(found["seconds"])
+        return bool(found)
+
+    @property
+    def progress(self) -> tuple[int, int, str]:
+        """For Context.progress: the steps of the service, and in words what the installer is at."""
+        at = [": ".join(filter(None, (self.service, self.step)))]
+        if self.seconds is not None:
+            at.append(f"{self.seconds} s of initialization")
+        return self.number, self.total, ", ".join(["steps", *filter(None, at)])
+
     @property
     def failure(self) -> str:
         """The installer's own words for why it stopped: its first error, else the last line before it gave up."""
@@ -56,12 +71,9 @@ class Installer:
         return (self.errors or spoken[-1:] or ["it said nothing"])[0]
 
     def _lines(self, piece: str) -> Iterator[str]:
-        """Whole lines; the last one of a piece waits for its end, unless it is a carriage return's."""
+        """Whole lines, and their states before carriage returns rewrote them; the rest of a piece waits for its end."""
         *whole, self._rest = re.split(r"\r\n|\n|\r", self._rest + piece)
         yield from (line for line in whole if line)
-        if SECONDS.match(self._rest):
-            yield self._rest
-            self._rest = ""
 
     def _read(self, line: str) -> bool:
         if found := STEP.match(line):

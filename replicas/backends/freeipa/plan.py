@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from replicas.backends.freeipa import conncheck
 from replicas.backends.freeipa.checks import CLAIM
 from replicas.backends.freeipa.steps.check import CheckHosts
 from replicas.backends.freeipa.steps.clear import ClearInterrupted
@@ -36,7 +37,7 @@ def install(job: Job) -> tuple[Step, ...]:
         *((AddHostRecords(host_records(job)),) if addresses else ()),
         PrepareBundle(job),
         TransferBundle(),
-        ConnectionCheck(ports.of_conncheck),
+        ConnectionCheck(ports.of_conncheck, conncheck.CHECK),
         EnrolHost(job),
         PromoteReplica(job),
         VerifySystemRecords(service_records(job)),

@@ -25,6 +25,7 @@ class NativeBackend:
     title = gettext_noop("389 Directory Server, MIT Kerberos and BIND")
     symptoms = SYMPTOMS
     secrets: tuple[PasswordName, ...] = ("directory_manager", "admin")
+    takes_keytab = False
     options: frozenset[str] = frozenset()
 
     def offered(self, versions: Mapping[str, str]) -> frozenset[str]:

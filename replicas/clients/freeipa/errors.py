@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from replicas.errors import PortalError
+from replicas.errors import PortalError, WrongPassword
 
 
 class FreeIpaError(PortalError):
@@ -31,6 +31,20 @@ class Untrusted(FreeIpaError):
 
 class LoginRefused(FreeIpaError):
     """The account may not sign in, for another reason than a wrong password."""
+
+
+class WrongKeytab(WrongPassword):
+    """The keytab has no key that the realm's KDC accepts."""
+
+
+class KdcLost(ServerLost):
+    """The realm's KDC cannot be reached, or gave no answer in time."""
+
+    usually = "See that krb5kdc runs there (ipactl status), and that port 88 (TCP) is open for the portal."
+
+
+class ClockSkew(FreeIpaError):
+    """The clocks differ by more than Kerberos allows."""
 
 
 class Internal(FreeIpaError):

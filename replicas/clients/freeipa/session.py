@@ -1,4 +1,4 @@
-"""A session with one FreeIPA server: signed in with a password, renewed once a call when it ran out."""
+"""A session with one FreeIPA server: signed in with a password or a keytab, renewed once a call when it ran out."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 import json
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Self
 
 import httpx
 
-from replicas.clients.freeipa import answers, errors
+from replicas.clients.freeipa import answers, errors, negotiate
 from replicas.clients.freeipa.answers import Answer
+from replicas.clients.keytab import Keytab
 from replicas.errors import WrongPassword
 
 API = "2.251"
@@ -30,12 +32,25 @@ REJECTIONS = {
 }
 
 
+NO_TICKET = "See /var/log/httpd/error_log (or apache2's) there, and compare the clocks of both machines."
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
+class Signing:
+    """Who signs in, and with what: a keytab, where there is one, goes before the password."""
+
+    def __init__(self, user: str, password: str, keytab: Keytab | None) -> None:
+        self.user, self.password, self.keytab = keytab.principal if keytab else user, password, keytab
+
+
 class Session:
     """Calls to one server; as many at a time as callers like."""
 
-    def __init__(self, server: str, url: str, user: str, password: str, http: httpx.AsyncClient) -> None:
-        self.server, self.user = server, user
-        self._url, self._password, self._http = url, password, http
+    def __init__(self, server: str, address: str, port: int, signing: Signing, http: httpx.AsyncClient) -> None:
+        self.server, self.user = server, signing.user
+        self._address, self._signing, self._http = address, signing, http
+        host = f"[{address}]" if ":" in address else address
+        self._url = f"https://{host}:{port}/ipa/session"
         self._signing_in = asyncio.Lock()
         self._logins = 0
         self.guard: Callable[[], None] = lambda: None
@@ -51,21 +66,24 @@ class Session:
         user: str,
         password: str,
         *,
+        keytab: Keytab | None = None,
         port: int = 443,
         timeout: float = ANSWER_SECONDS,
     ) -> AsyncIterator[Self]:
         """Connect to `address`, insist on a certificate of `ca_pem` for `server` (its own full name), and sign in.
 
-        Raises WrongPassword, LoginRefused, Untrusted, WrongReferer, and ServerLost.
+        With a keytab it is the keytab's principal that signs in, by a ticket from the KDC at `address`.
+
+        Raises WrongPassword, LoginRefused, Untrusted, WrongReferer, and ServerLost; with a keytab WrongKeytab, which is
+        a WrongPassword, KdcLost, which is a ServerLost, and ClockSkew.
         """
-        host = f"[{address}]" if ":" in address else address
         async with httpx.AsyncClient(
             verify=ssl.create_default_context(cadata=ca_pem),
             timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
             headers={"Host": server, "Referer": f"https://{server}/ipa"},
             trust_env=False,  # a proxy of the portal's machine has no business between it and an identity server
         ) as http:
-            session = cls(server, f"https://{host}:{port}/ipa/session", user, password, http)
+            session = cls(server, address, port, Signing(user, password, keytab), http)
             await session._login(0)
             yield session
 
@@ -82,7 +100,7 @@ class Session:
             await self._login(logins)
             response = await self._rpc(body)
         secrets = [str(value) for name, value in options.items() if name in SECRET_OPTIONS]
-        return self._read(command, response, [self._password, *secrets])
+        return self._read(command, response, [self._signing.password, *secrets])
 
     async def find(self, command: str, *args: Any, **options: Any) -> list[dict[str, Any]]:
         """All entries that a `*_find` command knows. Raises as `call`, and Truncated when there are more."""
@@ -109,12 +127,19 @@ class Session:
             if self._logins != seen:
                 return
             self._http.cookies.clear()
-            response = await self._post(
-                "login_password", "text/plain", data={"user": self.user, "password": self._password}
-            )
+            response = await self._sign_in()
             if response.status_code != httpx.codes.OK:
                 raise self._rejection(response)
             self._logins += 1
+
+    async def _sign_in(self) -> httpx.Response:
+        signing = self._signing
+        if signing.keytab is None:
+            form = {"user": signing.user, "password": signing.password}
+            return await self._post("login_password", "text/plain", data=form)
+        self.guard()
+        token = await negotiate.token(signing.keytab, self.server, self._address)
+        return await self._post("login_kerberos", "text/plain", headers={"Authorization": f"Negotiate {token}"})
 
     def _rejection(self, response: httpx.Response) -> WrongPassword | errors.FreeIpaError:
         reason = response.headers.get("X-IPA-Rejection-Reason", "")
@@ -124,20 +149,24 @@ class Session:
             return WrongPassword(f"{self.server} does not know {self.user} with this password.")
         if response.status_code != httpx.codes.UNAUTHORIZED:
             return self._odd("the sign-in", response)
+        if self._signing.keytab:
+            return errors.LoginRefused(f"{self.server} refused the ticket of {self.user}.", remedy=NO_TICKET)
         message, remedy = REJECTIONS.get(reason, (f"Reason given: {reason or 'none'}.", ""))
         return errors.LoginRefused(f"{self.server} refused {self.user}. {message}", remedy=remedy)
 
     async def _rpc(self, body: dict[str, Any]) -> httpx.Response:
         return await self._post("json", "application/json", json=body)
 
-    async def _post(self, path: str, accept: str, **content: Any) -> httpx.Response:
+    async def _post(
+        self, path: str, accept: str, headers: Mapping[str, str] = NO_HEADERS, **content: Any
+    ) -> httpx.Response:
         """Raises Untrusted and ServerLost, outside the handler: httpx's errors carry the request, password and all."""
         self.guard()
         failure: errors.FreeIpaError
         try:
             return await self._http.post(
                 f"{self._url}/{path}",
-                headers={"Accept": accept},
+                headers={"Accept": accept, **headers},
                 extensions={"sni_hostname": self.server},
                 **content,
             )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from replicas.clients import kerberos
@@ -20,10 +21,22 @@ if TYPE_CHECKING:
 PROBE_SECONDS = 2.0
 LISTEN_SECONDS = 120.0
 ADMIN = "admin"
+Failed = tuple[tuple[Port, str], ...]
+"""Ports that did not answer, each with the cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class RealmCheck:
+    """A check of the replica's ports that a kind of realm has itself; `run` is awaited while they are listened on."""
+
+    name: str
+    run: Callable[[Context], Awaitable[Failed]]
 
 
 class ConnectionCheck(Step):
     """Protocols from the replica to the master, echoes from the master to listeners on the replica, a ticket between.
+
+    What `also` finds counts as what the portal's own probe of the replica finds.
 
     Facts: `connection_check` (seconds it took, or the reason it was skipped), `clock_offset` (seconds by which the
     master's clock is ahead of the replica's).
@@ -32,9 +45,9 @@ class ConnectionCheck(Step):
     key = "connection-check"
     stage = "check"
 
-    def __init__(self, choice: ports.Choice = ports.of_all_services) -> None:
+    def __init__(self, choice: ports.Choice = ports.of_all_services, also: RealmCheck | None = None) -> None:
         self.title = "Run connection check to master"
-        self.choice = choice
+        self.choice, self.also = choice, also
 
     def touches(self, job: Job) -> list[Touch]:
         if reason := job.options.skip_conncheck_reason:
@@ -43,6 +56,7 @@ class ConnectionCheck(Step):
         return [
             Touch("port", f"{outwards}, probed from {job.replica.hostname}", job.master.hostname),
             Touch("port", f"{back}: listeners while the check runs", job.replica.hostname),
+            *([Touch("command", self.also.name, job.master.hostname)] if self.also else []),
             Touch("principal", f"a ticket for {ADMIN}, thrown away at once", job.realm.name),
         ]
 
@@ -62,7 +76,7 @@ class ConnectionCheck(Step):
         outwards = await _to_master(ctx, replica, on_master, total)
         if not any(port.kind == "kdc" for port, _ in outwards.failed):
             await _prove_password(ctx, replica)
-        back = await _to_replica(ctx, master, replica, on_replica, total)
+        back = await _to_replica(ctx, master, replica, on_replica, total, self.also)
         _judge(job, outwards, back)
         ctx.log("Connection check OK")
         await ctx.fact("connection_check", round(time.monotonic() - start, 3))
@@ -82,7 +96,9 @@ async def _to_master(ctx: Context, replica: Host, wanted: Sequence[Port], total:
     return Direction("replica", "master", job.master.hostname, failed)
 
 
-async def _to_replica(ctx: Context, master: Host, replica: Host, wanted: Sequence[Port], total: int) -> Direction:
+async def _to_replica(
+    ctx: Context, master: Host, replica: Host, wanted: Sequence[Port], total: int, also: RealmCheck | None
+) -> Direction:
     job = ctx.job
     addresses = list(job.options.ip_addresses or (job.replica.address,))
     ctx.log("Start listening on required ports for remote master check")
@@ -101,7 +117,11 @@ async def _to_replica(ctx: Context, master: Host, replica: Host, wanted: Sequenc
         ctx.log(f"Check connection from master to remote replica '{job.replica.hostname}':")
         checks = [_check(port, _echo(port, taken)) for port in wanted]
         answer = await master.python("probe", {**_payload(job, job.replica.hostname, checks), "addresses": addresses})
-    failed = _report(ctx, wanted, answer["results"], total - len(wanted), total)
+        failed = _report(ctx, wanted, answer["results"], total - len(wanted), total)
+        if also:
+            ctx.log(f"The same by {also.name}:")
+            known = {port for port, _ in failed}
+            failed += tuple(one for one in await also.run(ctx) if one[0] not in known)
     ctx.log(f"Connection from master to replica {'FAILED' if failed else 'is OK'}.", "error" if failed else "info")
     ctx.log("Listeners removed.")
     return Direction("master", "replica", job.replica.hostname, failed)
@@ -130,9 +150,7 @@ def _payload(job: Job, host: str, checks: list[dict[str, Any]]) -> dict[str, Any
     }
 
 
-def _report(
-    ctx: Context, wanted: Sequence[Port], results: list[dict[str, Any]], before: int, total: int
-) -> tuple[tuple[Port, str], ...]:
+def _report(ctx: Context, wanted: Sequence[Port], results: list[dict[str, Any]], before: int, total: int) -> Failed:
     """Log one line for each port, and return those that failed with the first cause."""
     failed = []
     for number, port in enumerate(wanted, start=1):

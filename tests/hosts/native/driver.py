@@ -43,6 +43,9 @@ class Driver(Detaching):
             raise StepError(f"no {name}")
         return self.passwords[name]
 
+    def has(self, name: SecretName) -> bool:
+        return name != "keytab"
+
     def mask(self, *values: str | bytes) -> None:
         self.masked += values
 

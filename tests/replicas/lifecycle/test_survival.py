@@ -80,6 +80,36 @@ def test_kill_at_every_point_of_every_step(workers: Workers) -> None:
     assert run.fence == len(kills) + 1
 
 
+def test_kills_while_a_line_is_rewritten(workers: Workers) -> None:
+    """As ipa-replica-install prints the seconds of initialization: nothing is lost or doubled, one line stays."""
+    run, world = make_run(), World(HOST)
+    output = world.path / "output-install"
+    world.tell("install", "follow")
+    said = "Starting replication\n"
+    output.write_text(said)
+    for second in range(1, 7):
+        worker = workers.start()
+        wait(LogLine.objects.filter(run=run, text="Starting replication").exists)
+        # Written whole or in halves, and never with an end: a killed worker has heard of it, and stored none of it.
+        said += f"\rUpdate in progress, {second} seconds"
+        output.write_text(said, newline="")
+        time.sleep(0.15)
+        said += " elapsed"
+        output.write_text(said, newline="")
+        wait(StepRun.objects.filter(run=run, progress_unit__endswith=f" {second} seconds elapsed").exists)
+        kill(worker)
+        run.refresh_from_db()
+        assert run.offsets == {"install": len("Starting replication\n")}
+    output.write_text(f"{said}\nUpdate succeeded\n", newline="")
+    (world.path / "ended-install").touch()
+    workers.start()
+    wait(lambda: ended(run))
+    assert_whole(run, ["prepare", "seal-bundle", "install"])
+    lines = LogLine.objects.filter(run=run).order_by("seq").values_list("text", flat=True)
+    heard = [line for line in lines if line.startswith(("Starting", "Update"))]
+    assert heard == ["Starting replication", "Update in progress, 6 seconds elapsed", "Update succeeded"]
+
+
 def test_frozen_worker_writes_nothing_more(workers: Workers) -> None:
     run = make_run()
     world = World(HOST)

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from replicas.clients.ssh import Host
 from replicas.errors import DirectoryLost, HostUnreachable, StepError
-from replicas.hostside.follow import piece
+from replicas.hostside.follow import Output
 from replicas.lifecycle.base import (
     Capabilities,
     Context,
@@ -121,14 +121,16 @@ class TwinStep(Step):
 async def follow(world: World, key: str, ctx: RunContext) -> None:
     """Log what another process writes to a file, as the engine follows a detached command, until it has ended."""
     output, ended = world.path / f"output-{key}", world.path / f"ended-{key}"
-    offset, final = ctx.commands._writer.offsets.get(key, 0), False
+    printed, final = Output(str(output), ctx.commands._writer.offsets.get(key, 0)), False
     while not final:
         final = ended.exists()  # asked before reading: what came before the end is then surely in the file
-        while data := piece(str(output), offset, final):
-            offset += len(data)
-            ctx.commands._writer.write(data.decode(), source=(key, offset))
+        while data := printed.piece(final):
+            ctx.commands._writer.write(data.decode(), source=(key, printed.offset))
             await asyncio.sleep(0)
+        if printed.shown:
+            ctx.progress(LINES, LINES, f"lines, {printed.shown.decode()}")
         await asyncio.sleep(0.02)
+    ctx.commands._writer.forget(key)
 
 
 async def pause(world: World, key: str, point: str) -> None:
@@ -172,6 +174,7 @@ class TwinBackend:
     symptoms: tuple[Symptom, ...] = ()
 
     secrets: tuple[PasswordName, ...] = ("directory_manager", "admin")
+    takes_keytab = False
     options: frozenset[str] = frozenset()
 
     def offered(self, versions: Mapping[str, str]) -> frozenset[str]:

@@ -44,6 +44,9 @@ class KeptContext(Detaching):
     def secret(self, name: SecretName) -> str:
         return str(getattr(self.lab.secrets, name))
 
+    def has(self, name: SecretName) -> bool:
+        return name != "keytab"
+
     def mask(self, *values: str | bytes) -> None:
         self.masked += values
 

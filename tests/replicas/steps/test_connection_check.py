@@ -11,7 +11,9 @@ import pytest
 from lab import Lab
 from replicas.clients import ssh
 from replicas.errors import StepError, WrongPassword
-from replicas.lifecycle.steps.connection_check import ConnectionCheck
+from replicas.lifecycle.base import Context
+from replicas.lifecycle.steps.connection_check import ConnectionCheck, Failed, RealmCheck
+from replicas.lifecycle.steps.ports import CONNCHECK
 from tests.replicas.steps.kept import KeptContext
 
 pytestmark = pytest.mark.hosts
@@ -78,6 +80,26 @@ async def test_blocked_port(
     unblocked.hosts[host].unblock()
     await step.run(ctx)
     assert await step.done(ctx)
+
+
+async def test_what_the_realm_checks_itself_counts_while_the_ports_are_listened_on(
+    context: Make, replica: ssh.Host
+) -> None:
+    ctx, open_then = context(), list[bool]()
+
+    async def run(given: Context) -> Failed:
+        open_then.append(":749" in (await replica.run("ss", "-lnt")).text)
+        given.log("   Kerberos KDC: TCP (88): FAILED", "error")
+        return ((CONNCHECK[2], "it said so"),)
+
+    step = ConnectionCheck(also=RealmCheck("realm_check", run))
+    assert "ipaserver.example.com: realm_check" in map(str, step.touches(ctx.job))
+    with pytest.raises(StepError, match=r"Inaccessible port\(s\): 88 \(TCP\) from master to replica") as caught:
+        await step.run(ctx)
+    assert "look at 88 (TCP): it said so." in caught.value.remedy
+    assert open_then == [True]
+    lines = ctx.text.splitlines()
+    assert lines.index("The same by realm_check:") < lines.index("Connection from master to replica FAILED.")
 
 
 async def test_stopped_service_and_wrong_password(lab: Lab, context: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,15 @@ SAID = (Path(__file__).parents[1] / "backends/freeipa/recorded/freeipa-4.9.11-re
 REPLICA = "ipareplica.example.com"
 
 
+SLOWLY = """\
+import re, sys, time
+for piece in re.split("(?=[\\r\\n])", open(sys.argv[1], newline="").read()):
+    sys.stdout.write(piece)
+    sys.stdout.flush()
+    time.sleep(0.3 if piece.startswith("\\r") else 0.005)
+"""
+
+
 @pytest.fixture
 async def host(replica: ssh.Host) -> AsyncIterator[ssh.Host]:
     """With the program, its output and its log; without them afterwards."""
@@ -74,10 +83,34 @@ async def test_the_recorded_output_becomes_progress(made: KeptContext, recorded:
     directory = [number for number, total, _ in made.steps if total == 39]
     assert len(directory) > 5
     assert directory == sorted(directory)
-    assert made.steps[-1] == (7, 7, "steps")
+    assert made.steps[-1] == (7, 7, "steps, SID generation")
     assert "[26/39]: setting up initial replication" in made.text
     assert made.text.endswith(f"{REPLICA} is a server of EXAMPLE.COM")
     assert (await host.read(ARGUMENTS)).split() == [b"--unattended", b"--skip-conncheck"]
+
+
+async def test_initialization_is_progress_while_it_lasts(
+    made: KeptContext, recorded: Server, host: ssh.Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The recorded line of seconds, with a pause before each carriage return: shown before the line has its end."""
+    ready(recorded)
+    recorded.expect("login_ok")
+    renamed(recorded, "server_show", ipaserver="ipareplica")
+    await host.write("/root/slowly.py", SLOWLY)
+    await host.write(PATH, f"#!/bin/sh\nexec python3 /root/slowly.py {OUTPUT}\n", 0o755)
+    logged = dict[str, str]()
+
+    def progress(done: int, total: int, unit: str = "") -> None:
+        logged.setdefault(unit, made.text)
+
+    monkeypatch.setattr(made, "progress", progress)
+    await PromoteReplica(made.job).run(made)
+    at = "steps, directory server (dirsrv): setting up initial replication"
+    for second in (1, 2):
+        before = logged[f"{at}, {second} s of initialization"]
+        assert before.rstrip().endswith("please wait until this has completed.")
+    assert made.text.count("2 seconds elapsed") == 1
+    await host.remove("/root/slowly.py")
 
 
 async def test_a_good_status_without_a_server_is_a_failure(made: KeptContext, recorded: Server, host: ssh.Host) -> None:

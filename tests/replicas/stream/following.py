@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import connections
 
-from replicas.hostside.follow import piece
+from replicas.hostside.follow import Output
 from replicas.lifecycle import lease as leases
 from replicas.stream.redaction import Redactor
 from replicas.stream.writer import LogWriter
@@ -20,7 +20,7 @@ def follow(database: str, run_id: int, path: str) -> None:
     assert lease is not None
     with LogWriter(run_id, lease.fence, Redactor(SECRET)) as writer:
         offset = writer.offsets.get(UNIT, 0)
-        while data := piece(path, offset, final=True):
+        while data := Output(path, offset).piece(final=True):
             data = data[: data.rfind(b"\n", 0, 8000) + 1]  # some 200 lines: batches end between pieces
             offset += len(data)
             writer.write(data.decode(), source=(UNIT, offset))

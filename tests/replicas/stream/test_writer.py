@@ -164,6 +164,14 @@ def test_what_no_database_can_hold(run: Run) -> None:
     assert [len(text) for _, text in stored(run)[1:]] == [LINE_CHARS, LINE_CHARS, 1]
 
 
+def test_a_line_that_carriage_returns_rewrite_is_stored_once(run: Run) -> None:
+    with LogWriter(run.pk, 1, Redactor()) as writer:
+        writer.write("begin\n\r1 s\r2 s\r3 s\nend\r\n", source=("u", 24))
+        writer.write("10%\r20%\r")
+    assert stored(run) == [(1, "begin"), (2, "3 s"), (3, "end"), (4, "20%")]
+    assert offsets(run) == {"u": 24}
+
+
 @pytest.mark.usefixtures("impatient")
 def test_a_database_that_is_away_for_a_while(run: Run) -> None:
     """Another process holds SQLite's lock for longer than a connection waits for it; no line is lost meanwhile."""
@@ -224,7 +232,7 @@ def test_a_commit_whose_answer_got_lost_is_not_repeated(run: Run, monkeypatch: p
 def test_killed_followers_lose_and_double_nothing(run: Run, tmp_path: Path) -> None:
     lines = [f"{number} {'x' * (number % 60)}" for number in range(1, 60_001)]
     output = tmp_path / "output"
-    output.write_text("".join(f"{line}\n" for line in lines))
+    output.write_text("".join(f"{line}\n" if len(line) % 7 else f"\r1 s\r2 s\r{line}\n" for line in lines), newline="")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.replicas.lifecycle.preload"])
     # Any moment will do, if enough is left to be interrupted.

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
+from replicas import keyring
 from replicas.actions import host_keys
+from replicas.actions.set_credentials import set_credentials
 from replicas.clients import ssh
-from replicas.forms.masters import MasterRegisterForm
+from replicas.errors import PortalError
+from replicas.forms.masters import CredentialsForm, MasterRegisterForm
+from replicas.models import AuditEvent, Credential, Realm
+from replicas.permissions import Actor
+from tests.replicas.keytabs import entry, keytab
 from tests.replicas.views.conftest import World
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIXZ3rFAEyDZBhTfFhY1tDYyTEM0B6sWSTm3tNRs4VBh"
@@ -103,4 +111,54 @@ def test_a_realm_that_needs_no_directory_manager_password_is_not_asked_for_it(wo
     world.master.realm.save()
     answer = world.client("administrator").get(reverse("master", args=[world.master.pk]))
     assert [str(label) for label, _ in answer.context["credentials"]] == ["Kerberos password of admin"]
-    assert set(answer.context["acts"][0].form.fields) == {"admin"}
+    assert set(answer.context["acts"][0].form.fields) == {"admin", "keytab", "remove_keytab"}
+
+
+def set_passwords(world: World, **sent: Any) -> Any:
+    return world.client("administrator").post(reverse("master_credentials", args=[world.master.pk]), sent)
+
+
+def test_a_keytab_is_stored_for_a_realm_that_takes_one_and_removed_again(world: World) -> None:
+    Realm.objects.update(backend="freeipa")
+    realm = world.master.realm
+    content = keytab(entry("portal", realm=realm.name, key=b"never-shown-to-anybody-who-asks!"))
+    page = reverse("master", args=[world.master.pk])
+    assert "signs in with the password of admin" in world.client("administrator").get(page).content.decode()
+    assert set_passwords(world, keytab=SimpleUploadedFile("portal.keytab", content)).status_code == 302
+    row = Credential.objects.get(realm=realm, name="keytab")
+    assert base64.b64decode(keyring.unseal(row)) == content
+    event = AuditEvent.objects.filter(verb="credential:set").latest("pk")
+    assert (event.actor, event.label) == ("administrator", f"Kerberos keytab of {realm}")
+    shown = world.client("administrator").get(page).content.decode()
+    assert "stored encrypted by administrator" in shown
+    assert "never-shown" not in shown
+    assert set_passwords(world, remove_keytab="on").status_code == 302
+    assert not Credential.objects.filter(realm=realm, name="keytab").exists()
+    assert AuditEvent.objects.filter(verb="credential:wipe").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"-----BEGIN CERTIFICATE-----", "This is not a Kerberos keytab"),
+        (keytab(entry("portal"))[:-40], "or a damaged one"),
+        (keytab(entry("portal", realm="OTHER.COM")), "no key of the realm EXAMPLE.COM, but of portal@OTHER.COM"),
+    ],
+)
+def test_a_file_that_is_no_keytab_of_the_realm_is_refused(world: World, content: bytes, why: str) -> None:
+    Realm.objects.update(backend="freeipa")
+    answer = set_passwords(world, keytab=SimpleUploadedFile("portal.keytab", content))
+    assert why in answer.content.decode()
+    assert not Credential.objects.filter(name="keytab").exists()
+
+
+def test_a_realm_that_takes_no_keytab_is_not_asked_for_one(world: World) -> None:
+    assert "keytab" not in CredentialsForm(kind="native").fields
+    encoded = base64.b64encode(keytab(entry("portal"))).decode()
+    with pytest.raises(PortalError, match="does not take a keytab"):
+        set_credentials(Actor(world.people["administrator"]), world.master.realm, {"keytab": encoded})
+
+
+def test_a_keytab_is_not_replaced_and_removed_at_once(world: World) -> None:
+    file = SimpleUploadedFile("portal.keytab", keytab(entry("portal")))
+    assert "remove_keytab" in CredentialsForm({"remove_keytab": "on"}, {"keytab": file}, kind="freeipa").errors

@@ -46,7 +46,7 @@ class InstallNameServer(Step):
 
         def heard(text: str) -> None:
             if installer.hear(text) and installer.total:
-                ctx.progress(installer.number, installer.total, "steps")
+                ctx.progress(*installer.progress)
 
         status = await ctx.command("replica", "dns", arguments(job), timeout=INSTALL_SECONDS, heard=heard)
         if status:

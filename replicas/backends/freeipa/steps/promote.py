@@ -72,7 +72,11 @@ class PromoteReplica(Step):
 
         def heard(text: str) -> None:
             if installer.hear(text) and installer.total:
-                ctx.progress(installer.number, installer.total, "steps")
+                ctx.progress(*installer.progress)
+
+        def shown(line: str) -> None:
+            if installer.see(line):
+                ctx.progress(*installer.progress)
 
         async def prepare() -> None:
             await self._ready(ctx)
@@ -87,6 +91,7 @@ class PromoteReplica(Step):
             prepare=prepare,
             heard=heard,
             scratch=uploaded.FOLDER if head else "",
+            shown=shown,
         )
         if status:
             await outcome.collect(ctx, *outcome.logs(job.instance))

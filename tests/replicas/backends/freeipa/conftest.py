@@ -26,7 +26,7 @@ class RealmContext:
     """What a step may use of the realm's side; a step that asks for a host is wrong here."""
 
     def __init__(self, job: Job, password: str) -> None:
-        self.job, self.password = job, password
+        self.job, self.password, self.keytab = job, password, ""
         self.facts: dict[str, JSON] = {}
         self.lines: list[tuple[Level, str]] = []
         self.masked: list[str | bytes] = []
@@ -42,8 +42,11 @@ class RealmContext:
         raise AssertionError(f"asked for the {role}'s host")
 
     def secret(self, name: SecretName) -> str:
-        assert name == "admin"
-        return self.password
+        assert name in ("admin", "keytab")
+        return self.password if name == "admin" else self.keytab
+
+    def has(self, name: SecretName) -> bool:
+        return bool(self.keytab) if name == "keytab" else True
 
     def mask(self, *values: str | bytes) -> None:
         self.masked += values

@@ -76,8 +76,22 @@ def test_the_recorded_server_has_no_error_either() -> None:
 
 def test_whoever_takes_over_in_the_middle_knows_the_next_step() -> None:
     installer = Installer()
-    assert installer.hear(REPLICA[REPLICA.index("  [26/39]") : REPLICA.index("\rUpdate in progress, 2")])
-    assert (installer.number, installer.total, installer.seconds) == (26, 39, 1)
+    assert installer.hear(REPLICA[REPLICA.index("  [26/39]") : REPLICA.index("\rUpdate in progress, 1")])
+    assert (installer.number, installer.total, installer.seconds) == (26, 39, 0)
+
+
+def test_a_line_that_is_being_rewritten_is_progress_before_it_ends() -> None:
+    installer = Installer()
+    installer.hear(REPLICA[: REPLICA.index("\rUpdate in progress, 1")])
+    assert installer.see("Update in progress, 61 seconds elapsed")
+    at = "steps, directory server (dirsrv): setting up initial replication"
+    assert installer.progress == (26, 39, f"{at}, 61 s of initialization")
+    assert not installer.see("Update in progress, 6")
+    assert not installer.see("  [27/39]: a step that only seems to be one")
+    installer.hear(
+        "\rUpdate in progress, 61 seconds elapsed\rUpdate in progress, 62 seconds elapsed\nUpdate succeeded\n"
+    )
+    assert installer.progress == (26, 39, at)
 
 
 # The texts are the installers' own, in the lines that they make of them.
