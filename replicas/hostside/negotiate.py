@@ -4,13 +4,11 @@ Answers {"token"} (base64), or an error, WrongKeytab among them. Everything is i
 Unlike the other programs it runs on the portal's own machine, and needs Debian's python3-gssapi there.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import os
 import sys
-from typing import Any
+from typing import Any, Dict
 
 SPNEGO = "1.3.6.1.5.5.2"
 # The one KDC that is asked is that of the server, wherever else this machine may belong. FreeIPA's web server acts for
@@ -63,7 +61,7 @@ MEANINGS = (
 )
 
 
-def explain(said: str, facts: dict[str, str]) -> dict[str, str]:
+def explain(said: str, facts: Dict[str, str]) -> Dict[str, str]:
     for word, kind, meaning, remedy in MEANINGS:
         if word in said:
             return {"kind": kind, "error": f"No ticket by keytab: {meaning.format(**facts)}.", "remedy": remedy}
@@ -78,7 +76,7 @@ def in_memory(name: str, content: bytes) -> str:
     return f"/proc/self/fd/{number}"
 
 
-def token(payload: dict[str, Any]) -> bytes:
+def token(payload: Dict[str, Any]) -> bytes:
     """Raises GSSError."""
     import gssapi  # here, as it reads the configuration when it is loaded
 
@@ -96,7 +94,8 @@ def token(payload: dict[str, Any]) -> bytes:
 
 def main() -> None:
     payload = json.loads(sys.stdin.buffer.readline())
-    facts = {name: payload[name] for name in ("principal", "realm", "server")} | {"kdcs": ", ".join(payload["kdcs"])}
+    facts = {name: payload[name] for name in ("principal", "realm", "server")}
+    facts["kdcs"] = ", ".join(payload["kdcs"])
     lines = "\n".join(f"  kdc = {kdc}" for kdc in payload["kdcs"])
     configuration = CONFIGURATION.format(realm=payload["realm"], server=payload["server"], kdcs=lines)
     os.environ["KRB5_CONFIG"] = in_memory("krb5.conf", configuration.encode())

@@ -35,10 +35,10 @@ async def token(keytab: Keytab, server: str, kdc: str, seconds: float = SECONDS)
         "server": server,
         "kdcs": [f"[{kdc}]" if ":" in kdc else kdc],
     }
-    argv, head = launch("negotiate", payload)
+    argv, head = launch("negotiate", payload, PYTHON)
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        PYTHON, *argv[1:], stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL, env={}
+        *argv, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL, env={}
     )
     try:
         async with asyncio.timeout(seconds):
