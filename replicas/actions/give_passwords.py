@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import cast
 
 from replicas import audit, keyring
 from replicas.backends import registry
-from replicas.models import Credential, CredentialName, Plan, PlanCredential, UploadName
+from replicas.lifecycle.job import Action
+from replicas.models import Credential, CredentialName, Plan, PlanCredential, Replica, UploadName
 from replicas.permissions import Actor
 
 NONE: Mapping[str, str] = MappingProxyType({})
@@ -29,8 +31,13 @@ def give_passwords(actor: Actor, plan: Plan, passwords: Mapping[str, str]) -> No
 
 
 def missing_passwords(plan: Plan) -> list[str]:
-    """The names (CredentialName) of what the plan's kind of realm needs, and neither is stored nor was given."""
-    stored = Credential.objects.filter(realm__masters__replicas__plans=plan).values_list("name", flat=True)
-    known = set(stored.union(PlanCredential.objects.filter(plan=plan).values_list("name", flat=True)))
-    needed = registry.secrets(plan.replica.master.realm.backend)
-    return [name for name in needed if name not in known]
+    """The names (CredentialName) of what the plan's run needs, and neither is stored nor was given."""
+    given = set(PlanCredential.objects.filter(plan=plan).values_list("name", flat=True))
+    return [name for name in lacking(plan.replica, plan.action) if name not in given]
+
+
+def lacking(replica: Replica, action: str) -> list[str]:
+    """The names of what a run of that action (PlanAction) needs, and is not stored."""
+    realm = replica.master.realm
+    stored = set(Credential.objects.filter(realm=realm).values_list("name", flat=True))
+    return [name for name in registry.needs(realm.backend, cast(Action, str(action))) if name not in stored]

@@ -8,6 +8,7 @@ from typing import get_args
 
 from replicas.errors import StepError
 from replicas.lifecycle.base import Backend, PasswordName
+from replicas.lifecycle.job import Action
 
 BACKENDS = {
     "native": "replicas.backends.native.backend:NativeBackend",
@@ -27,6 +28,16 @@ def get(kind: str) -> Backend:
 def secrets(kind: str) -> tuple[PasswordName, ...]:
     """The passwords that a realm of that kind needs; all there are for a kind that this portal has no backend for."""
     return get(kind).secrets if kind in BACKENDS else get_args(PasswordName)
+
+
+def needs(kind: str, action: Action) -> tuple[PasswordName, ...]:
+    """Those that a run of this action needs."""
+    return get(kind).needs(action) if kind in BACKENDS else get_args(PasswordName)
+
+
+def actions(kind: str) -> frozenset[Action]:
+    """The kinds of plans for replicas of such a realm; none for a kind that this portal has no backend for."""
+    return get(kind).actions if kind in BACKENDS else frozenset()
 
 
 def options(kind: str) -> frozenset[str]:

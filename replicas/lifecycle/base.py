@@ -92,6 +92,8 @@ class ServerHealth:
     name: str
     roles: tuple[str, ...] = ()
     problem: str = ""
+    suffixes: tuple[str, ...] = ()
+    """What it replicates, in the realm's names, where there are several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class AgreementHealth:
     consumer: str
     lag: float | None
     problem: str = ""
+    suffixes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +120,15 @@ class CertificateHealth:
 
 @dataclass(frozen=True, slots=True)
 class SuggestedAgreement:
-    """Two servers that should replicate with each other; `suffix` is the realm's name for what they would replicate."""
+    """Two servers that should replicate with each other; `suffix` is the realm's name for what they would replicate.
+
+    `command` is what somebody types who does it without the portal.
+    """
 
     suffix: str
     one: str
     other: str
+    command: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,13 +270,20 @@ class Backend(Protocol):
     symptoms: tuple[Symptom, ...]
     """What its failures usually mean, beside those that all backends share."""
     secrets: tuple[PasswordName, ...]
-    """The passwords that its runs need. The first is proved when a master is registered, and is what looks take."""
+    """The passwords that most of its runs need. The first is proved at the registration, and is what looks take."""
+
+    actions: frozenset[Action]
+    """The kinds of plans that there are for its replicas."""
 
     options: frozenset[str]
     """Those of REALM_OPTIONS (lifecycle/job.py) that its replicas can have."""
 
     def offered(self, versions: Mapping[str, str]) -> frozenset[str]:
         """Those of `options` that a master of these versions (Capabilities.versions) has."""
+        ...
+
+    def needs(self, action: Action) -> tuple[PasswordName, ...]:
+        """The passwords that a run of this action needs."""
         ...
 
     async def register(self, master: Host, passwords: Mapping[str, str]) -> Capabilities:
