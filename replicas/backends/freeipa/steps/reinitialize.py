@@ -18,6 +18,7 @@ from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps.wording import duration
 
+COMMAND = "topologysegment_reinitialize"
 BEFORE = "initialized_before"
 """Fact: when the agreement's last initialization began before this run asked for one."""
 DONE = "reinitialized"
@@ -86,9 +87,11 @@ class Reinitialize(Step):
                     f"{name} has no segment of the suffix {suffix} with {partner} any more.", "Choose another server."
                 )
             side = "left" if found.left == name else "right"
-            answer = await opened.call("topologysegment_reinitialize", suffix, found.name, **{side: True})
-        if not answer.changed:
-            ctx.log(f"{partner} was asked for it already", "warning")
+            chosen = (suffix, found.name)
+            if not (await opened.call(COMMAND, *chosen, **{side: True})).changed:
+                # What an earlier one was asked for with stays at the segment, and has to be taken back first.
+                await opened.call(COMMAND, *chosen, **{side: True}, stop=True)
+                await opened.call(COMMAND, *chosen, **{side: True})
         ctx.log(f"Asked {partner} to send everything below {root(ctx.job, suffix)}: the {side} node of {found.name}")
 
     async def _follow(self, ctx: Context, bound: Directory, show: Callable[[], Awaitable[None]]) -> Agreement:
