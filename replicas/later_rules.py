@@ -15,7 +15,7 @@ from replicas import realm_rules
 from replicas.backends import registry
 from replicas.choices import PlanAction, ReplicaState
 from replicas.lifecycle.job import REALM_OPTIONS
-from replicas.models import Master, RealmLook, Replica
+from replicas.models import RealmLook, Replica
 
 Link = tuple[str, str]
 """What is replicated (the realm's name for it), and with which other server."""
@@ -77,11 +77,8 @@ RULES: dict[PlanAction, Callable[[Replica], str]] = {
 
 
 def realm_has(replica: Replica, offer: str, role: str) -> bool:
-    """Whether a master said so when it was registered, or a server was seen with that role since."""
-    masters = Master.objects.filter(realm=replica.master.realm_id)
-    return any((one.offers or {}).get(offer) for one in masters) or any(
-        role in one["roles"] for one in _servers(replica)
-    )
+    """Whether the master said so when it was registered, or a server was seen with that role since."""
+    return bool((replica.master.offers or {}).get(offer)) or any(role in one["roles"] for one in _servers(replica))
 
 
 def links(replica: Replica) -> list[Link]:
@@ -140,7 +137,8 @@ def check_options(replica: Replica, given: Mapping[str, Any]) -> None:
 
 
 def _health(replica: Replica) -> dict[str, Any]:
-    look = RealmLook.objects.filter(realm=replica.master.realm_id).first()
+    """What was seen last of the realm, which is read once for the replica."""
+    look: RealmLook | None = getattr(replica.master.realm, "look", None)
     return (look and look.health) or {}
 
 

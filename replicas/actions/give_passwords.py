@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import cast
 
@@ -32,12 +32,18 @@ def give_passwords(actor: Actor, plan: Plan, passwords: Mapping[str, str]) -> No
 
 def missing_passwords(plan: Plan) -> list[str]:
     """The names (CredentialName) of what the plan's run needs, and neither is stored nor was given."""
-    given = set(PlanCredential.objects.filter(plan=plan).values_list("name", flat=True))
-    return [name for name in lacking(plan.replica, plan.action) if name not in given]
+    stored = Credential.objects.filter(realm__masters__replicas__plans=plan).values_list("name", flat=True)
+    given = PlanCredential.objects.filter(plan=plan).values_list("name", flat=True)
+    return _unknown(plan.replica, plan.action, stored.union(given))
 
 
 def lacking(replica: Replica, action: str) -> list[str]:
     """The names of what a run of that action (PlanAction) needs, and is not stored."""
-    realm = replica.master.realm
-    stored = set(Credential.objects.filter(realm=realm).values_list("name", flat=True))
-    return [name for name in registry.needs(realm.backend, cast(Action, str(action))) if name not in stored]
+    stored = Credential.objects.filter(realm=replica.master.realm_id).values_list("name", flat=True)
+    return _unknown(replica, action, stored)
+
+
+def _unknown(replica: Replica, action: str, known: Iterable[str]) -> list[str]:
+    there = set(known)
+    needed = registry.needs(replica.master.realm.backend, cast(Action, str(action)))
+    return [name for name in needed if name not in there]

@@ -18,6 +18,7 @@ from replicas.lifecycle.lease import Lease
 from replicas.lifecycle.undo import REMOVAL_BEGUN
 from replicas.models import Master, Replica, Run
 from replicas.permissions import Actor
+from replicas.realm_rules import OF_DNS
 
 OF_AUTHORITY = ("pki_config_override", "token_name", "token_library_path", "token_password_file")
 VERBS = {RunState.SUCCEEDED: "run:succeed", RunState.FAILED: "run:fail", RunState.CANCELLED: "run:cancelled"}
@@ -97,14 +98,20 @@ def became(action: str, options: Options) -> dict[str, Any]:
             "no_forwarders": options.no_forwarders,
             "forward_policy": options.forward_policy,
             "no_dnssec_validation": options.no_dnssec_validation,
+            **{name: _stored(getattr(options, name)) for name in OF_DNS},
         }
     if action == PlanAction.CA:
-        return {"setup_ca": True} | {name: getattr(options, name) or None for name in OF_AUTHORITY}
+        return {"setup_ca": True} | {name: _stored(getattr(options, name)) for name in OF_AUTHORITY}
     if action == PlanAction.KRA:
         return {"setup_kra": True}
     if action in (PlanAction.HIDE, PlanAction.UNHIDE):
         return {"hidden_replica": action == PlanAction.HIDE}
     return {}
+
+
+def _stored(value: Any) -> Any:
+    """As the columns have it that only some realms use: nothing for what was not asked for."""
+    return (list(value) if isinstance(value, tuple) else value) or None
 
 
 def _removed(replica: Replica) -> None:

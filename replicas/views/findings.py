@@ -37,6 +37,8 @@ NAMES = {
     "named-files": _("Files that options name"),
     "role": _("Role of the server"),
     "installer": _("Installer on the host"),
+    "name-service": _("Role of the server"),
+    "name-installer": _("Installer on the host"),
     "hideable": _("The realm with the replica hidden"),
     "hidden": _("Hidden replica"),
     "segment": _("Agreement"),

@@ -19,9 +19,10 @@ from replicas.actions.setup_dns import setup_dns
 from replicas.actions.undo import remove, undo
 from replicas.choices import REPLICA_ENDED, ReplicaState, RunState
 from replicas.errors import Conflict
+from replicas.forms.dns import DnsForm
 from replicas.forms.fields import OneRunPasswords
 from replicas.forms.later import OfReplica
-from replicas.forms.requests import CancelForm, DnsForm, RecordsForm, RemovalForm, ResubmitForm, RetryForm, StopForm
+from replicas.forms.requests import CancelForm, RecordsForm, RemovalForm, ResubmitForm, RetryForm, StopForm
 from replicas.forms.uploads import Uploads
 from replicas.models import Run
 from replicas.permissions import Actor

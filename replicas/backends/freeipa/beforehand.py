@@ -14,7 +14,6 @@ HINDRANCES: dict[str, Check] = {
 CHECKS: dict[str, tuple[str, ...]] = {
     **{action: tuple(found) for action, found in later.CHECKS.items()},
     "install": tuple(checks.CHECKS),
-    "dns": ("signing-in", "reachable"),
     "records": ("signing-in",),
     "undo": ("signing-in", "reachable"),
     "remove": ("signing-in", "reachable", "removable"),
@@ -23,4 +22,6 @@ CHECKS: dict[str, tuple[str, ...]] = {
 """In the order in which they are worth knowing."""
 SIGNING_IN = (checks.SIGNS_IN, "signing-in")
 """One of them is in each; while it fails, those that sign in too are left out."""
-IN_REALM = frozenset({"existing", "vectors", "authority", "removable", "role", "hideable", "hidden", "segment", "ends"})
+IN_REALM = frozenset(
+    {"existing", "vectors", "authority", "removable", "role", "name-service", "hideable", "hidden", "segment", "ends"}
+)

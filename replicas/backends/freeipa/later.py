@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from replicas.backends.freeipa import checks, dogtag, hiding, topology
+from replicas.backends.freeipa import checks, dogtag, hiding, nameservice, topology
 from replicas.backends.freeipa.access import session
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import Action
@@ -38,6 +38,13 @@ ON_HOST: Mapping[str, Check] = {
     "resources": host_checks.resources,
 }
 CHECKS: Mapping[Action, Mapping[str, Check]] = {
+    "dns": {
+        "signing-in": signing_in,
+        "reachable": reachable,
+        "name-service": nameservice.lacking,
+        "name-installer": nameservice.knows,
+        "named-files": checks.named,
+    },
     "ca": {"signing-in": signing_in, **ON_HOST},
     "kra": {"signing-in": signing_in, **ON_HOST},
     "hide": {"signing-in": signing_in, "hideable": hiding.hideable},

@@ -53,7 +53,7 @@ def install(job: Job) -> tuple[Step, ...]:
 
 
 def dns(job: Job) -> tuple[Step, ...]:
-    return (InstallNameServer(), VerifySystemRecords(service_records(job)))
+    return (CheckReady(), InstallNameServer(), VerifySystemRecords(service_records(job)))
 
 
 def records(job: Job) -> tuple[Step, ...]:

@@ -14,6 +14,7 @@ from pytest_django import Settings
 from replicas import later_rules
 from replicas.actions import later
 from replicas.actions.give_passwords import missing_passwords
+from replicas.actions.setup_dns import setup_dns
 from replicas.backends import registry
 from replicas.choices import PlanAction, ReplicaState, RunState
 from replicas.errors import Conflict
@@ -276,3 +277,70 @@ def test_a_plan_from_before_these_options_still_runs(cast: Cast, looked: Replica
     job, _steps = thaw(plan, registry.get("freeipa"))
     assert (job.options.suffix, job.options.partner) == ("", "")
     assert freeze(registry.get("freeipa"), job)[0] == plan.steps
+
+
+ZONE = "2.0.192.in-addr.arpa"
+OF_TLS: dict[str, Any] = {
+    "dns_over_tls": True,
+    "dot_forwarders": ["192.0.2.53#dns.example.com"],
+    "dns_policy": "enforced",
+}
+
+
+def served(cast: Cast, replica: Replica, **options: Any) -> Replica:
+    """As the row is after the run."""
+    plan = setup_dns(cast.operator, replica, **options)
+    thaw(plan, registry.get("freeipa"))
+    run = Run.objects.create(plan=plan, state=RunState.RUNNING, fence=1)
+    end(run, Lease(run.pk, 1, 0.0), Outcome(RunState.SUCCEEDED))
+    return Replica.objects.get()
+
+
+def test_name_service_later_takes_what_a_request_takes(cast: Cast, replica: Replica) -> None:
+    now = served(cast, replica, auto_forwarders=True, more_reverse_zones=[f"{ZONE}."], allow_zone_overlap=True)
+    assert (now.setup_dns, now.auto_forwarders, now.more_reverse_zones) == (True, True, [ZONE])
+    assert (now.allow_zone_overlap, now.auto_reverse, now.dns_over_tls) == (True, None, None)
+    now.full_clean(exclude=["requested_by"])
+
+
+def test_name_service_over_tls_later_where_the_release_has_it(cast: Cast, replica: Replica) -> None:
+    with pytest.raises(ValidationError) as caught:
+        setup_dns(cast.operator, replica, **OF_TLS)
+    assert set(caught.value.error_dict) == set(OF_TLS)
+    Master.objects.update(versions={"FreeIPA": "4.12.4"})
+    now = served(cast, Replica.objects.get(), **OF_TLS)
+    assert {name: getattr(now, name) for name in OF_TLS} == OF_TLS
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({}, "forwarders"),
+        ({"auto_forwarders": True, "no_forwarders": True}, "no_forwarders"),
+        ({"no_forwarders": True, "more_reverse_zones": ["example.com"]}, "more_reverse_zones"),
+        ({"no_forwarders": True, "dns_policy": "enforced"}, "dns_policy"),
+        ({"no_forwarders": True, "dns_over_tls": True, "dns_over_tls_cert": "dot.pem"}, "dns_over_tls_cert"),
+    ],
+)
+def test_name_service_later_has_the_rules_of_a_request(
+    cast: Cast, replica: Replica, options: dict[str, Any], field: str
+) -> None:
+    Master.objects.update(versions={"FreeIPA": "4.12.4"})
+    with pytest.raises(ValidationError) as caught:
+        setup_dns(cast.operator, Replica.objects.get(), **options)
+    assert field in caught.value.error_dict
+
+
+def test_what_the_replica_became_does_not_stand_in_the_way_of_its_name_service(cast: Cast, replica: Replica) -> None:
+    """A CA that was added later was copied from another server than the master, which has none."""
+    Master.objects.update(ca=False)
+    Replica.objects.update(setup_ca=True)
+    assert served(cast, Replica.objects.get(), no_forwarders=True).setup_dns
+
+
+def test_another_kind_of_realm_has_the_name_service_of_before(cast: Cast, replica: Replica) -> None:
+    replica.master.realm.backend = "native"
+    replica.master.realm.save()
+    with pytest.raises(ValidationError, match="Realms of this kind"):
+        setup_dns(cast.operator, Replica.objects.get(), auto_forwarders=True)
+    assert setup_dns(cast.operator, Replica.objects.get(), no_forwarders=True).action == PlanAction.DNS

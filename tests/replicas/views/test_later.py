@@ -158,3 +158,38 @@ def test_where_neither_end_is_the_portals_the_command_is_shown(later: World) -> 
     Replica.objects.filter(pk=later.verified.pk).update(hostname="elsewhere.example.com")
     shown = page(later, name="realm", pk=later.master.realm_id)
     assert 'id="suggested-1">ipa topologysegment-add' in shown
+
+
+def test_name_service_is_asked_for_as_the_release_has_it(later: World) -> None:
+    shown = page(later)
+    assert 'id="id_dns_auto_forwarders"' in shown
+    assert 'id="id_dns_dns_over_tls"' not in shown
+    Master.objects.update(versions={"FreeIPA": "4.12.4"})
+    assert 'id="id_dns_dns_over_tls"' in page(later)
+    later.master.realm.backend = "native"
+    later.master.realm.save()
+    shown = page(later)
+    assert 'id="id_dns_no_forwarders"' in shown
+    assert 'id="id_dns_auto_forwarders"' not in shown
+
+
+def test_name_service_with_more_than_every_realm_has_becomes_a_plan(later: World) -> None:
+    asked = {"auto_forwarders": "on", "more_reverse_zones": "2.0.192.in-addr.arpa\n3.0.192.in-addr.arpa"}
+    answer = send(later, "operator", "dns", **asked)
+    assert answer.status_code == 302, answer.content.decode()
+    options = Draft.objects.get().frozen_job().options
+    assert options.auto_forwarders
+    assert options.more_reverse_zones == ("2.0.192.in-addr.arpa", "3.0.192.in-addr.arpa")
+    answer = send(later, "operator", "dns", auto_forwarders="on", no_forwarders="on")
+    assert "Give forwarders, or «no forwarders», not both." in answer.content.decode()
+
+
+def test_the_page_asks_the_database_little_more_than_that_of_another_realm(
+    later: World, django_assert_max_num_queries: Any
+) -> None:
+    """What was seen of the realm is read once, whatever is offered; which passwords are stored, for each act."""
+    client = later.client("operator")
+    where = reverse("replica", args=[later.verified.pk])
+    client.get(where)
+    with django_assert_max_num_queries(25):
+        client.get(where)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from replicas.backends.freeipa import dogtag, opening, outcome, realm, serving
+from replicas.backends.freeipa import dogtag, opening, outcome, serving
 from replicas.backends.freeipa.access import session
 from replicas.backends.freeipa.installer import Installer
 from replicas.backends.freeipa.replication import CA
@@ -51,7 +51,7 @@ class AddRole(Step):
     async def done(self, ctx: Context) -> bool:
         async with session(ctx) as opened:
             found = await serving.roles(opened, ctx.job.replica.hostname)
-        return found.get(self.part.role) == status_of(ctx.job)
+        return found.get(self.part.role) == serving.expected(ctx.job)
 
     async def run(self, ctx: Context) -> None:
         job, part, installer = ctx.job, self.part, Installer()
@@ -85,7 +85,7 @@ class AddRole(Step):
                 await self._collect(ctx)
                 raise StepError(
                     f"{self.part.program} ended well, but the {self.part.short} of {ctx.job.replica.hostname} does not "
-                    f"become {status_of(ctx.job)}.",
+                    f"become {serving.expected(ctx.job)}.",
                     f"See «ipa server-role-find --server {ctx.job.replica.hostname}» and {self.part.log} there.",
                 )
             await asyncio.sleep(POLL_SECONDS)
@@ -120,8 +120,3 @@ class ProveRole(Step):
         for sentence in proofs:
             ctx.log(sentence)
         await ctx.fact(PROOFS, list(proofs))
-
-
-def status_of(job: Job) -> str:
-    """A hidden server's roles are hidden too."""
-    return serving.HIDDEN if job.options.hidden_replica else realm.ENABLED

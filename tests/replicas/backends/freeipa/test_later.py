@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from replicas.backends.freeipa import dogtag, health, hiding, topology
+from replicas.backends.freeipa import dogtag, health, hiding, nameservice, topology
 from replicas.backends.freeipa.backend import FreeIpaBackend
 from replicas.backends.freeipa.realm import Segment, Server
 from replicas.backends.freeipa.replication import agreement, code
 from replicas.backends.freeipa.steps import reinitialize
 from replicas.backends.freeipa.steps.dogtag import AddRole, ProveRole
+from replicas.backends.freeipa.steps.nameserver import InstallNameServer
 from replicas.backends.freeipa.steps.prove import PROOFS
 from replicas.backends.freeipa.steps.reinitialize import BEFORE, DONE, ProveArrives, Reinitialize
 from replicas.backends.freeipa.steps.removable import removable
@@ -139,6 +140,23 @@ async def test_the_replicas_side_of_the_segment_is_initialized_and_followed(
     assert DONE in made.facts
     assert f"the left node of {SEGMENT}" in made.text
     assert made.text.count("Total update") == 2
+
+
+async def test_what_an_earlier_one_left_at_the_segment_is_taken_back_first(
+    recorded: Recorded, context: Make, book: Book
+) -> None:
+    """Seen of 4.12.4: «start» stays there when all is over, and the same again is nothing to change."""
+    recorded.expect("login_ok", "topologysegment_find")
+    name, nothing = "topologysegment_reinitialize", "dnsrecord_add_duplicate"
+    for options, answer in (({}, nothing), ({"stop": True}, name), ({}, name)):
+        written(recorded, name, name, ["domain", SEGMENT], {"left": True} | options, answer)
+    book.said[MASTER] = [
+        of_agreement("Error (0) Total update succeeded", "1"),
+        of_agreement("Error (0) Total update succeeded", "2"),
+    ]
+    made = again(context)
+    await Reinitialize(made.job).run(made)
+    assert DONE in made.facts
 
 
 async def test_the_other_side_is_the_right_one(recorded: Recorded, context: Make, book: Book) -> None:
@@ -433,3 +451,34 @@ async def test_a_removal_looks_at_the_roles_that_are_there_and_not_at_the_reques
     recorded.expect("server_find", "topologysuffix_find", "topologysegment_find")
     with pytest.raises(StepError, match="ipareplica.* is the last server of CA"):
         await removable(context("remove", replica="ipareplica"))
+
+
+def test_the_name_services_installer_gets_what_was_asked_for() -> None:
+    wanted = job(
+        "dns", setup_dns=True, auto_forwarders=True, more_reverse_zones=("2.0.192.in-addr.arpa",),
+        allow_zone_overlap=True, dns_over_tls=True, dot_forwarders=("192.0.2.53#dns.example.com",),
+    )  # fmt: skip
+    assert nameservice.arguments(wanted) == [
+        "--unattended", "--auto-forwarders", "--forward-policy=first", "--reverse-zone=2.0.192.in-addr.arpa",
+        "--allow-zone-overlap", "--dns-over-tls", "--dot-forwarder=192.0.2.53#dns.example.com",
+    ]  # fmt: skip
+    plain = job("dns", setup_dns=True, no_forwarders=True)
+    assert nameservice.arguments(plain) == ["--unattended", "--no-forwarders", "--no-reverse"]
+
+
+@pytest.mark.parametrize(("hidden", "status"), [(False, "enabled"), (True, "hidden")])
+async def test_a_name_server_is_not_set_up_again(recorded: Recorded, context: Make, hidden: bool, status: str) -> None:
+    """The recorded server has no package of the name service, and so no such role: another one's takes its name."""
+    for said, there in (("configured", False), (status, True)):
+        recorded.expect("login_ok", "server_role_find")
+        changed(recorded, '"KRA server", "server_server": "ipaserver.example.com", "status": "absent"',
+                f'"DNS server", "server_server": "ipaserver.example.com", "status": "{said}"')  # fmt: skip
+        made = context("dns", replica="ipaserver", setup_dns=True, hidden_replica=hidden)
+        assert await InstallNameServer().done(made) is there
+    recorded.expect("login_ok", "server_role_find")
+    changed(recorded, '"KRA server", "server_server": "ipaserver.example.com", "status": "absent"',
+            f'"DNS server", "server_server": "ipaserver.example.com", "status": "{status}"')  # fmt: skip
+    with pytest.raises(StepError, match=f"is a name server already, which is {status}"):
+        await nameservice.lacking(made)
+    recorded.expect("login_ok", "server_role_find")
+    assert "no name server yet" in await nameservice.lacking(made)
