@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 Problem = tuple[bool, str, Any]
 NEEDS_DNS = ("auto_forwarders", "auto_reverse", "allow_zone_overlap", "more_reverse_zones", "dns_over_tls")
 NEEDS_TLS = ("dot_forwarders", "dns_policy", "dns_over_tls_cert", "dns_over_tls_key")
+OF_DNS = (*NEEDS_DNS, *NEEDS_TLS)
+"""All that the name service of some realms is asked for beside what every realm has, with a request or later."""
 NEEDS_TRUST = ("add_agents", "enable_compat")
 NEEDS_CA = ("pki_config_override", "token_name", "token_library_path", "token_password_file")
 TIME = ("ntp_servers", "ntp_pool")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import cast
 
 from replicas import audit, keyring
 from replicas.backends import registry
-from replicas.models import Credential, CredentialName, Plan, PlanCredential, UploadName
+from replicas.lifecycle.job import Action
+from replicas.models import Credential, CredentialName, Plan, PlanCredential, Replica, UploadName
 from replicas.permissions import Actor
 
 NONE: Mapping[str, str] = MappingProxyType({})
@@ -29,8 +31,19 @@ def give_passwords(actor: Actor, plan: Plan, passwords: Mapping[str, str]) -> No
 
 
 def missing_passwords(plan: Plan) -> list[str]:
-    """The names (CredentialName) of what the plan's kind of realm needs, and neither is stored nor was given."""
+    """The names (CredentialName) of what the plan's run needs, and neither is stored nor was given."""
     stored = Credential.objects.filter(realm__masters__replicas__plans=plan).values_list("name", flat=True)
-    known = set(stored.union(PlanCredential.objects.filter(plan=plan).values_list("name", flat=True)))
-    needed = registry.secrets(plan.replica.master.realm.backend)
-    return [name for name in needed if name not in known]
+    given = PlanCredential.objects.filter(plan=plan).values_list("name", flat=True)
+    return _unknown(plan.replica, plan.action, stored.union(given))
+
+
+def lacking(replica: Replica, action: str) -> list[str]:
+    """The names of what a run of that action (PlanAction) needs, and is not stored."""
+    stored = Credential.objects.filter(realm=replica.master.realm_id).values_list("name", flat=True)
+    return _unknown(replica, action, stored)
+
+
+def _unknown(replica: Replica, action: str, known: Iterable[str]) -> list[str]:
+    there = set(known)
+    needed = registry.needs(replica.master.realm.backend, cast(Action, str(action)))
+    return [name for name in needed if name not in there]

@@ -8,6 +8,7 @@ from typing import get_args
 
 from replicas.errors import StepError
 from replicas.lifecycle.base import Backend, PasswordName
+from replicas.lifecycle.job import Action
 
 BACKENDS = {
     "native": "replicas.backends.native.backend:NativeBackend",
@@ -32,6 +33,16 @@ def secrets(kind: str) -> tuple[PasswordName, ...]:
 def takes_keytab(kind: str) -> bool:
     """Whether realms of that kind may have a keytab; not those of a kind that this portal has no backend for."""
     return kind in BACKENDS and get(kind).takes_keytab
+
+
+def needs(kind: str, action: Action) -> tuple[PasswordName, ...]:
+    """Those that a run of this action needs."""
+    return get(kind).needs(action) if kind in BACKENDS else get_args(PasswordName)
+
+
+def actions(kind: str) -> frozenset[Action]:
+    """The kinds of plans for replicas of such a realm; none for a kind that this portal has no backend for."""
+    return get(kind).actions if kind in BACKENDS else frozenset()
 
 
 def options(kind: str) -> frozenset[str]:

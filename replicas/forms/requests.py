@@ -10,7 +10,6 @@ from crispy_forms.layout import HTML, Column, Div, Fieldset, Layout, Row
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from replicas import validators
 from replicas.choices import ForwardPolicy
 from replicas.forms import realm_help
 from replicas.forms.fields import AddressesField, OneRunPasswords, ReasonField, WordsField
@@ -198,36 +197,6 @@ class ReplicaRequestForm(Uploads, OneRunPasswords, forms.ModelForm[Replica]):
             unseen = {*self.errors, *(name for wrong in self.errors for name in FOLLOWING.get(wrong, ()))}
             error.error_dict = {name: told for name, told in error.error_dict.items() if name not in unseen}
         super().add_error(field, error)
-
-
-class DnsForm(OneRunPasswords):
-    """DNS service later, with the forwarder rules of the request."""
-
-    forwarders = AddressesField(label=_("Forwarders"), help_text=DNS_HELP["forwarders"])
-    no_forwarders = forms.BooleanField(label=_("No forwarders"), required=False, help_text=DNS_HELP["no_forwarders"])
-    forward_policy = forms.ChoiceField(
-        label=_("Forward policy"),
-        choices=ForwardPolicy.choices,
-        initial=ForwardPolicy.FIRST,
-        required=False,
-        help_text=DNS_HELP["forward_policy"],
-    )
-    no_dnssec_validation = forms.BooleanField(
-        label=_("No DNSSEC validation"), required=False, help_text=DNS_HELP["no_dnssec_validation"]
-    )
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or {}
-        data["forward_policy"] = data.get("forward_policy") or ForwardPolicy.FIRST
-        if "forwarders" in data:
-            wanted = Replica(
-                setup_dns=True,
-                forwarders=data["forwarders"],
-                no_forwarders=bool(data.get("no_forwarders")),
-                forward_policy=data["forward_policy"],
-            )
-            validators.check_options(wanted)
-        return data
 
 
 class RecordsForm(OneRunPasswords):

@@ -93,6 +93,8 @@ class ServerHealth:
     name: str
     roles: tuple[str, ...] = ()
     problem: str = ""
+    suffixes: tuple[str, ...] = ()
+    """What it replicates, in the realm's names, where there are several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ class AgreementHealth:
     consumer: str
     lag: float | None
     problem: str = ""
+    suffixes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +121,15 @@ class CertificateHealth:
 
 @dataclass(frozen=True, slots=True)
 class SuggestedAgreement:
-    """Two servers that should replicate with each other; `suffix` is the realm's name for what they would replicate."""
+    """Two servers that should replicate with each other; `suffix` is the realm's name for what they would replicate.
+
+    `command` is what somebody types who does it without the portal.
+    """
 
     suffix: str
     one: str
     other: str
+    command: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +285,10 @@ class Backend(Protocol):
     symptoms: tuple[Symptom, ...]
     """What its failures usually mean, beside those that all backends share."""
     secrets: tuple[PasswordName, ...]
-    """The passwords that its runs need. The first is proved when a master is registered, and is what looks take."""
+    """The passwords that most of its runs need. The first is proved at the registration, and is what looks take."""
+
+    actions: frozenset[Action]
+    """The kinds of plans that there are for its replicas."""
 
     takes_keytab: bool
     """Whether a keytab, where one is stored, signs in to its realms in the place of a password."""
@@ -287,6 +297,10 @@ class Backend(Protocol):
 
     def offered(self, versions: Mapping[str, str]) -> frozenset[str]:
         """Those of `options` that a master of these versions (Capabilities.versions) has."""
+        ...
+
+    def needs(self, action: Action) -> tuple[PasswordName, ...]:
+        """The passwords that a run of this action needs."""
         ...
 
     async def register(self, master: Host, passwords: Mapping[str, str]) -> Capabilities:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 JSON: TypeAlias = "str | int | float | bool | list[JSON] | dict[str, JSON] | None"
-Action = Literal["install", "dns", "records", "undo", "remove", "revoke", "look"]
+Action = Literal[
+    "install", "dns", "records", "ca", "kra", "hide", "unhide", "reinit", "segment", "undo", "remove", "revoke", "look",
+]  # fmt: skip
 """The last one is no plan's: it only reads (replicas/lifecycle/looking.py)."""
 Role = Literal["master", "replica"]
 
@@ -124,6 +126,9 @@ class Options:
     dirsrv_certificate: UploadedCertificate | None = None
     http_certificate: UploadedCertificate | None = None
     pkinit_certificate: UploadedCertificate | None = None
+    suffix: str = ""
+    partner: str = ""
+    """What is replicated with which other server, where an action is about one agreement."""
 
 
 SOME_REALMS = (

@@ -13,11 +13,14 @@ from replicas.choices import PLANS_OF_REMOVAL, PlanAction, ReplicaState, RunStat
 from replicas.lifecycle import bundles
 from replicas.lifecycle.credentials import wiping
 from replicas.lifecycle.fencing import fenced
+from replicas.lifecycle.job import Options
 from replicas.lifecycle.lease import Lease
 from replicas.lifecycle.undo import REMOVAL_BEGUN
 from replicas.models import Master, Replica, Run
 from replicas.permissions import Actor
+from replicas.realm_rules import OF_DNS
 
+OF_AUTHORITY = ("pki_config_override", "token_name", "token_library_path", "token_password_file")
 VERBS = {RunState.SUCCEEDED: "run:succeed", RunState.FAILED: "run:fail", RunState.CANCELLED: "run:cancelled"}
 
 
@@ -82,18 +85,33 @@ def _succeeded(run: Run) -> None:
         _change(replica, "replica:change", {"state": ReplicaState.VERIFIED, "verified_at": timezone.now()})
     elif run.plan.action in PLANS_OF_REMOVAL:
         _removed(replica)
-    elif run.plan.action == PlanAction.DNS:
-        _change(
-            replica,
-            "replica:change",
-            {
-                "setup_dns": True,
-                "forwarders": list(options.forwarders),
-                "no_forwarders": options.no_forwarders,
-                "forward_policy": options.forward_policy,
-                "no_dnssec_validation": options.no_dnssec_validation,
-            },
-        )
+    elif changes := became(run.plan.action, options):
+        _change(replica, "replica:change", changes)
+
+
+def became(action: str, options: Options) -> dict[str, Any]:
+    """What a later change (PlanAction) makes of the request, so that the row says what the replica is."""
+    if action == PlanAction.DNS:
+        return {
+            "setup_dns": True,
+            "forwarders": list(options.forwarders),
+            "no_forwarders": options.no_forwarders,
+            "forward_policy": options.forward_policy,
+            "no_dnssec_validation": options.no_dnssec_validation,
+            **{name: _stored(getattr(options, name)) for name in OF_DNS},
+        }
+    if action == PlanAction.CA:
+        return {"setup_ca": True} | {name: _stored(getattr(options, name)) for name in OF_AUTHORITY}
+    if action == PlanAction.KRA:
+        return {"setup_kra": True}
+    if action in (PlanAction.HIDE, PlanAction.UNHIDE):
+        return {"hidden_replica": action == PlanAction.HIDE}
+    return {}
+
+
+def _stored(value: Any) -> Any:
+    """As the columns have it that only some realms use: nothing for what was not asked for."""
+    return (list(value) if isinstance(value, tuple) else value) or None
 
 
 def _removed(replica: Replica) -> None:

@@ -35,6 +35,14 @@ NAMES = {
     "vectors": _("Update vectors"),
     "certificate-files": _("Certificates of another authority"),
     "named-files": _("Files that options name"),
+    "role": _("Role of the server"),
+    "installer": _("Installer on the host"),
+    "name-service": _("Role of the server"),
+    "name-installer": _("Installer on the host"),
+    "hideable": _("The realm with the replica hidden"),
+    "hidden": _("Hidden replica"),
+    "segment": _("Agreement"),
+    "ends": _("Both servers of the agreement"),
     "portal": _("The checks themselves"),
 }
 ORDER = ("error", "warning", "ok")

@@ -44,6 +44,8 @@ def described(job: Job) -> list[tuple[str, str]]:
             (_("Forward policy"), str(ForwardPolicy(options.forward_policy).label)),
             (_("DNSSEC validation"), yes_no(not options.no_dnssec_validation)),
         ]
+    if options.partner:
+        rows += [(_("Agreement with"), options.partner), (_("Suffix"), options.suffix)]
     rows += [(name_of(name), _("yes")) for name in SOME_REALMS if getattr(options, name)]
     rows += [(name_of(name), ", ".join(words)) for name in LISTS if (words := getattr(options, name))]
     rows += [(name_of(name), text) for name in (*TEXTS, *CERTIFICATE_FILES) if (text := getattr(options, name))]

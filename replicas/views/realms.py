@@ -22,6 +22,7 @@ from replicas.forms.requests import RecordsForm
 from replicas.models import Master, Plan, Realm, RealmLook, Replica
 from replicas.views.access import SignedInRequest, posted, require
 from replicas.views.acting import actor, attempt
+from replicas.views.suggestions import suggestions
 from replicas.views.topology import Picture, draw, label_of, lag_of, look_of
 
 SOON_DAYS = 30
@@ -124,6 +125,7 @@ def realm(request: SignedInRequest, pk: int) -> HttpResponse:
         "about": about,
         "health": health,
         "picture": picture(found, health) if health else None,
+        "suggested": suggestions(request.user, found, health.get("suggested", ())) if health else [],
         "agreements": [(one, look_of(one), label_of(one)) for one in health["agreements"]] if health else [],
         "soon": SOON_DAYS,
         "may_look": permissions.may(request.user, "check"),

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Prefetch
 from django.forms import BaseForm
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -17,88 +13,22 @@ from django.utils.translation import gettext_lazy as _
 from replicas import permissions
 from replicas.actions.add_records import add_records
 from replicas.actions.cancel import cancel_plan, cancel_run
-from replicas.actions.give_passwords import missing_passwords
 from replicas.actions.resubmit import resubmit
 from replicas.actions.retry import retry
 from replicas.actions.setup_dns import setup_dns
 from replicas.actions.undo import remove, undo
-from replicas.choices import REPLICA_ENDED, RUN_ACTIVE, PlanAction, PlanState, ReplicaState, RunState
+from replicas.choices import REPLICA_ENDED, ReplicaState, RunState
 from replicas.errors import Conflict
+from replicas.forms.dns import DnsForm
 from replicas.forms.fields import OneRunPasswords
-from replicas.forms.requests import CancelForm, DnsForm, RecordsForm, RemovalForm, ResubmitForm, RetryForm, StopForm
+from replicas.forms.later import OfReplica
+from replicas.forms.requests import CancelForm, RecordsForm, RemovalForm, ResubmitForm, RetryForm, StopForm
 from replicas.forms.uploads import Uploads
-from replicas.models import Plan, Replica, Run
+from replicas.models import Run
 from replicas.permissions import Actor
 from replicas.views.acting import Act
-from replicas.views.outcome import outcome
-
-
-class Subject:
-    """A replica with its plans and their runs, both newest first."""
-
-    def __init__(self, replica: Replica, plans: list[Plan]) -> None:
-        runs = [run for plan in plans for run in plan.runs.all()]
-        self.replica, self.plans = replica, plans
-        self.plan = plans[0] if plans else None
-        self.run = max(runs, key=lambda run: run.pk, default=None)
-        self.findings = outcome(runs)
-
-    @classmethod
-    def of(cls, replica: Replica) -> Subject:
-        runs = Prefetch("runs", Run.objects.select_related("bypass__by", "bypass__reviewed_by").order_by("-pk"))
-        return cls(replica, list(replica.plans.select_related("requested_by").prefetch_related(runs)))
-
-    @property
-    def stopped(self) -> Run | None:
-        """The run that can be tried again; the revocation of its bundle, once done, stands in nobody's way."""
-        revoked = (PlanAction.REVOKE, RunState.SUCCEEDED)
-        runs = [run for plan in self.plans for run in plan.runs.all() if (plan.action, run.state) != revoked]
-        run = max(runs, key=lambda run: run.pk, default=None)
-        return run if run is not None and run.state in (RunState.FAILED, RunState.CANCELLED) else None
-
-    @property
-    def waits(self) -> bool:
-        return self.plan is not None and self.plan.state == PlanState.WAITING
-
-    @property
-    def runs(self) -> bool:
-        return self.run is not None and self.run.state in RUN_ACTIVE
-
-    @cached_property
-    def missing(self) -> list[str]:
-        """Passwords (CredentialName) that a run would lack."""
-        return missing_passwords(self.plan) if self.plan else []
-
-    @property
-    def idle(self) -> bool:
-        return not self.waits and not self.runs
-
-
-class Bound(NamedTuple):
-    """A form that was sent and not accepted."""
-
-    name: str
-    form: BaseForm
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of action on a replica."""
-
-    verb: str
-    form: Callable[..., BaseForm]
-    offered: Callable[[Subject], bool]
-    do: Callable[[Actor, Subject, dict[str, Any]], object]
-    label: Any
-    help: Any
-    symbol: str
-    style: str = "btn-quiet"
-    thanks: Any = ""
-
-    @property
-    def plans(self) -> bool:
-        """Whether it makes a plan, which is looked at before it is submitted."""
-        return self.verb == "request"
+from replicas.views.kinds import Bound, Kind, Subject
+from replicas.views.later_acts import LATER
 
 
 def can_cancel(subject: Subject) -> bool:
@@ -227,6 +157,7 @@ ACTS = {
         help=_("Asks for a plan that makes this replica a name server of the realm's zones. Someone else approves it."),
         symbol="globe",
     ),
+    **LATER,
     "remove": Kind(
         verb="request",
         form=RemovalForm,
@@ -276,7 +207,7 @@ def offered(user: User, subject: Subject, bound: Bound | None = None) -> list[Ac
     return [
         Act(
             url=reverse("replica_act", args=[subject.replica.pk, name]),
-            form=_asking(name, bound.form if bound and bound.name == name else kind.form(), subject),
+            form=_asking(name, kind, bound.form if bound and bound.name == name else kind.form(), subject),
             label=kind.label,
             help=kind.help,
             symbol=kind.symbol,
@@ -288,11 +219,13 @@ def offered(user: User, subject: Subject, bound: Bound | None = None) -> list[Ac
     ]
 
 
-def _asking(name: str, form: BaseForm, subject: Subject) -> BaseForm:
+def _asking(name: str, kind: Kind, form: BaseForm, subject: Subject) -> BaseForm:
     """The form, one of several on its page; it says of passwords that it takes whether one is stored."""
     form.auto_id = f"id_{name}_%s"
     if isinstance(form, OneRunPasswords):
-        form.ask_for(subject.missing)
+        form.ask_for(subject.lacks(kind.action))
+    if isinstance(form, OfReplica):
+        form.about(subject.replica)
     if isinstance(form, Uploads):
         form.ask_only(subject.replica.certificates or {})
     return form

@@ -21,11 +21,12 @@ from replicas.tables import ReplicaTable
 from replicas.views.access import SignedInRequest, posted, require
 from replicas.views.acting import Act, actor, attempt
 from replicas.views.drafts import show_first
+from replicas.views.kinds import Bound, Subject
 from replicas.views.live import live
 from replicas.views.options import described
 from replicas.views.policies import run_acts
 from replicas.views.remedies import explained
-from replicas.views.replica_acts import ACTS, Bound, Subject, offered
+from replicas.views.replica_acts import ACTS, offered
 from replicas.views.stages import by_stage
 from replicas.views.wishes import Wish
 

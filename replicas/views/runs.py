@@ -17,11 +17,12 @@ from replicas.stream import lines
 from replicas.stream.find import Query
 from replicas.views.access import SignedInRequest, require
 from replicas.views.acting import actor
+from replicas.views.kinds import Subject
 from replicas.views.live import as_text, failing, lines_after, lines_found, live, window
 from replicas.views.outcome import outcome
 from replicas.views.policies import run_acts
 from replicas.views.remedies import explained
-from replicas.views.replica_acts import Subject, offered
+from replicas.views.replica_acts import offered
 
 LINES_BEFORE = 100
 """What is shown above a line that was asked for."""

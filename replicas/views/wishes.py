@@ -18,7 +18,8 @@ from replicas.lifecycle.job import JSON
 from replicas.models import Draft, Plan, Replica
 from replicas.permissions import Actor, require
 from replicas.uploads import together
-from replicas.views.replica_acts import ACTS, Subject
+from replicas.views.kinds import Subject
+from replicas.views.replica_acts import ACTS
 
 REQUEST = "request"
 NEEDS_KEY = (REQUEST, "resubmit")

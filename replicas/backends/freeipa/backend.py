@@ -11,7 +11,7 @@ from replicas.backends.freeipa.realm import ENABLED
 from replicas.backends.freeipa.symptoms import SYMPTOMS
 from replicas.errors import PortalError, StepError
 from replicas.lifecycle.base import Capabilities, Context, Finding, Health, PasswordName, Record, ReplicaState, Step
-from replicas.lifecycle.job import REALM_OPTIONS, Job
+from replicas.lifecycle.job import REALM_OPTIONS, Action, Job
 from replicas.lifecycle.steps.host_records import host_records
 from replicas.lifecycle.steps.service_records import service_records
 from replicas.lifecycle.symptoms import gettext_noop
@@ -39,7 +39,12 @@ class FreeIpaBackend:
     symptoms = SYMPTOMS
     secrets: tuple[PasswordName, ...] = ("admin",)
     takes_keytab = True
+    actions = frozenset(plan.ACTIONS)
     options = frozenset(REALM_OPTIONS)
+
+    def needs(self, action: Action) -> tuple[PasswordName, ...]:
+        """Dogtag's installers want the Directory Manager's too, and have no other way to act on their own server."""
+        return (*self.secrets, "directory_manager") if action in ("ca", "kra") else self.secrets
 
     def offered(self, versions: Mapping[str, str]) -> frozenset[str]:
         """A release that is not known has nothing that came later than the oldest one that is served."""

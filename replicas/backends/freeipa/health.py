@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from replicas.backends.freeipa import realm, serving
 from replicas.backends.freeipa.access import address_of, session
@@ -88,7 +88,8 @@ async def _ask(ctx: Context, name: str) -> Seen:
 
 def _server(one: realm.Server, problem: str, hidden: bool) -> ServerHealth:
     roles = tuple(short for role, short in SHOWN.items() if role in one.roles)
-    return ServerHealth(one.name, roles, problem or ("" if one.serves or hidden else "Its services are not enabled."))
+    idle = "" if one.serves or hidden else "Its services are not enabled."
+    return ServerHealth(one.name, roles, problem or idle, one.suffixes)
 
 
 def agreements(
@@ -96,11 +97,13 @@ def agreements(
 ) -> Iterator[AgreementHealth]:
     """Both ways of each pair of servers, once for all suffixes; the lag is that of the suffix `domain`."""
     problems: dict[tuple[str, str], str] = {}
+    suffixes: dict[tuple[str, str], list[str]] = {}
     for one in segments:
         for pair in ((one.left, one.right), (one.right, one.left)):
             problems[pair] = problems.get(pair, "") or torn.get(one.suffix, "")
-    for (supplier, consumer), problem in sorted(problems.items()):
-        yield _agreement(supplier, consumer, problem, seen)
+            suffixes.setdefault(pair, []).append(one.suffix)
+    for pair, problem in sorted(problems.items()):
+        yield replace(_agreement(*pair, problem, seen), suffixes=tuple(suffixes[pair]))
 
 
 def _agreement(supplier: str, consumer: str, problem: str, seen: Mapping[str, Seen]) -> AgreementHealth:
@@ -118,7 +121,12 @@ def suggestions(servers: Iterable[realm.Server], segments: Iterable[realm.Segmen
     for suffix in sorted({name for one in known for name in one.suffixes}):
         holding = [one.name for one in known if suffix in one.suffixes]
         if pair := suggest(holding, [one for one in listed if one.suffix == suffix]):
-            yield SuggestedAgreement(suffix, *pair)
+            yield SuggestedAgreement(suffix, *pair, command=command(suffix, *pair))
+
+
+def command(suffix: str, left: str, right: str) -> str:
+    """What adds that segment, typed by somebody."""
+    return f"ipa topologysegment-add {suffix} {left}-to-{right} --leftnode={left} --rightnode={right}"
 
 
 async def _bundles(ctx: Context) -> tuple[str, ...]:

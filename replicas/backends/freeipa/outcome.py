@@ -23,11 +23,15 @@ MEANINGS = {
 """By exit status; 4 exists since 4.8. 0 is also what an answer of «no» leads to."""
 
 
-def explain(program: str, host: str, status: int, installer: Installer) -> StepError:
-    """For any other status than 0; a signal is CommandFailed, which can pass with the host's restart."""
+def explain(program: str, host: str, status: int, installer: Installer, then: str = "") -> StepError:
+    """For any other status than 0; a signal is CommandFailed, which can pass with the host's restart.
+
+    `then` is what to do on a server that has more to lose than an installation.
+    """
     if status > 128:
-        raise CommandFailed(host, program, status, installer.failure, f"Then {AGAIN}.")
+        raise CommandFailed(host, program, status, installer.failure, then or f"Then {AGAIN}.")
     meaning, remedy = MEANINGS.get(status, ("it failed in a way of its own", f"See the log, then {AGAIN}."))
+    remedy = then or remedy
     where = f" at «{installer.step}» ({installer.service})" if installer.step else ""
     return StepError(f"{program} on {host} ended with status {status}: {meaning}{where}. {installer.failure}", remedy)
 

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from replicas.backends.freeipa import conncheck
 from replicas.backends.freeipa.checks import CLAIM
+from replicas.backends.freeipa.realm import ENABLED
+from replicas.backends.freeipa.serving import HIDDEN
 from replicas.backends.freeipa.steps.check import CheckHosts
 from replicas.backends.freeipa.steps.clear import ClearInterrupted
+from replicas.backends.freeipa.steps.dogtag import AddRole, ProveRole
 from replicas.backends.freeipa.steps.enrol import EnrolHost
 from replicas.backends.freeipa.steps.gone import ProveGone
 from replicas.backends.freeipa.steps.nameserver import InstallNameServer
 from replicas.backends.freeipa.steps.prepare import PrepareBundle
 from replicas.backends.freeipa.steps.promote import PromoteReplica
 from replicas.backends.freeipa.steps.prove import ProveService
+from replicas.backends.freeipa.steps.ready import CheckReady
 from replicas.backends.freeipa.steps.records import AddHostRecords
+from replicas.backends.freeipa.steps.reinitialize import ProveArrives, Reinitialize
 from replicas.backends.freeipa.steps.removable import CheckRemovable
 from replicas.backends.freeipa.steps.revoke import RevokePassword
+from replicas.backends.freeipa.steps.segment import AddSegment, ProveSegment
 from replicas.backends.freeipa.steps.vectors import CleanVectors
 from replicas.backends.freeipa.steps.verify import UpdateSystemRecords, VerifySystemRecords
+from replicas.backends.freeipa.steps.visibility import SetState, VerifyHidden
 from replicas.lifecycle.base import Step
-from replicas.lifecycle.job import Job
+from replicas.lifecycle.job import Action, Job
 from replicas.lifecycle.steps import ports
 from replicas.lifecycle.steps.connection_check import ConnectionCheck
 from replicas.lifecycle.steps.host_records import host_records
@@ -47,11 +56,32 @@ def install(job: Job) -> tuple[Step, ...]:
 
 
 def dns(job: Job) -> tuple[Step, ...]:
-    return (InstallNameServer(), VerifySystemRecords(service_records(job)))
+    return (CheckReady(), InstallNameServer(), VerifySystemRecords(service_records(job)))
 
 
 def records(job: Job) -> tuple[Step, ...]:
     return (UpdateSystemRecords(), VerifySystemRecords(service_records(job), strict=True))
+
+
+def role(job: Job) -> tuple[Step, ...]:
+    """A CA or a KRA."""
+    return (CheckReady(), AddRole(job), ProveRole(job), VerifySystemRecords(service_records(job)))
+
+
+def hide(job: Job) -> tuple[Step, ...]:
+    return (CheckReady(), SetState(job, HIDDEN), VerifyHidden())
+
+
+def unhide(job: Job) -> tuple[Step, ...]:
+    return (CheckReady(), SetState(job, ENABLED), VerifySystemRecords(service_records(job)))
+
+
+def reinitialize(job: Job) -> tuple[Step, ...]:
+    return (CheckReady(), Reinitialize(job), ProveArrives())
+
+
+def segment(job: Job) -> tuple[Step, ...]:
+    return (CheckReady(), AddSegment(job), ProveSegment())
 
 
 def undo(job: Job) -> tuple[Step, ...]:
@@ -66,4 +96,17 @@ def revoke(job: Job) -> tuple[Step, ...]:
     return (RevokePassword(), RemoveBundle())
 
 
-ACTIONS = {"install": install, "dns": dns, "records": records, "undo": undo, "remove": remove, "revoke": revoke}
+ACTIONS: dict[Action, Callable[[Job], tuple[Step, ...]]] = {
+    "install": install,
+    "dns": dns,
+    "records": records,
+    "ca": role,
+    "kra": role,
+    "hide": hide,
+    "unhide": unhide,
+    "reinit": reinitialize,
+    "segment": segment,
+    "undo": undo,
+    "remove": remove,
+    "revoke": revoke,
+}

@@ -13,9 +13,23 @@ from replicas.lifecycle.base import Record
 
 async def expected(session: Session, host: str) -> tuple[Record, ...]:
     """The records that lead to the host, by the realm's own reckoning; none for a hidden server. Raises DnsError."""
+    return leading(await _lines(session), host)
+
+
+async def every(session: Session) -> tuple[Record, ...]:
+    """The records of all servers, likewise."""
+    return tuple(map(read, await _lines(session)))
+
+
+async def _lines(session: Session) -> list[str]:
     value: dict[str, Any] = (await session.call("dns_update_system_records", dry_run=True)).value
-    lines = [*value.get("ipa_records", ()), *value.get("location_records", ())]
-    return leading(lines, host)
+    return [*value.get("ipa_records", ()), *value.get("location_records", ())]
+
+
+def questions(records: Iterable[Record]) -> tuple[Record, ...]:
+    """One record of each name and type that can lead to a server."""
+    found = {(record.name, record.type): record for record in records if record.type in ("SRV", "URI")}
+    return tuple(found.values())
 
 
 def leading(lines: Iterable[str], host: str) -> tuple[Record, ...]:

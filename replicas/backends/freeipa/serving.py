@@ -30,11 +30,16 @@ def wanted(job: Job) -> list[str]:
     return [MASTER, *(role for role, wish in asked.items() if wish)]
 
 
+def expected(job: Job) -> str:
+    """The status of every role: a hidden server's are hidden too."""
+    return HIDDEN if job.options.hidden_replica else realm.ENABLED
+
+
 async def require_roles(session: Session, job: Job) -> str:
     """Raises StepError for a role that is only configured, or not there."""
     name = job.replica.hostname
     found = await roles(session, name)
-    status = HIDDEN if job.options.hidden_replica else realm.ENABLED
+    status = expected(job)
     if bad := [f"{role} is {found.get(role, 'absent')}" for role in wanted(job) if found.get(role) != status]:
         raise StepError(
             f"{name} does not serve all it was installed for: {', '.join(bad)}.",

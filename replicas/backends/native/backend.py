@@ -9,7 +9,7 @@ from replicas.backends.native import beforehand, health, plan, probing, records,
 from replicas.backends.native.symptoms import SYMPTOMS
 from replicas.errors import PortalError, StepError
 from replicas.lifecycle.base import Capabilities, Context, Finding, Health, PasswordName, Record, ReplicaState, Step
-from replicas.lifecycle.job import Job
+from replicas.lifecycle.job import Action, Job
 from replicas.lifecycle.steps.host_records import host_records
 from replicas.lifecycle.symptoms import gettext_noop
 from replicas.together import together
@@ -26,10 +26,14 @@ class NativeBackend:
     symptoms = SYMPTOMS
     secrets: tuple[PasswordName, ...] = ("directory_manager", "admin")
     takes_keytab = False
+    actions = frozenset(plan.ACTIONS)
     options: frozenset[str] = frozenset()
 
     def offered(self, versions: Mapping[str, str]) -> frozenset[str]:
         return self.options
+
+    def needs(self, action: Action) -> tuple[PasswordName, ...]:
+        return self.secrets
 
     async def register(self, master: Host, passwords: Mapping[str, str]) -> Capabilities:
         """Raises StepError when the host is not a master of such a realm, WrongPassword, DirectoryError."""

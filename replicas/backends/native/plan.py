@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from replicas.backends.native.checks import CLAIM
@@ -20,7 +21,7 @@ from replicas.backends.native.steps.removable import CheckRemovable
 from replicas.backends.native.steps.revoke import RevokeCertificates
 from replicas.backends.native.steps.services import ConfigureKerberos, ConfigureTime, ConfigureWeb
 from replicas.lifecycle.base import Step
-from replicas.lifecycle.job import Job
+from replicas.lifecycle.job import Action, Job
 from replicas.lifecycle.steps.connection_check import ConnectionCheck
 from replicas.lifecycle.steps.dns_records import AddMissingRecords, AddRecords, InstallRecords
 from replicas.lifecycle.steps.host_records import host_records
@@ -78,4 +79,11 @@ def revoke(job: Job) -> tuple[Step, ...]:
     return (RevokeCertificates(), RemoveBundle())
 
 
-ACTIONS = {"install": install, "dns": dns, "records": records, "undo": undo, "remove": remove, "revoke": revoke}
+ACTIONS: dict[Action, Callable[[Job], tuple[Step, ...]]] = {
+    "install": install,
+    "dns": dns,
+    "records": records,
+    "undo": undo,
+    "remove": remove,
+    "revoke": revoke,
+}

@@ -87,11 +87,12 @@ async def _show(ctx: Context, placed: Sequence[Placed]) -> None:
     for server in dict.fromkeys(server for server, _, _ in asked):
         ctx.log(f"Answers of {server.name}")
         for name, kind in [(name, kind) for other, name, kind in asked if other == server]:
-            for record in await _answer(server, name, kind):
+            for record in await answer(server, name, kind):
                 ctx.log(f"{record.name} {record.ttl}\tIN\t{record.type}\t{record.value}")
 
 
-async def _answer(server: NameServer, name: str, kind: str) -> tuple[Record, ...]:
+async def answer(server: NameServer, name: str, kind: str) -> tuple[Record, ...]:
+    """What a name server says, by the first of its addresses that answers; nothing when none does."""
     for address in server.addresses:
         try:
             return await dns.lookup(address, name, kind)

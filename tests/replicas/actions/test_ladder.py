@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import ValidationError
 
-from replicas.actions import host_keys, register_master, submit
+from replicas.actions import host_keys, later, register_master, submit
 from replicas.actions.add_records import add_records
 from replicas.actions.cancel import cancel_plan, cancel_run
 from replicas.actions.reject import reject
@@ -36,6 +36,18 @@ LADDER: dict[str, tuple[set[str], Callable[[Actor, Plan], object]]] = {
     "submit": (OPERATORS, lambda actor, plan: submit.submit(actor, plan.replica)),
     "add_records": (OPERATORS, lambda actor, plan: add_records(actor, plan.replica)),
     "setup_dns": (OPERATORS, lambda actor, plan: setup_dns(actor, plan.replica, no_forwarders=True)),
+    "add_authority": (OPERATORS, lambda actor, plan: later.add_authority(actor, plan.replica)),
+    "add_recovery": (OPERATORS, lambda actor, plan: later.add_recovery(actor, plan.replica)),
+    "hide": (OPERATORS, lambda actor, plan: later.hide(actor, plan.replica)),
+    "announce": (OPERATORS, lambda actor, plan: later.announce(actor, plan.replica)),
+    "reinitialize": (
+        OPERATORS,
+        lambda actor, plan: later.reinitialize(actor, plan.replica, suffix="domain", partner="x.example.com"),
+    ),
+    "add_agreement": (
+        OPERATORS,
+        lambda actor, plan: later.add_agreement(actor, plan.replica, suffix="domain", partner="x.example.com"),
+    ),
     "approve": ({"approver", "root"}, lambda actor, plan: approve(actor, plan, plan.digest, "needed")),
     "reject": ({"approver", "root"}, lambda actor, plan: reject(actor, plan, plan.digest, "not needed")),
     "cancel_plan": (OPERATORS | ADMINISTRATORS, lambda actor, plan: cancel_plan(actor, plan, "typed wrong")),

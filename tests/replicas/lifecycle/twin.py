@@ -23,7 +23,7 @@ from replicas.lifecycle.base import (
     Touch,
 )
 from replicas.lifecycle.context import RunContext
-from replicas.lifecycle.job import Endpoint, Job
+from replicas.lifecycle.job import Action, Endpoint, Job
 from replicas.lifecycle.symptoms import Symptom
 from replicas.lifecycle.undo import undo
 
@@ -175,7 +175,11 @@ class TwinBackend:
 
     secrets: tuple[PasswordName, ...] = ("directory_manager", "admin")
     takes_keytab = False
+    actions: frozenset[Action] = frozenset(("install", "dns", "records", "undo", "remove", "revoke"))
     options: frozenset[str] = frozenset()
+
+    def needs(self, action: Action) -> tuple[PasswordName, ...]:
+        return self.secrets
 
     def offered(self, versions: Mapping[str, str]) -> frozenset[str]:
         return self.options

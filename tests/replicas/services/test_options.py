@@ -10,7 +10,8 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.forms import BaseForm
 
-from replicas.forms.requests import DnsForm, ReplicaRequestForm
+from replicas.forms.dns import DnsForm
+from replicas.forms.requests import ReplicaRequestForm
 from replicas.models import HostKey, Master, Replica
 from tests.replicas.services.conftest import KEY, Cast
 

@@ -14,6 +14,7 @@ import pytest
 
 from replicas.backends.freeipa import access
 from replicas.backends.freeipa.checks import SERVER_STATE
+from replicas.backends.freeipa.steps import promote
 from replicas.backends.freeipa.steps.promote import PROGRAM, PromoteReplica
 from replicas.clients import ssh
 from replicas.errors import StepError
@@ -113,13 +114,32 @@ async def test_initialization_is_progress_while_it_lasts(
     await host.remove("/root/slowly.py")
 
 
-async def test_a_good_status_without_a_server_is_a_failure(made: KeptContext, recorded: Server, host: ssh.Host) -> None:
-    ready(recorded)
+def not_yet(recorded: Server) -> None:
     recorded.expect("login_ok")
     renamed(recorded, "server_show", ipaserver="ipareplica")
     assert recorded.replay
     said = json.dumps(recorded.replay.armed[-1]["response"])
     recorded.replay.armed[-1]["response"] = json.loads(said.replace('["IPA master"]', "[]"))
+
+
+async def test_what_the_master_learns_a_moment_later_counts(
+    made: KeptContext, recorded: Server, host: ssh.Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(promote, "POLL_SECONDS", 0.01)
+    ready(recorded)
+    not_yet(recorded)
+    recorded.expect("login_ok")
+    renamed(recorded, "server_show", ipaserver="ipareplica")
+    await PromoteReplica(made.job).run(made)
+    assert made.text.endswith(f"{REPLICA} is a server of EXAMPLE.COM")
+
+
+async def test_a_good_status_without_a_server_is_a_failure(
+    made: KeptContext, recorded: Server, host: ssh.Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(promote, "SETTLED_SECONDS", 0)
+    ready(recorded)
+    not_yet(recorded)
     with pytest.raises(StepError, match=r"ended with status 0, but ipareplica\.example\.com does not serve"):
         await PromoteReplica(made.job).run(made)
     assert "the reason in full" in made.text

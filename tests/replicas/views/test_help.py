@@ -10,7 +10,8 @@ from django.core.exceptions import ValidationError
 from replicas import validators
 from replicas.choices import ForwardPolicy
 from replicas.forms import realm_help
-from replicas.forms.requests import IN_ROW, DnsForm, ReplicaRequestForm
+from replicas.forms.dns import DnsForm
+from replicas.forms.requests import IN_ROW, ReplicaRequestForm
 from replicas.lifecycle.job import UPLOADS, file_of, label_of
 from replicas.models import Replica
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from replicas.backends.freeipa import bundle, outcome, serving
+from replicas.backends.freeipa import nameservice, outcome, serving
 from replicas.backends.freeipa.access import session
 from replicas.backends.freeipa.installer import Installer
-from replicas.backends.freeipa.realm import ENABLED
 from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
 
-PROGRAM = "ipa-dns-install"
 INSTALL_SECONDS = 1800.0
 LOG = "/var/log/ipaserver-dns-install.log"
 
@@ -28,7 +26,7 @@ class InstallNameServer(Step):
     def touches(self, job: Job) -> list[Touch]:
         host = job.replica.hostname
         return [
-            Touch("command", " ".join(arguments(job)), host),
+            Touch("command", " ".join((nameservice.PROGRAM, *nameservice.arguments(job))), host),
             Touch("service", "named, ipa-dnskeysyncd", host),
             Touch("record", f"NS records of every zone: {host}.", job.realm.name),
         ]
@@ -39,7 +37,7 @@ class InstallNameServer(Step):
     async def done(self, ctx: Context) -> bool:
         async with session(ctx) as opened:
             found = await serving.roles(opened, ctx.job.replica.hostname)
-        return found.get(serving.DNS) == ENABLED
+        return found.get(serving.DNS) == serving.expected(ctx.job)
 
     async def run(self, ctx: Context) -> None:
         job, installer = ctx.job, Installer()
@@ -48,12 +46,9 @@ class InstallNameServer(Step):
             if installer.hear(text) and installer.total:
                 ctx.progress(*installer.progress)
 
-        status = await ctx.command("replica", "dns", arguments(job), timeout=INSTALL_SECONDS, heard=heard)
+        argv = [nameservice.PROGRAM, *nameservice.arguments(job)]
+        status = await ctx.command("replica", "dns", argv, timeout=INSTALL_SECONDS, heard=heard)
         if status:
             await outcome.collect(ctx, LOG)
-            raise outcome.explain(PROGRAM, job.replica.hostname, status, installer)
-
-
-def arguments(job: Job) -> list[str]:
-    """The host's own keytab lets root of a server do this; no password is asked for."""
-    return [PROGRAM, "--unattended", *bundle.forwarding(job), *bundle.reverse(job)]
+            then = "Do what the log says, and try again."
+            raise outcome.explain(nameservice.PROGRAM, job.replica.hostname, status, installer, then)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 from replicas.backends.freeipa import bundle, leftovers, opening, outcome, serving, uploaded
 from replicas.backends.freeipa.access import SERVERS, session
 from replicas.backends.freeipa.checks import SERVER_STATE
@@ -17,6 +20,7 @@ PROGRAM = "ipa-replica-install"
 PATH = f"/usr/sbin/{PROGRAM}"
 INSTALL_SECONDS = 2 * 3600.0
 """A CA on a slow machine takes half an hour; a large directory takes longer."""
+SETTLED_SECONDS, POLL_SECONDS = 120.0, 1.0
 UNINSTALL = ("ipa-server-install", "--uninstall", "--unattended")
 # What the realm loses was decided when its entry was removed.
 ANYWAY = ("--ignore-topology-disconnect", "--ignore-last-of-role")
@@ -96,7 +100,7 @@ class PromoteReplica(Step):
         if status:
             await outcome.collect(ctx, *outcome.logs(job.instance))
             raise outcome.explain(PROGRAM, job.replica.hostname, status, installer)
-        if not await serves(ctx):
+        if not await appears(ctx):
             await outcome.collect(ctx, *outcome.logs(job.instance))
             raise outcome.nothing_made(PROGRAM, job.replica.hostname, job.realm.name)
         ctx.log(f"{job.replica.hostname} is a server of {job.realm.name}")
@@ -162,6 +166,16 @@ def refused(message: str, name: str) -> str:
     if "topology" in message.lower() or "disconnect" in message.lower():
         return f"Connect the servers that {name} joins with each other first: add a segment between them."
     return f"{name} is the last server with a role that the realm needs: set that role up on another server first."
+
+
+async def appears(ctx: Context) -> bool:
+    """Whether it serves, once the master had the time to learn of it: the installer tells its own directory."""
+    end = time.monotonic() + SETTLED_SECONDS
+    while not await serves(ctx):
+        if time.monotonic() > end:
+            return False
+        await asyncio.sleep(POLL_SECONDS)
+    return True
 
 
 async def serves(ctx: Context) -> bool:

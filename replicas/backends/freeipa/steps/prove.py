@@ -78,15 +78,9 @@ class ProveService(Step):
         return f"{access.ADMIN} signed in to {job.replica.hostname}, whose certificate is of the realm's authority."
 
     async def _write(self, ctx: Context) -> list[str]:
-        job, name, mark = ctx.job, entry(ctx.job), MARK + secrets.token_hex(8)
+        job, name = ctx.job, entry(ctx.job)
         async with directory(ctx, job.master) as master, directory(ctx, job.replica) as replica:
-            before = [value for value in await _values(replica, name) if not value.startswith(MARK)]
-            try:
-                await replica.modify(name, ("replace", ATTRIBUTE, [mark]))
-                there = await _arrives(master, name, [mark])
-            finally:
-                await master.modify(name, ("replace", ATTRIBUTE, before))
-            back = await _arrives(replica, name, before)
+            there, back = await crossing(name, replica, master)
         return [
             f"{access.ADMIN} bound to {job.replica.hostname}; a write there was on {job.master.hostname} after "
             f"{duration(there)}.",
@@ -97,6 +91,21 @@ class ProveService(Step):
 def entry(job: Job) -> str:
     """The replica's host entry."""
     return f"fqdn={job.replica.hostname},cn=computers,cn=accounts,{job.realm.suffix}"
+
+
+async def crossing(name: str, one: Directory, other: Directory) -> tuple[float, float]:
+    """Seconds until the other server has what was written on the one, and until the one has it as it was before.
+
+    Raises StepError, DirectoryError.
+    """
+    mark = MARK + secrets.token_hex(8)
+    before = [value for value in await _values(one, name) if not value.startswith(MARK)]
+    try:
+        await one.modify(name, ("replace", ATTRIBUTE, [mark]))
+        there = await _arrives(other, name, [mark])
+    finally:
+        await other.modify(name, ("replace", ATTRIBUTE, before))
+    return there, await _arrives(one, name, before)
 
 
 async def _values(bound: Directory, name: str) -> list[str]:

@@ -39,7 +39,7 @@ class VerifySystemRecords(VerifyRecords):
         if not servers:
             await self._by_hand(ctx, wanted)
             return
-        await VerifyRecords(wanted, self.strict, await _address(ctx, servers)).run(ctx)
+        await VerifyRecords(wanted, self.strict, await name_server(ctx, servers)).run(ctx)
 
     async def _by_hand(self, ctx: Context, wanted: tuple[Record, ...]) -> None:
         lines = [str(record) for record in wanted]
@@ -69,7 +69,7 @@ class UpdateSystemRecords(Step):
         await ctx.fact("records_updated", True)
 
 
-async def _address(ctx: Context, servers: list[str]) -> str:
+async def name_server(ctx: Context, servers: list[str]) -> str:
     """Of a name server: the master's own, or that of another one as the master finds it."""
     job = ctx.job
     if job.master.hostname in servers:

@@ -1,0 +1,122 @@
+"""A certificate authority, or a key recovery authority, on a server that has none yet."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from replicas.backends.freeipa import dogtag, opening, outcome, serving
+from replicas.backends.freeipa.access import session
+from replicas.backends.freeipa.installer import Installer
+from replicas.backends.freeipa.replication import CA
+from replicas.backends.freeipa.steps.prove import PROOFS
+from replicas.clients.programs import launch
+from replicas.errors import StepError
+from replicas.lifecycle.base import Context, Step, Touch
+from replicas.lifecycle.job import Job
+
+INSTALL_SECONDS = 2 * 3600.0
+SETTLED_SECONDS = 180.0
+POLL_SECONDS = 1.0
+
+
+class AddRole(Step):
+    """`ipa-ca-install` or `ipa-kra-install`, which get the Directory Manager password within their own process.
+
+    FreeIPA has no way to take either back other than to remove the server. Raises StepError, CommandFailed.
+    """
+
+    stage = "install"
+    undoable = False
+
+    def __init__(self, job: Job) -> None:
+        self.part = dogtag.PARTS[job.action]
+        self.key = f"install-{job.action}"
+        self.title = f"Setting up a {self.part.short} on {job.replica.hostname}"
+
+    def touches(self, job: Job) -> list[Touch]:
+        host, suffix = job.replica.hostname, "o=ipaca"
+        command = " ".join((self.part.program, *self.part.arguments(job)))
+        copied = [Touch("agreement", f"{host} <-> a server with a CA, {suffix}", job.realm.name)]
+        return [
+            Touch("command", command, host),
+            Touch("service", "pki-tomcatd, dirsrv (started anew), certmonger", host),
+            Touch("key", f"the keys of the realm's {self.part.short}, copied from a server that has it", host),
+            *(copied if job.action == "ca" else []),
+        ]
+
+    def lasting(self, job: Job) -> list[str]:
+        return [f"The {self.part.short}, with a copy of its keys, goes only with the server itself."]
+
+    async def done(self, ctx: Context) -> bool:
+        async with session(ctx) as opened:
+            found = await serving.roles(opened, ctx.job.replica.hostname)
+        return found.get(self.part.role) == serving.expected(ctx.job)
+
+    async def run(self, ctx: Context) -> None:
+        job, part, installer = ctx.job, self.part, Installer()
+
+        def heard(text: str) -> None:
+            if installer.hear(text) and installer.total:
+                ctx.progress(installer.number, installer.total, "steps")
+
+        async def prepare() -> None:
+            await dogtag.refuse_half(ctx)
+
+        password = ctx.secret("directory_manager")
+        payload = {"program": part.path, "arguments": part.arguments(job), "password": password}
+        argv, head = launch("freeipa_later", payload)
+        argv = (await opening.interpreter(await ctx.host("replica"), part.path), *argv[1:])
+        status = await ctx.command(
+            "replica", job.action, list(argv), input=head, timeout=INSTALL_SECONDS, prepare=prepare, heard=heard
+        )
+        if status:
+            await self._collect(ctx)
+            then = f"Do what the log says, and try again. {dogtag.half(job.replica.hostname, part)}"
+            raise outcome.explain(part.program, job.replica.hostname, status, installer, then)
+        await self._appears(ctx)
+        ctx.log(f"{job.replica.hostname} has a {part.short}")
+
+    async def _appears(self, ctx: Context) -> None:
+        """The realm says so, as seen by the master. Raises StepError."""
+        end = time.monotonic() + SETTLED_SECONDS
+        while not await self.done(ctx):
+            if time.monotonic() > end:
+                await self._collect(ctx)
+                raise StepError(
+                    f"{self.part.program} ended well, but the {self.part.short} of {ctx.job.replica.hostname} does not "
+                    f"become {serving.expected(ctx.job)}.",
+                    f"See «ipa server-role-find --server {ctx.job.replica.hostname}» and {self.part.log} there.",
+                )
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _collect(self, ctx: Context) -> None:
+        await outcome.collect(ctx, self.part.log, f"/var/log/dirsrv/slapd-{ctx.job.instance}/errors")
+
+
+class ProveRole(Step):
+    """The role is served as the whole server is, and the authority's data is replicated.
+
+    Fact `proofs`. Raises StepError, FreeIpaError.
+    """
+
+    key = "prove-role"
+    stage = "verify"
+
+    def __init__(self, job: Job) -> None:
+        self.part = dogtag.PARTS[job.action]
+        self.title = f"Proving that the {self.part.short} serves"
+
+    def touches(self, job: Job) -> list[Touch]:
+        return [Touch("read", "roles, segments", job.realm.name)]
+
+    async def done(self, ctx: Context) -> bool:
+        return bool(ctx.facts.get(PROOFS))
+
+    async def run(self, ctx: Context) -> None:
+        name = ctx.job.replica.hostname
+        async with session(ctx) as opened:
+            proofs = [await serving.require_roles(opened, ctx.job), await serving.require_segments(opened, name, [CA])]
+        for sentence in proofs:
+            ctx.log(sentence)
+        await ctx.fact(PROOFS, list(proofs))

@@ -1,0 +1,137 @@
+"""Hide a server from clients, and announce it again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from replicas.backends.freeipa import realm, records, serving
+from replicas.backends.freeipa.access import session
+from replicas.backends.freeipa.steps.prove import PROOFS
+from replicas.backends.freeipa.steps.verify import MISSING, name_server
+from replicas.clients.freeipa.errors import Invalid
+from replicas.errors import DnsError, StepError
+from replicas.lifecycle.base import Context, Record, Step, Touch
+from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.service_records import service_records
+from replicas.lifecycle.steps.verify_dns import VerifyRecords, answer
+from replicas.lifecycle.steps.zones import place
+
+FORGOTTEN_SECONDS = 60.0
+POLL_SECONDS = 0.5
+"""A name server takes changes of its directory after a moment, and serves none of them from a cache of its own."""
+
+
+class SetState(Step):
+    """`server_state`: all roles of the server are hidden or enabled at once, and the realm rewrites its records.
+
+    Fact `proofs`. The other state takes it back. Raises StepError when the realm refuses, FreeIpaError.
+    """
+
+    key = "server-state"
+    stage = "install"
+
+    def __init__(self, job: Job, state: str) -> None:
+        self.state = state
+        name = job.replica.hostname
+        self.title = f"Hiding {name} from clients" if state == serving.HIDDEN else f"Announcing {name} to clients"
+
+    def touches(self, job: Job) -> list[Touch]:
+        name, becomes = job.replica.hostname, "removed" if self.state == serving.HIDDEN else "added"
+        return [
+            Touch("directory", f"every service of cn={name},cn=masters: {self.state}", job.realm.name),
+            Touch("record", f"service records of {name}: {becomes} by the realm", job.realm.name),
+        ]
+
+    async def done(self, ctx: Context) -> bool:
+        return PROOFS in ctx.facts and await self._settled(ctx)
+
+    async def run(self, ctx: Context) -> None:
+        name = ctx.job.replica.hostname
+        async with session(ctx) as opened:
+            try:
+                answer = await opened.call("server_state", name, state=self.state)
+            except Invalid as error:
+                raise StepError(
+                    error.message,
+                    f"{name} is the last announced server of a role, or the only one that does something for the "
+                    "realm: let another server do that first.",
+                ) from error
+            ctx.log(f"{name} is {self.state}" if answer.changed else f"{name} was {self.state} already")
+            roles = await serving.roles(opened, name)
+        self._require(name, roles)
+        told = ", ".join(role for role, status in roles.items() if status == self.state)
+        await ctx.fact(PROOFS, [f"{self.state.capitalize()} on {name}: {told}."])
+
+    async def _settled(self, ctx: Context) -> bool:
+        async with session(ctx) as opened:
+            roles = await serving.roles(opened, ctx.job.replica.hostname)
+        return roles.get(serving.MASTER) == self.state
+
+    def _require(self, name: str, roles: dict[str, str]) -> None:
+        """Raises StepError."""
+        other = realm.ENABLED if self.state == serving.HIDDEN else serving.HIDDEN
+        if roles.get(serving.MASTER) != self.state or other in roles.values():
+            found = ", ".join(f"{role} is {status}" for role, status in roles.items() if status != "absent")
+            raise StepError(
+                f"{name} is not {self.state} with all that it serves: {found or 'it has no role'}.",
+                f"See «ipa server-role-find --server {name}», and try again.",
+            )
+
+
+class VerifyHidden(VerifyRecords):
+    """No name server of the realm leads clients to the server any more.
+
+    Fact `missing_records`: none. Where the realm serves no zones, the records to take away by hand are told. Raises
+    DnsError naming what is still announced, FreeIpaError.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(())
+        self.title = "Verifying that no DNS entry leads to the replica"
+
+    def touches(self, job: Job) -> list[Touch]:
+        return [Touch("read", "service records of every server", job.realm.name)] if job.realm.dns else []
+
+    async def run(self, ctx: Context) -> None:
+        host = ctx.job.replica.hostname
+        server = ""
+        if ctx.job.realm.dns:
+            async with session(ctx) as opened:
+                if wanted := await records.expected(opened, host):
+                    raise DnsError(
+                        f"{ctx.job.realm.name} still expects records of {host}, such as «{wanted[0]}».",
+                        f"See «ipa server-role-find --server {host}», and try again.",
+                    )
+                asked = records.questions(await records.every(opened))
+                servers = (await realm.role_holders(opened))["DNS"]
+            server = await name_server(ctx, servers) if servers else ""
+        if server:
+            await _forgotten(ctx, server, asked)
+            ctx.log(f"No name server of {ctx.job.realm.name} leads clients to {host}")
+        else:
+            ctx.log(f"No server of {ctx.job.realm.name} serves its zones. Whoever does must not have these:", "warning")
+            ctx.log("\n".join(str(record) for record in service_records(ctx.job)))
+        await ctx.fact(MISSING, [])
+
+
+async def _forgotten(ctx: Context, server: str, asked: tuple[Record, ...]) -> None:
+    """Raises DnsError with what name servers still say after a while."""
+    placed = await place(server, asked)
+    end = time.monotonic() + FORGOTTEN_SECONDS
+    while True:
+        told = [
+            f"{one.name}: «{record}»"
+            for each in placed
+            for one in each.zone.servers
+            for record in await answer(one, each.record.name, each.record.type)
+            if records.names(record, ctx.job.replica.hostname)
+        ]
+        if not told:
+            return
+        if time.monotonic() > end:
+            raise DnsError(
+                f"Clients are still led to {ctx.job.replica.hostname}: {'; '.join(told)}.",
+                "See whether these name servers follow the realm's directory, and try again.",
+            )
+        await asyncio.sleep(POLL_SECONDS)
