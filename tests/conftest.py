@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from django.contrib.auth.models import Group
 from django.test import TransactionTestCase
@@ -12,6 +13,12 @@ from django.test import TransactionTestCase
 from lab import Lab, check
 from replicas.choices import Role
 from tests import database
+
+# A busy machine is no finding.
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,16 +3,14 @@
 The password reaches the installer within this process: it is on no command line and in no environment.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import runpy
 import sys
-from typing import Any
+from typing import Any, Dict
 
 
-def main(payload: dict[str, Any]) -> None:
+def main(payload: Dict[str, Any]) -> None:
     program = payload["program"]
     sys.argv = [program, *payload["arguments"], f"--password={payload.pop('password')}"]
     with open(os.devnull, "rb") as nothing:

@@ -19,8 +19,6 @@ from hypothesis import strategies as st
 from replicas.errors import StepError
 from replicas.stream.redaction import MASK, Redactor
 
-hypothesis.settings.register_profile("unhurried", deadline=None)  # a busy machine is no finding
-hypothesis.settings.load_profile("unhurried")
 SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=8, max_size=40)
 FORMS: dict[str, Callable[[str], str]] = {
     "plain": str,

@@ -65,8 +65,8 @@ class AddRole(Step):
 
         password = ctx.secret("directory_manager")
         payload = {"program": part.path, "arguments": part.arguments(job), "password": password}
-        argv, head = launch("freeipa_later", payload)
-        argv = (await opening.interpreter(await ctx.host("replica"), part.path), *argv[1:])
+        python = await opening.interpreter(await ctx.host("replica"), part.path)
+        argv, head = launch("freeipa_later", payload, python)
         status = await ctx.command(
             "replica", job.action, list(argv), input=head, timeout=INSTALL_SECONDS, prepare=prepare, heard=heard
         )
