@@ -61,7 +61,8 @@ async def agreement(bound: Directory, root: str, consumer: str) -> Agreement | N
     for _, entry in await bound.search(TREE, wanted, [ROOT, REFRESH, INIT_START, INIT_STATUS, UPDATE_STATUS]):
         if "".join(entry.get(ROOT, [])).replace(" ", "").lower() == root.lower():
             begun, init, update = ("".join(entry.get(name, [])) for name in (INIT_START, INIT_STATUS, UPDATE_STATUS))
-            return Agreement(begun, bool(entry.get(REFRESH)), init, update)
+            # «stop» stays there, and says nothing of what goes on.
+            return Agreement(begun, "start" in entry.get(REFRESH, []), init, update)
     return None
 
 

@@ -23,7 +23,7 @@ BEFORE = "initialized_before"
 """Fact: when the agreement's last initialization began before this run asked for one."""
 DONE = "reinitialized"
 BEGIN_SECONDS, LAST_SECONDS, WORKS_SECONDS = 180.0, 3600.0, 180.0
-POLL_SECONDS = 0.5
+POLL_SECONDS, ASK_SECONDS = 0.5, 2.0
 
 
 class Reinitialize(Step):
@@ -65,7 +65,7 @@ class Reinitialize(Step):
             if BEFORE not in ctx.facts:
                 await ctx.fact(BEFORE, now.begun)
             if now.begun == ctx.facts[BEFORE] and not now.initializing:
-                await self._ask(ctx)
+                await self._ask(ctx, bound)
             ended = await self._follow(ctx, bound, show)
         if code(ended.init) or "succeeded" not in ended.init:
             await ctx.fact(BEFORE, ended.begun)  # that one is over: who tries again asks for another one
@@ -77,8 +77,12 @@ class Reinitialize(Step):
     async def _agreement(self, ctx: Context, bound: Directory) -> Agreement:
         return await required(bound, root(ctx.job, ctx.job.options.suffix), ctx.job.replica.hostname)
 
-    async def _ask(self, ctx: Context) -> None:
-        """Raises StepError without the segment."""
+    async def _ask(self, ctx: Context, bound: Directory) -> None:
+        """Raises StepError without the segment, and when what was asked for before does not go from it.
+
+        The servers take it away some 20 s after the end, and until then the same again is nothing to change. It is not
+        stopped (`stop`) instead: that ends replication with the agreement until its server is started anew.
+        """
         name, partner, suffix = ctx.job.replica.hostname, ctx.job.options.partner, ctx.job.options.suffix
         async with session(ctx) as opened:
             found = await topology.segment(opened, suffix, name, partner)
@@ -87,11 +91,18 @@ class Reinitialize(Step):
                     f"{name} has no segment of the suffix {suffix} with {partner} any more.", "Choose another server."
                 )
             side = "left" if found.left == name else "right"
-            chosen = (suffix, found.name)
-            if not (await opened.call(COMMAND, *chosen, **{side: True})).changed:
-                # What an earlier one was asked for with stays at the segment, and has to be taken back first.
-                await opened.call(COMMAND, *chosen, **{side: True}, stop=True)
-                await opened.call(COMMAND, *chosen, **{side: True})
+            end = time.monotonic() + BEGIN_SECONDS
+            while not (await opened.call(COMMAND, suffix, found.name, **{side: True})).changed:
+                now = await self._agreement(ctx, bound)
+                if now.begun != ctx.facts[BEFORE] or now.initializing:
+                    ctx.log(f"{partner} has begun with what was asked for before")
+                    return
+                if time.monotonic() > end:
+                    raise StepError(
+                        f"{partner} neither begins with what the segment {found.name} asks for, nor forgets it.",
+                        remedy(ctx.job),
+                    )
+                await asyncio.sleep(ASK_SECONDS)
         ctx.log(f"Asked {partner} to send everything below {root(ctx.job, suffix)}: the {side} node of {found.name}")
 
     async def _follow(self, ctx: Context, bound: Directory, show: Callable[[], Awaitable[None]]) -> Agreement:

@@ -96,7 +96,7 @@ def book(monkeypatch: pytest.MonkeyPatch) -> Iterator[Book]:
 
     for module in (topology, reinitialize):
         monkeypatch.setattr(module, "directory_at", directory_at)
-    for name in ("POLL_SECONDS", "BEGIN_SECONDS", "LAST_SECONDS", "WORKS_SECONDS"):
+    for name in ("POLL_SECONDS", "ASK_SECONDS", "BEGIN_SECONDS", "LAST_SECONDS", "WORKS_SECONDS"):
         monkeypatch.setattr(reinitialize, name, 0.01)
     yield made
     assert made.description == [], "what was written is put back"
@@ -142,21 +142,53 @@ async def test_the_replicas_side_of_the_segment_is_initialized_and_followed(
     assert made.text.count("Total update") == 2
 
 
-async def test_what_an_earlier_one_left_at_the_segment_is_taken_back_first(
-    recorded: Recorded, context: Make, book: Book
-) -> None:
-    """Seen of 4.12.4: «start» stays there when all is over, and the same again is nothing to change."""
+NOTHING = "dnsrecord_add_duplicate"
+"""Recorded with «no modifications to be performed»."""
+
+
+def ask(recorded: Recorded, *answers: str) -> None:
     recorded.expect("login_ok", "topologysegment_find")
-    name, nothing = "topologysegment_reinitialize", "dnsrecord_add_duplicate"
-    for options, answer in (({}, nothing), ({"stop": True}, name), ({}, name)):
-        written(recorded, name, name, ["domain", SEGMENT], {"left": True} | options, answer)
+    for answer in answers:
+        name = "topologysegment_reinitialize"
+        written(recorded, name, name, ["domain", SEGMENT], {"left": True}, answer)
+
+
+async def test_what_an_earlier_one_left_at_the_segment_is_waited_for(
+    recorded: Recorded, context: Make, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen of 4.12.4: «start» stays there for 20 s when all is over, and the same again is nothing to change."""
+    monkeypatch.setattr(reinitialize, "BEGIN_SECONDS", 60)
+    ask(recorded, NOTHING, NOTHING, "topologysegment_reinitialize")
+    old = of_agreement("Error (0) Total update succeeded", "1", refresh="stop")
+    book.said[MASTER] = [old, old, old, of_agreement("Error (0) Total update succeeded", "2")]
+    made = again(context)
+    await Reinitialize(made.job).run(made)
+    assert DONE in made.facts
+
+
+async def test_what_was_asked_for_and_begins_only_now_is_followed(
+    recorded: Recorded, context: Make, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reinitialize, "BEGIN_SECONDS", 60)
+    ask(recorded, NOTHING)
     book.said[MASTER] = [
         of_agreement("Error (0) Total update succeeded", "1"),
+        of_agreement("Error (0) Total update succeeded", "1", refresh="start"),
         of_agreement("Error (0) Total update succeeded", "2"),
     ]
     made = again(context)
     await Reinitialize(made.job).run(made)
-    assert DONE in made.facts
+    assert "has begun with what was asked for before" in made.text
+
+
+async def test_what_neither_begins_nor_goes_is_an_error(
+    recorded: Recorded, context: Make, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reinitialize, "BEGIN_SECONDS", 0)
+    ask(recorded, NOTHING)
+    book.said[MASTER] = [of_agreement("Error (0) Total update succeeded", "1")]
+    with pytest.raises(StepError, match="neither begins with what the segment .* nor forgets it"):
+        await Reinitialize(again(context).job).run(again(context))
 
 
 async def test_the_other_side_is_the_right_one(recorded: Recorded, context: Make, book: Book) -> None:
