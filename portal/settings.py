@@ -114,7 +114,7 @@ SQLITE: dict[str, Any] = {
 DATABASES: dict[str, dict[str, Any]] = {
     "default": services.postgresql(database_url, WORKERS) if database_url else SQLITE,
 }
-SQLITE_QUEUE = {"huey_class": "huey.SqliteHuey", "filename": str(DATA_DIR / "queue.sqlite3")}
+SQLITE_QUEUE = {"huey_class": "portal.queue.LocalQueue", "filename": str(DATA_DIR / "queue.sqlite3")}
 HUEY: dict[str, Any] = {
     **(services.redis_queue(redis_url, SECRET_KEY) if redis_url else SQLITE_QUEUE),
     "name": "portal",

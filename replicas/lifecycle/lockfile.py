@@ -7,10 +7,14 @@ sweeper here need not wait for the lease of a killed neighbour, and never takes 
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
+
+logger = logging.getLogger(__name__)
 
 
 def path(run_id: int, fence: int) -> Path:
@@ -34,17 +38,24 @@ def release(run_id: int, fence: int, descriptor: int) -> None:
 
 
 def abandoned(run_id: int, fence: int) -> bool:
-    """Whether the holder lived on this machine and is dead. Of another machine's holder nothing is known: False."""
+    """Whether the holder lived on this machine and is dead; False where that is not known, and the lease tells.
+
+    Not known: of another machine's holder, and of a file that cannot be opened.
+    """
     try:
         descriptor = os.open(path(run_id, fence), os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
+        return False
+    except OSError as error:
+        logger.warning("Run %s: its lock file cannot be opened: %s", run_id, error)
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     else:
-        path(run_id, fence).unlink(missing_ok=True)
+        with suppress(OSError):  # one that stays speaks for a fence that nobody has any more
+            path(run_id, fence).unlink()
         return True
     finally:
         os.close(descriptor)

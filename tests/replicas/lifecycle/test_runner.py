@@ -242,7 +242,7 @@ def test_a_worker_whose_clock_is_wrong_takes_nothing(monkeypatch: pytest.MonkeyP
     now = timezone.now() + timedelta(hours=1)
     monkeypatch.setattr(timezone, "now", lambda: now)
     assert leases.claim(run.pk) is None
-    sweep(Waiting())
+    assert sweep(Waiting()) == 0
     run.refresh_from_db()
     assert (run.state, run.fence) == (RunState.RUNNING, 1)
     assert run.lease_until is not None
