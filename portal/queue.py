@@ -7,7 +7,7 @@ import sqlite3
 import time
 from typing import Any
 
-from huey import RedisHuey, SqliteHuey
+from huey import Huey, RedisHuey, SqliteHuey
 from huey.storage import RedisStorage
 from redis.exceptions import RedisError
 
@@ -56,3 +56,9 @@ class LocalQueue(Patient, SqliteHuey):  # type: ignore[misc]  # Huey has no type
     """In a file, which may be locked for long, or on a full disk."""
 
     away = sqlite3.Error
+
+
+def beside(queue: Huey) -> Huey:
+    """Another queue in the same storage: what waits in one keeps nothing in the other waiting."""
+    options = {"results": False, "immediate": queue.immediate, "serializer": queue.serializer}
+    return type(queue)(f"{queue.name}-beside", **options, **queue.storage_kwargs)

@@ -23,6 +23,8 @@ from replicas.models import Master, Run
 
 logger = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
+UNDER_WAY = Q(state=RunState.QUEUED, lease_until__isnull=False)
+"""Begun, and without a worker: it died or gave the run back. Such a run keeps its place with its master."""
 
 
 class Interrupted(Exception):
@@ -36,9 +38,11 @@ class Cancelled(Exception):
 def claim(run_id: int) -> Lease | None:
     """Take a run that is queued, or whose lease ran out.
 
-    None when somebody else has it, it has ended, it is held until its window opens, or its master has RUNS_PER_MASTER
-    others to serve already.
+    None when somebody else has it, it has ended, it is held until its window opens, its master has RUNS_PER_MASTER
+    others to serve already, or this worker is being stopped.
     """
+    if _stopping.is_set():
+        return None
     started = time.monotonic()
     due = Q(held_until=None) | Q(held_until__lte=Now()) | ~Q(cancel_requested_by="")
     free = (Q(state=RunState.QUEUED) & due) | Q(state=RunState.RUNNING, lease_until__lt=Now())
@@ -68,12 +72,14 @@ def _until() -> CombinedExpression:
 def _busy(run_id: int) -> bool:
     """Whether as many other runs as allowed work with the run's master; until the transaction ends none can begin.
 
-    A run that is only to be cancelled disturbs nobody.
+    A run that is only to be cancelled disturbs nobody, and one that is under way has its place already.
     """
+    placed = Q(state=RunState.RUNNING) | UNDER_WAY | ~Q(cancel_requested_by="")
+    if Run.objects.filter(placed, pk=run_id).exists():
+        return False
     master = Master.objects.select_for_update(of=("self",)).filter(replicas__plans__runs=run_id).first()
-    others = Run.objects.filter(plan__replica__master=master, state=RunState.RUNNING).exclude(pk=run_id).count()
-    cancelled = Run.objects.filter(pk=run_id).exclude(cancel_requested_by="").exists()
-    return bool(others >= settings.RUNS_PER_MASTER and not cancelled)
+    begun = Run.objects.filter(Q(state=RunState.RUNNING) | UNDER_WAY, plan__replica__master=master)
+    return bool(begun.exclude(pk=run_id).count() >= settings.RUNS_PER_MASTER)
 
 
 class Lease:
@@ -128,7 +134,7 @@ class Lease:
 
     def give_back(self) -> None:
         """Put the run back into the queue, so that the next worker need not wait for the lease. Raises LeaseLost."""
-        with fenced(self.run_id, self.fence, state=RunState.QUEUED, lease_until=None):
+        with fenced(self.run_id, self.fence, state=RunState.QUEUED, lease_until=Now()):
             pass
 
     def _keep(self) -> None:

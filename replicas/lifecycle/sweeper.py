@@ -18,6 +18,7 @@ from django.utils import timezone
 from replicas.audit import checks
 from replicas.choices import DeliveryState, RunState
 from replicas.lifecycle import bundles, lockfile, looking, voiding, windows
+from replicas.lifecycle.recovery import Recovery
 from replicas.models import Delivery, Draft, Run
 from replicas.stream import chunks
 
@@ -42,13 +43,14 @@ class Queue(Protocol):
     def look(self, realm_id: int) -> object: ...
 
 
-def sweep(queue: Queue) -> int:
-    """One look: abandoned runs go back to the queue, queued ones have a task, and what is due is begun.
+def sweep(queue: Queue, recover: Callable[[], object] = lambda: None) -> int:
+    """One look: abandoned runs are queued and recovered, queued ones have a task, and what is due is begun.
 
     Returns how many of its parts failed; each is done whatever becomes of the others.
     """
     parts: tuple[Callable[[], object], ...] = (
         requeue_abandoned,
+        recover,
         lambda: enqueue_waiting(queue),
         bundles.expire,
         voiding.expire,
@@ -109,7 +111,7 @@ def _hold_again(run: Run) -> None:
 
 def _requeue(run: Run) -> None:
     abandoned = Run.objects.filter(pk=run.pk, fence=run.fence, state=RunState.RUNNING, lease_until=run.lease_until)
-    if abandoned.update(state=RunState.QUEUED, lease_until=None):
+    if abandoned.update(state=RunState.QUEUED):
         logger.warning("Run %s: its worker is gone; queued again.", run.pk)
 
 
@@ -135,8 +137,8 @@ def _verify(queue: Queue) -> None:
 class Sweeper:
     """Sweeps in the background: at once, and then every SWEEP_SECONDS."""
 
-    def __init__(self, queue: Queue) -> None:
-        self._queue = queue
+    def __init__(self, queue: Queue, recovery: Recovery) -> None:
+        self._queue, self._recovery = queue, recovery
         self._closed = threading.Event()
         self._notary = checks.Notary()
         self._thread = threading.Thread(target=self._keep, name="sweeper", daemon=True)
@@ -147,10 +149,11 @@ class Sweeper:
     def stop(self) -> None:
         self._closed.set()
         self._thread.join()
+        self._recovery.join()
 
     def _keep(self) -> None:
         while True:
-            sweep(self._queue)
+            sweep(self._queue, self._recovery.look)
             apart(self._notary.look)
             apart(chunks.compress_some)
             apart(connection.close)

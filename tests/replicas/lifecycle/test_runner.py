@@ -217,6 +217,27 @@ def test_runs_of_one_master_wait_for_each_other(settings: Settings, monkeypatch:
     assert execute(third.pk)
 
 
+def test_a_run_that_lost_its_worker_keeps_its_place_with_its_master(settings: Settings) -> None:
+    settings.RUNS_PER_MASTER = 1
+    first, second = make_run(), make_run("replica2.example.com")
+    lost = leases.claim(first.pk)
+    assert lost is not None
+    lost.give_back()
+    assert not execute(second.pk)
+    assert execute(first.pk)
+    assert execute(second.pk)
+
+
+def test_a_lost_run_does_not_wait_for_those_that_began_meanwhile(settings: Settings) -> None:
+    first, second = make_run(), make_run("replica2.example.com")
+    lost = leases.claim(first.pk)
+    assert lost is not None
+    assert leases.claim(second.pk) is not None
+    lost.give_back()
+    settings.RUNS_PER_MASTER = 1
+    assert execute(first.pk)
+
+
 def test_records_leave_the_replica_verified_even_when_they_fail() -> None:
     run = make_run(action=PlanAction.RECORDS)
     World(HOST).tell("fragile", "fail")

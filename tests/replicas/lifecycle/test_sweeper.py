@@ -15,6 +15,7 @@ from pytest_django import Settings
 from replicas import audit
 from replicas.choices import RunState
 from replicas.lifecycle import lockfile, sweeper
+from replicas.lifecycle.recovery import Recovery
 from replicas.models import Run
 from replicas.permissions import Actor
 from tests.replicas.lifecycle.rows import make_run
@@ -55,7 +56,7 @@ def test_a_queue_on_a_full_disk_ends_no_sweeper(settings: Settings, caplog: pyte
         audit.record(Actor.system(), "run:queue", run)
     queue = FullDisk()
     with caplog.at_level(logging.WARNING):
-        keeper = sweeper.Sweeper(queue)
+        keeper = sweeper.Sweeper(queue, Recovery(lambda run_id: None, 1))
         keeper.start()
         end = time.monotonic() + 10
         while queue.asked.count("verify") < 3 and time.monotonic() < end:
