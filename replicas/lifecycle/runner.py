@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import time
 import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from replicas import requestid
@@ -27,6 +25,7 @@ from replicas.lifecycle.fencing import LeaseLost
 from replicas.lifecycle.lease import Cancelled, Interrupted, Lease
 from replicas.lifecycle.loop import StepLoop
 from replicas.lifecycle.outcome import Outcome
+from replicas.lifecycle.patience import PAUSES, Patience
 from replicas.lifecycle.records import StepRows
 from replicas.models import Run
 from replicas.stream.redaction import Redactor
@@ -35,8 +34,6 @@ from replicas.stream.writer import LogWriter
 logger = logging.getLogger(__name__)
 DATABASE_GONE = (InterfaceError, OperationalError)
 MOST_TAKEOVERS = 100
-PAUSES = (0.5, 1, 2, 4)
-"""Seconds between tries of something that a lost connection broke off; the last one again and again."""
 T = TypeVar("T")
 
 
@@ -182,18 +179,15 @@ class Execution:
             )
 
     def _insist(self, stage: StepLoop, work: Callable[[], Coroutine[Any, Any, T]], repeatable: bool = True) -> T:
-        """Do it again, for RECONNECT_SECONDS from the first error that passes by itself; at first contact it counts."""
-        met, end = False, 0.0
-        pauses = itertools.chain(PAUSES, itertools.repeat(PAUSES[-1]))
+        """Do it again while errors pass by themselves (`Patience`); at first contact they count."""
+        met, patience = False, Patience(stage.ctx.milestones)
         while True:
             try:
                 return stage.run(work())
             except PortalError as error:
-                end = end or time.monotonic() + settings.RECONNECT_SECONDS
-                pause = next(pauses)
+                pause = patience.pause()
                 met = met or stage.ctx.met or isinstance(error, DirectoryLost)
-                passing = error.retryable and repeatable and met
-                if not passing or time.monotonic() + pause > end:
+                if pause is None or not (error.retryable and repeatable and met):
                     raise
                 self.writer.write(f"{error.message} Trying again in {pause:g} s.", "warning")
                 self._check_cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
@@ -15,11 +16,14 @@ from pytest_django import Settings
 
 from replicas import tasks
 from replicas.choices import BundleState, PlanAction, ReplicaState, RunState, StepState
+from replicas.errors import HostUnreachable
 from replicas.lifecycle import lease as leases
 from replicas.lifecycle import looking
+from replicas.lifecycle.base import Context
 from replicas.lifecycle.runner import execute
 from replicas.lifecycle.sweeper import sweep
 from replicas.models import AuditEvent, Bundle, Credential, LogLine, Run, StepRun
+from tests.replicas.lifecycle import twin
 from tests.replicas.lifecycle.rows import SECRET, make_run
 from tests.replicas.lifecycle.twin import World
 
@@ -197,6 +201,36 @@ def test_a_connection_that_stays_lost_fails_the_run(settings: Settings) -> None:
     execute(run.pk)
     run.refresh_from_db()
     assert (run.state, run.error) == (RunState.FAILED, "The connection to the replica was lost.")
+
+
+def test_each_cut_of_a_step_that_gets_further_is_waited_for(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one comes when the time for the first one is over."""
+    settings.RECONNECT_SECONDS, tries = 1, 0
+    whole = twin.Prepare.run
+
+    async def run_in_parts(step: twin.Prepare, ctx: Context) -> None:
+        nonlocal tries
+        tries += 1
+        await ctx.host("master")
+        await ctx.host("replica")
+        if tries == 2:
+            await ctx.fact("half", True)
+            await asyncio.sleep(1.2)
+        if tries < 3:
+            raise HostUnreachable(f"Cut number {tries}.")
+        await whole(step, ctx)
+
+    monkeypatch.setattr(twin.Prepare, "run", run_in_parts)
+    run = make_run()
+    execute(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.error) == (RunState.SUCCEEDED, "")
+    assert [line for line in texts(run) if "Trying" in line] == [
+        "Cut number 1. Trying again in 0.5 s.",
+        "Cut number 2. Trying again in 0.5 s.",
+    ]
 
 
 def test_runs_of_one_master_wait_for_each_other(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
