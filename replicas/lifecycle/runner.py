@@ -44,8 +44,8 @@ def execute(run_id: int) -> bool:
         return False
     named = requestid.current.set(f"run-{run_id}")
     try:
-        with lease, LogWriter(run_id, lease.fence, Redactor(), lambda: lease.over) as writer:
-            Execution(lease, writer).run()
+        with lease:
+            _work(lease)
     except LeaseLost as error:
         logger.warning("%s Nothing more is written.", error)
     except DATABASE_GONE as error:
@@ -54,6 +54,44 @@ def execute(run_id: int) -> bool:
     finally:
         requestid.current.reset(named)
     return True
+
+
+def _work(lease: Lease) -> None:
+    """Whatever happens, the run ends, or somebody else goes on with it: one that only failed again would be taken up
+    for ever. Raises LeaseLost, and the errors of an absent database.
+    """
+    redactor = Redactor()
+    try:
+        with LogWriter(lease.run_id, lease.fence, redactor, lambda: lease.over) as writer:
+            Execution(lease, writer).run()
+    except (LeaseLost, *DATABASE_GONE):
+        raise
+    except Exception as error:  # noqa: BLE001 - a defect must end the run, not the worker
+        _break_off(lease, _defect(lease.run_id, error, redactor), redactor)
+
+
+def _defect(run_id: int, error: Exception, redactor: Redactor) -> Outcome:
+    """What people are told of a defect; its details are for the worker's log."""
+    logger.error("Run %s: defect\n%s", run_id, redactor.clean("".join(traceback.format_exception(error))))
+    return Outcome(
+        RunState.FAILED,
+        f"A defect of the portal stopped the run ({type(error).__name__}).",
+        "The worker's log has the details. Nothing is wrong with the request; report the defect.",
+    )
+
+
+def _break_off(lease: Lease, result: Outcome, redactor: Redactor) -> None:
+    """End a run whose steps, beginning or end went wrong in an unforeseen way. Raises what `_work` raises."""
+    try:
+        run = Run.objects.select_related("plan__replica__master__realm").get(pk=lease.run_id)
+        StepRows(run, lease).fail(StepState.FAILED)
+        outcome.end(run, lease, result)
+    except (LeaseLost, *DATABASE_GONE):
+        raise
+    except Exception:  # noqa: BLE001 - the same one again, perhaps
+        told = redactor.clean(traceback.format_exc())
+        logger.error("Run %s: only its state can be written, and not how it ended.\n%s", lease.run_id, told)
+        outcome.end_barely(lease, result)
 
 
 def _give_back_later(lease: Lease) -> None:
@@ -93,7 +131,7 @@ class Execution:
             self.lease.give_back()
 
     def _attempt(self) -> Outcome:
-        """The only place that turns exceptions into the state of a run."""
+        """Turns what the steps raise into the state of the run."""
         try:
             self._steps()
         except (LeaseLost, Interrupted, *DATABASE_GONE):
@@ -104,13 +142,7 @@ class Execution:
             failed = Outcome(RunState.FAILED, self.clean(error.message), self.clean(error.remedy))
             return self._stopped(StepState.FAILED, failed)
         except Exception as error:  # noqa: BLE001 - a defect must end the run, not the worker
-            logger.error("Run %s: defect\n%s", self.row.pk, self.clean(traceback.format_exc()))
-            failed = Outcome(
-                RunState.FAILED,
-                f"A defect of the portal stopped the run ({type(error).__name__}).",
-                "The worker's log has the details. Nothing is wrong with the request; report the defect.",
-            )
-            return self._stopped(StepState.FAILED, failed)
+            return self._stopped(StepState.FAILED, _defect(self.row.pk, error, self.writer.redactor))
         return Outcome(RunState.SUCCEEDED)
 
     def _steps(self) -> None:

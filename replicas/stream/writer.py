@@ -67,6 +67,7 @@ class LogWriter:
         self._changed = threading.Condition()
         self._storing = threading.Lock()
         self._closing = self._lost = False
+        self._broken: Exception | None = None
         self._thread = threading.Thread(target=self._keep, name=f"log-{run_id}", daemon=True)
 
     def __enter__(self) -> Self:
@@ -126,6 +127,8 @@ class LogWriter:
                 self._store_or_retry()
         except LeaseLost:
             logger.warning("Run %s: another worker took over; %s log lines dropped.", self.run_id, len(self._lines))
+        except Exception as error:  # noqa: BLE001 - raised in the thread that writes
+            self._broken = error
         finally:
             with self._changed:
                 self._lost = True
@@ -218,6 +221,8 @@ class LogWriter:
         return texts[::-1]
 
     def _refuse_when_lost(self) -> None:
+        if self._broken is not None:
+            raise RuntimeError(f"Run {self.run_id}: its log cannot be written.") from self._broken
         if self._lost or self._over():
             raise LeaseLost(f"Run {self.run_id}: its log belongs to another worker.")
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -18,7 +19,7 @@ from replicas import tasks
 from replicas.choices import BundleState, PlanAction, ReplicaState, RunState, StepState
 from replicas.errors import HostUnreachable
 from replicas.lifecycle import lease as leases
-from replicas.lifecycle import looking
+from replicas.lifecycle import looking, outcome
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.runner import execute
 from replicas.lifecycle.sweeper import sweep
@@ -111,6 +112,50 @@ def test_failing_step_is_retried(fault: str, error: str, caplog: pytest.LogCaptu
     assert texts(run).count("already done") == (3 if fault == "lie" else 2)
     assert (run.state, run.error) == (RunState.SUCCEEDED, "")
     assert World(HOST).effects() == ["prepare", "seal-bundle", "install"]
+
+
+def broken(*args: object) -> None:
+    raise ValueError(f"broken with {SECRET}")
+
+
+@pytest.mark.parametrize(
+    "places", ["begin", "end", "begin end", "wipe", "insert", "insert end"], ids=lambda text: text.replace(" ", "+")
+)
+def test_a_defect_anywhere_ends_the_run(
+    places: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Outside of the steps, too: of its beginning and end, and of what writes its log."""
+    run = make_run()
+    with monkeypatch.context() as patch, caplog.at_level(logging.ERROR):
+        if "begin" in places:
+            patch.setattr(outcome, "begin", broken)
+        if "end" in places.split():
+            patch.setattr(outcome, "end", broken)
+        if "wipe" in places:
+            patch.setattr("replicas.lifecycle.credentials.wipe", broken)
+        if "insert" in places:
+            patch.setattr("replicas.stream.rows.insert", broken)
+        assert execute(run.pk)
+    run.refresh_from_db()
+    run.plan.replica.refresh_from_db()
+    assert (run.state, run.lease_until, run.plan.replica.state) == (RunState.FAILED, None, ReplicaState.FAILED)
+    assert run.error.startswith("A defect of the portal stopped the run (")
+    assert not run.steps.filter(state=StepState.RUNNING).exists() or "end" in places
+    assert "Traceback" in caplog.text
+    assert SECRET not in caplog.text or "begin" in places, "before the beginning nothing knows it"
+    Run.objects.filter(pk=run.pk).update(state=RunState.QUEUED, attempt=2)
+    assert execute(run.pk)
+    run.refresh_from_db()
+    assert run.state == RunState.SUCCEEDED
+
+
+def test_a_run_needs_no_lock_file(data: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (data / "leases").write_text("no folder: as on a full disk, nothing can be created in it")
+    run = make_run()
+    assert execute(run.pk)
+    run.refresh_from_db()
+    assert run.state == RunState.SUCCEEDED
+    assert "there is no lock file" in caplog.text
 
 
 def test_changed_plan_is_refused() -> None:
