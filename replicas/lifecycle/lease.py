@@ -12,7 +12,7 @@ from typing import Self
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Coalesce, Now
 
@@ -52,6 +52,7 @@ def claim(run_id: int) -> Lease | None:
         changed = Run.objects.filter(free, pk=run_id).update(
             state=RunState.RUNNING,
             fence=F("fence") + 1,
+            takeovers=F("takeovers") + Case(When(state=RunState.RUNNING, then=1), default=0),
             lease_until=_until(),
             finished_at=None,
             error="",

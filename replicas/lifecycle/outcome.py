@@ -66,6 +66,7 @@ def _ended(outcome: Outcome) -> dict[str, Any]:
         "remedy": outcome.remedy,
         "finished_at": timezone.now(),
         "lease_until": None,
+        "takeovers": 0,
     }
 
 

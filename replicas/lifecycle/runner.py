@@ -175,7 +175,7 @@ class Execution:
         before = rows.was(index)
         if before != StepState.DONE:
             rows.start(index)
-            self._refuse_to_die_again(step, rows.attempts(index))
+            self._refuse_to_die_again(step)
         self.writer.write(f"[{index}/{count}]: {step.title}")
         if self._insist(stage, lambda: step.done(stage.ctx)):
             self.writer.write("already done")
@@ -202,11 +202,15 @@ class Execution:
                 "The log shows what it did. Look at the host, and try again.",
             )
 
-    def _refuse_to_die_again(self, step: Step, attempts: int) -> None:
-        """A step that kills its workers, by their memory say, must not take other runs down with it for ever."""
-        if attempts > MOST_TAKEOVERS:
+    def _refuse_to_die_again(self, step: Step) -> None:
+        """A step that kills its workers, by their memory say, must not take other runs down with it for ever.
+
+        Workers that were stopped, or that had to wait for the database, gave the run back and do not count.
+        """
+        lost = self.row.takeovers or 0
+        if lost >= MOST_TAKEOVERS:
             raise StepError(
-                f"«{step.title}» was begun {attempts} times: its workers died again and again.",
+                f"«{step.title}» lost {lost} workers: they died again and again.",
                 "Look at the worker's log and at the memory of its machine, then try again.",
             )
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -111,7 +111,7 @@ def _hold_again(run: Run) -> None:
 
 def _requeue(run: Run) -> None:
     abandoned = Run.objects.filter(pk=run.pk, fence=run.fence, state=RunState.RUNNING, lease_until=run.lease_until)
-    if abandoned.update(state=RunState.QUEUED):
+    if abandoned.update(state=RunState.QUEUED, takeovers=F("takeovers") + 1):
         logger.warning("Run %s: its worker is gone; queued again.", run.pk)
 
 

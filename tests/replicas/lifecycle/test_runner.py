@@ -22,7 +22,7 @@ from replicas.lifecycle import lease as leases
 from replicas.lifecycle import looking, outcome
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.runner import execute
-from replicas.lifecycle.sweeper import sweep
+from replicas.lifecycle.sweeper import requeue_abandoned, sweep
 from replicas.models import AuditEvent, Bundle, Credential, LogLine, Run, StepRun
 from tests.replicas.lifecycle import twin
 from tests.replicas.lifecycle.rows import SECRET, make_run
@@ -175,8 +175,7 @@ def test_cancel_stops_between_steps() -> None:
     world.tell("prepare", "inside")
     thread = in_background(run)
     thread.start()
-    while not world.reached("prepare", "inside").exists():
-        pass
+    wait(world.reached("prepare", "inside").exists)
     Run.objects.filter(pk=run.pk).update(cancel_requested_by="olga")
     world.go_on("prepare", "inside")
     thread.join()
@@ -211,15 +210,43 @@ def test_cancelled_before_anything_was_done() -> None:
 
 def test_a_step_that_kills_its_workers_ends_the_run() -> None:
     run = make_run()
-    step = {"index": 1, "key": "prepare", "title": "Preparing", "stage": "prepare"}
-    StepRun.objects.create(run=run, state=StepState.RUNNING, attempt=100, **step)
+    for death in range(1, 101):
+        assert leases.claim(run.pk) is not None
+        Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+        if death % 2:  # the sweeper finds it, or another worker takes it at once
+            requeue_abandoned()
     execute(run.pk)
     run.refresh_from_db()
-    assert run.error == "«Preparing» was begun 101 times: its workers died again and again."
+    assert run.error == "«Preparing» lost 100 workers: they died again and again."
     Run.objects.filter(pk=run.pk).update(state=RunState.QUEUED, attempt=2)
     execute(run.pk)
     run.refresh_from_db()
     assert run.state == RunState.SUCCEEDED
+
+
+def test_workers_that_give_a_run_back_have_not_died() -> None:
+    run = make_run()
+    step = {"index": 1, "key": "prepare", "title": "Preparing", "stage": "prepare"}
+    StepRun.objects.create(run=run, state=StepState.RUNNING, attempt=100, **step)
+    for _ in range(101):
+        lease = leases.claim(run.pk)
+        assert lease is not None
+        lease.give_back()
+    execute(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.error) == (RunState.SUCCEEDED, "")
+
+
+def test_a_step_that_ends_has_not_killed_the_workers_before_it() -> None:
+    run = make_run()
+    Run.objects.filter(pk=run.pk).update(takeovers=99)
+    World(HOST).tell("install", "inside")
+    thread = in_background(run)
+    thread.start()
+    wait(World(HOST).reached("install", "inside").exists)
+    assert Run.objects.get(pk=run.pk).takeovers == 0
+    World(HOST).go_on("install", "inside")
+    thread.join(5)
 
 
 @pytest.mark.parametrize(
