@@ -43,7 +43,7 @@ def claim(run_id: int) -> Lease | None:
     """
     if _stopping.is_set():
         return None
-    started = time.monotonic()
+    started = _now()
     due = Q(held_until=None) | Q(held_until__lte=Now()) | ~Q(cancel_requested_by="")
     free = (Q(state=RunState.QUEUED) & due) | Q(state=RunState.RUNNING, lease_until__lt=Now())
     with transaction.atomic():
@@ -63,6 +63,11 @@ def claim(run_id: int) -> Lease | None:
         if changed != 1:
             return None
         return Lease(run_id, Run.objects.values_list("fence", flat=True).get(pk=run_id), started)
+
+
+def _now() -> float:
+    """A clock that goes on while the machine is suspended: the lease of a worker that sleeps runs out all the same."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _until() -> CombinedExpression:
@@ -111,7 +116,7 @@ class Lease:
     @property
     def over(self) -> bool:
         """Whether somebody else may have it by now."""
-        return self._lost or time.monotonic() > self._deadline
+        return self._lost or _now() > self._deadline
 
     def check(self) -> None:
         """Cheap enough for every use of a host. Raises LeaseLost, Interrupted."""
@@ -139,12 +144,12 @@ class Lease:
             pass
 
     def _keep(self) -> None:
-        renewed = time.monotonic()
+        renewed = _now()
         try:
             while not self._closed.wait(min(LOOK_SECONDS, settings.LEASE_SECONDS / 3)) and not self._lost:
                 self._look()
-                if time.monotonic() - renewed >= settings.LEASE_SECONDS / 3:
-                    renewed = time.monotonic()
+                if _now() - renewed >= settings.LEASE_SECONDS / 3:
+                    renewed = _now()
                     self._renew()
         finally:
             connection.close()
@@ -163,7 +168,7 @@ class Lease:
             self._stop()
 
     def _renew(self) -> None:
-        started = time.monotonic()
+        started = _now()
         try:
             with fenced(self.run_id, self.fence, lease_until=_until()):
                 pass

@@ -21,6 +21,7 @@ from replicas.errors import HostUnreachable
 from replicas.lifecycle import lease as leases
 from replicas.lifecycle import looking, outcome
 from replicas.lifecycle.base import Context
+from replicas.lifecycle.fencing import LeaseLost
 from replicas.lifecycle.runner import execute
 from replicas.lifecycle.sweeper import requeue_abandoned, sweep
 from replicas.models import AuditEvent, Bundle, Credential, LogLine, Run, StepRun
@@ -374,6 +375,18 @@ def test_a_worker_whose_clock_is_wrong_takes_nothing(monkeypatch: pytest.MonkeyP
     assert (run.state, run.fence) == (RunState.RUNNING, 1)
     assert run.lease_until is not None
     assert run.lease_until < now
+
+
+def test_a_lease_runs_out_while_the_machine_is_suspended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Linux counts it: CLOCK_MONOTONIC stands still meanwhile, CLOCK_BOOTTIME does not."""
+    lease = leases.claim(make_run().pk)
+    assert lease is not None
+    assert not lease.over
+    clock = time.clock_gettime
+    monkeypatch.setattr(time, "clock_gettime", lambda which: clock(which) + 3600 * (which == time.CLOCK_BOOTTIME))
+    assert lease.over
+    with pytest.raises(LeaseLost):
+        lease.check()
 
 
 class Waiting:
