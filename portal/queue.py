@@ -1,12 +1,13 @@
-"""Huey on Redis, which may be away for a while: the rows say what there is to do, the queue only says it sooner."""
+"""Huey, whose storage may be away for a while: the rows say what there is to do, the queue only says it sooner."""
 
 from __future__ import annotations
 
 import logging
+import sqlite3
 import time
 from typing import Any
 
-from huey import RedisHuey
+from huey import Huey, RedisHuey, SqliteHuey
 from huey.storage import RedisStorage
 from redis.exceptions import RedisError
 
@@ -31,13 +32,33 @@ class Storage(RedisStorage):  # type: ignore[misc]  # Huey has no types
         return []
 
 
-class Queue(RedisHuey):  # type: ignore[misc]  # Huey has no types
+class Patient:
     """A task that could not be queued is no error for the person who asked for it: the sweeper queues it again."""
 
-    storage_class = Storage
+    away: type[Exception]
+    """What the queue's storage raises when it cannot be asked."""
 
     def enqueue(self, task: Any) -> None:
         try:
-            super().enqueue(task)
-        except RedisError as error:
+            super().enqueue(task)  # type: ignore[misc]  # Huey's, beside which this class stands
+        except self.away as error:
             logger.warning("%s was not queued, a sweeper will do it: %s", task, error)
+
+
+class Queue(Patient, RedisHuey):  # type: ignore[misc]  # Huey has no types
+    """On Redis."""
+
+    storage_class = Storage
+    away = RedisError
+
+
+class LocalQueue(Patient, SqliteHuey):  # type: ignore[misc]  # Huey has no types
+    """In a file, which may be locked for long, or on a full disk."""
+
+    away = sqlite3.Error
+
+
+def beside(queue: Huey) -> Huey:
+    """Another queue in the same storage: what waits in one keeps nothing in the other waiting."""
+    options = {"results": False, "immediate": queue.immediate, "serializer": queue.serializer}
+    return type(queue)(f"{queue.name}-beside", **options, **queue.storage_kwargs)

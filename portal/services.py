@@ -10,7 +10,8 @@ from huey.serializer import SignedSerializer
 from redis.asyncio.connection import parse_url as parse_async_url
 from redis.connection import parse_url
 
-CONNECTIONS_BESIDE_RUNS = 4
+CONNECTIONS_BESIDE = 4
+"""Of a process, beside its tasks and runs: pages, or the sweeper."""
 CONNECTIONS_A_RUN = 5
 """The engine, its lease, its log, its facts, and one to spare; a lease must never wait for a connection."""
 WAIT_SECONDS = 3.0
@@ -29,11 +30,13 @@ REDIS = {"socket_timeout": 10, "socket_connect_timeout": 3, "health_check_interv
 """Longer than the blocking pops of Huey (1 s) and channels (5 s)."""
 
 
-def postgresql(url: str, workers: int) -> dict[str, Any]:
+def postgresql(url: str, workers: int, tasks: int) -> dict[str, Any]:
     """The settings of a database; libpq's options (sslmode, sslrootcert, host, ...) come in the URL's query.
 
     Every process has a pool, so that ASGI's many threads share connections and a restarted server is noticed before
-    a query is. Raises ImproperlyConfigured for another kind of database or a URL that cannot be read.
+    a query is. A worker has up to twice as many runs as `workers`: its own, and those of a neighbour that died.
+
+    Raises ImproperlyConfigured for another kind of database or a URL that cannot be read.
     """
     if not url.startswith(("postgresql://", "postgres://")):
         raise ImproperlyConfigured("DATABASE_URL must begin with postgresql://; without it the portal uses SQLite.")
@@ -43,7 +46,8 @@ def postgresql(url: str, workers: int) -> dict[str, Any]:
         raise _unreadable("DATABASE_URL") from None
     given = database.get("OPTIONS", {})
     session = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
-    pool = {"min_size": 1, "max_size": CONNECTIONS_BESIDE_RUNS + CONNECTIONS_A_RUN * workers, "timeout": WAIT_SECONDS}
+    most = CONNECTIONS_BESIDE + tasks + CONNECTIONS_A_RUN * 2 * workers
+    pool = {"min_size": 1, "max_size": most, "timeout": WAIT_SECONDS}
     options = {"application_name": "portal", **SOCKET, "tcp_user_timeout": 20_000, "options": session, "pool": pool}
     return database | {"CONN_HEALTH_CHECKS": True, "OPTIONS": options | given}
 

@@ -100,7 +100,9 @@ TEMPLATES: list[dict[str, Any]] = [
 database_url = take("DATABASE_URL")  # postgresql://USER:PASSWORD@HOST/NAME; empty: SQLite in DATA_DIR
 redis_url = take("REDIS_URL")  # rediss://:PASSWORD@HOST/0; empty: a queue in DATA_DIR, no channel layer
 WORKERS = env.int("PORTAL_WORKERS", default=4)
-"""Runs that one worker process works on at a time."""
+"""Runs that one worker process begins at a time. As many that lost their worker may come on top."""
+TASK_WORKERS = env.int("PORTAL_TASK_WORKERS", default=4)
+"""Checks, looks, deliveries and verifications that one worker process does at a time, beside runs."""
 SQLITE: dict[str, Any] = {
     "ENGINE": "django.db.backends.sqlite3",
     "NAME": DATA_DIR / "portal.sqlite3",
@@ -112,16 +114,16 @@ SQLITE: dict[str, Any] = {
     "TEST": {"NAME": DATA_DIR / "test.sqlite3"},
 }
 DATABASES: dict[str, dict[str, Any]] = {
-    "default": services.postgresql(database_url, WORKERS) if database_url else SQLITE,
+    "default": services.postgresql(database_url, WORKERS, TASK_WORKERS) if database_url else SQLITE,
 }
-SQLITE_QUEUE = {"huey_class": "huey.SqliteHuey", "filename": str(DATA_DIR / "queue.sqlite3")}
+SQLITE_QUEUE = {"huey_class": "portal.queue.LocalQueue", "filename": str(DATA_DIR / "queue.sqlite3")}
 HUEY: dict[str, Any] = {
     **(services.redis_queue(redis_url, SECRET_KEY) if redis_url else SQLITE_QUEUE),
     "name": "portal",
     "immediate": False,
     "results": False,
     # SQLite has no blocking pop: look often, or an idle worker takes seconds to notice a run.
-    "consumer": {"workers": WORKERS, "worker_type": "thread", "initial_delay": 0.02, "backoff": 1.1, "max_delay": 0.1},
+    "consumer": {"worker_type": "thread", "initial_delay": 0.02, "backoff": 1.1, "max_delay": 0.1},
 }
 IN_MEMORY_LAYER = {"BACKEND": "channels.layers.InMemoryChannelLayer"}
 CHANNEL_LAYERS = {"default": services.redis_layer(redis_url) if redis_url else IN_MEMORY_LAYER}

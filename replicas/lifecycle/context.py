@@ -125,6 +125,15 @@ class RunContext:
         """Whether both hosts were reached: then an error of the network is likely to pass."""
         return len(self._hosts) == len(self._opening)
 
+    def milestones(self) -> dict[str, int]:
+        """How far the run is: each fact, how far each command's output was read, and the progress of the step."""
+        found = {f"fact {key}": 1 for key in self._facts} | {
+            f"unit {name}": n for name, n in self._writer.offsets.items()
+        }
+        if self._progress is not None:
+            found[f"progress {self._progress.unit}"] = self._progress.done
+        return found
+
     async def settle(self) -> Progress | None:
         """End a step: what it said last about its progress, and nothing older is written after this."""
         if self._timer is not None:

@@ -12,7 +12,7 @@ from typing import Self
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Coalesce, Now
 
@@ -23,6 +23,8 @@ from replicas.models import Master, Run
 
 logger = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
+UNDER_WAY = Q(state=RunState.QUEUED, lease_until__isnull=False)
+"""Begun, and without a worker: it died or gave the run back. Such a run keeps its place with its master."""
 
 
 class Interrupted(Exception):
@@ -36,10 +38,12 @@ class Cancelled(Exception):
 def claim(run_id: int) -> Lease | None:
     """Take a run that is queued, or whose lease ran out.
 
-    None when somebody else has it, it has ended, it is held until its window opens, or its master has RUNS_PER_MASTER
-    others to serve already.
+    None when somebody else has it, it has ended, it is held until its window opens, its master has RUNS_PER_MASTER
+    others to serve already, or this worker is being stopped.
     """
-    started = time.monotonic()
+    if _stopping.is_set():
+        return None
+    started = _now()
     due = Q(held_until=None) | Q(held_until__lte=Now()) | ~Q(cancel_requested_by="")
     free = (Q(state=RunState.QUEUED) & due) | Q(state=RunState.RUNNING, lease_until__lt=Now())
     with transaction.atomic():
@@ -48,6 +52,7 @@ def claim(run_id: int) -> Lease | None:
         changed = Run.objects.filter(free, pk=run_id).update(
             state=RunState.RUNNING,
             fence=F("fence") + 1,
+            takeovers=F("takeovers") + Case(When(state=RunState.RUNNING, then=1), default=0),
             lease_until=_until(),
             finished_at=None,
             error="",
@@ -60,6 +65,11 @@ def claim(run_id: int) -> Lease | None:
         return Lease(run_id, Run.objects.values_list("fence", flat=True).get(pk=run_id), started)
 
 
+def _now() -> float:
+    """A clock that goes on while the machine is suspended: the lease of a worker that sleeps runs out all the same."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 def _until() -> CombinedExpression:
     """When a lease that is written now runs out, by the database's clock: workers' clocks may differ."""
     return Now() + timedelta(seconds=settings.LEASE_SECONDS)
@@ -68,12 +78,14 @@ def _until() -> CombinedExpression:
 def _busy(run_id: int) -> bool:
     """Whether as many other runs as allowed work with the run's master; until the transaction ends none can begin.
 
-    A run that is only to be cancelled disturbs nobody.
+    A run that is only to be cancelled disturbs nobody, and one that is under way has its place already.
     """
+    placed = Q(state=RunState.RUNNING) | UNDER_WAY | ~Q(cancel_requested_by="")
+    if Run.objects.filter(placed, pk=run_id).exists():
+        return False
     master = Master.objects.select_for_update(of=("self",)).filter(replicas__plans__runs=run_id).first()
-    others = Run.objects.filter(plan__replica__master=master, state=RunState.RUNNING).exclude(pk=run_id).count()
-    cancelled = Run.objects.filter(pk=run_id).exclude(cancel_requested_by="").exists()
-    return bool(others >= settings.RUNS_PER_MASTER and not cancelled)
+    begun = Run.objects.filter(Q(state=RunState.RUNNING) | UNDER_WAY, plan__replica__master=master)
+    return bool(begun.exclude(pk=run_id).count() >= settings.RUNS_PER_MASTER)
 
 
 class Lease:
@@ -104,7 +116,7 @@ class Lease:
     @property
     def over(self) -> bool:
         """Whether somebody else may have it by now."""
-        return self._lost or time.monotonic() > self._deadline
+        return self._lost or _now() > self._deadline
 
     def check(self) -> None:
         """Cheap enough for every use of a host. Raises LeaseLost, Interrupted."""
@@ -128,16 +140,16 @@ class Lease:
 
     def give_back(self) -> None:
         """Put the run back into the queue, so that the next worker need not wait for the lease. Raises LeaseLost."""
-        with fenced(self.run_id, self.fence, state=RunState.QUEUED, lease_until=None):
+        with fenced(self.run_id, self.fence, state=RunState.QUEUED, lease_until=Now()):
             pass
 
     def _keep(self) -> None:
-        renewed = time.monotonic()
+        renewed = _now()
         try:
             while not self._closed.wait(min(LOOK_SECONDS, settings.LEASE_SECONDS / 3)) and not self._lost:
                 self._look()
-                if time.monotonic() - renewed >= settings.LEASE_SECONDS / 3:
-                    renewed = time.monotonic()
+                if _now() - renewed >= settings.LEASE_SECONDS / 3:
+                    renewed = _now()
                     self._renew()
         finally:
             connection.close()
@@ -156,7 +168,7 @@ class Lease:
             self._stop()
 
     def _renew(self) -> None:
-        started = time.monotonic()
+        started = _now()
         try:
             with fenced(self.run_id, self.fence, lease_until=_until()):
                 pass

@@ -46,25 +46,31 @@ def begin(run: Run, lease: Lease) -> None:
 
 def end(run: Run, lease: Lease, outcome: Outcome) -> None:
     """The last write of a run, all in one transaction. Raises LeaseLost."""
-    now = timezone.now()
-    with (
-        wiping(run, lease),
-        fenced(
-            lease.run_id,
-            lease.fence,
-            state=outcome.state,
-            error=outcome.error,
-            remedy=outcome.remedy,
-            finished_at=now,
-            lease_until=None,
-        ),
-    ):
+    with wiping(run, lease), fenced(lease.run_id, lease.fence, **_ended(outcome)):
         after = {"state": outcome.state, "error": outcome.error}
         audit.record(Actor.system(), VERBS[outcome.state], run, before={"state": RunState.RUNNING}, after=after)
         if outcome.state == RunState.SUCCEEDED:
             _succeeded(run)
         else:
             _stopped(run)
+
+
+def end_barely(lease: Lease, outcome: Outcome) -> None:
+    """The state alone, when not even the history can be written: people see it, and can try again. Raises LeaseLost."""
+    begun = (ReplicaState.APPROVED, ReplicaState.RUNNING, ReplicaState.REMOVING)
+    with fenced(lease.run_id, lease.fence, **_ended(outcome)):
+        Replica.objects.filter(plans__runs=lease.run_id, state__in=begun).update(state=ReplicaState.FAILED)
+
+
+def _ended(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "state": outcome.state,
+        "error": outcome.error,
+        "remedy": outcome.remedy,
+        "finished_at": timezone.now(),
+        "lease_until": None,
+        "takeovers": 0,
+    }
 
 
 def _stopped(run: Run) -> None:

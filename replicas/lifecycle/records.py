@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.db.models import F
 from django.utils import timezone
 
 from replicas.choices import StepState
@@ -28,32 +29,26 @@ class StepRows:
                 for index, step in enumerate(run.plan.steps, 1)
                 if step["key"] not in known
             )
-        rows = StepRun.objects.filter(run=run)
-        self._states = {row.index: row.state for row in rows}
-        self._attempts = {row.index: row.attempt for row in rows}
+        self._states = dict(StepRun.objects.filter(run=run).values_list("index", "state"))
 
     def was(self, index: int) -> str:
         """The state that an earlier attempt left behind."""
         return self._states[index]
 
-    def attempts(self, index: int) -> int:
-        """How often the step was begun, this time included, since it last ended one way or the other."""
-        return self._attempts[index]
-
     def start(self, index: int) -> None:
+        """It is begun, for the first time since it last ended one way or the other, or once more."""
         interrupted = self._states[index] == StepState.RUNNING
-        self._attempts[index] = self._attempts[index] + 1 if interrupted else 1
         self._write(
             index,
             state=StepState.RUNNING,
-            attempt=self._attempts[index],
+            attempt=F("attempt") + 1 if interrupted else 1,
             started_at=timezone.now(),
             finished_at=None,
         )
 
     def finish(self, index: int, progress: Progress | None, sealed: tuple[Job, Mapping[str, Any]] | None) -> None:
         """Done and proved; what the step meant for the bundle is on record in the same moment."""
-        with fenced(self._lease.run_id, self._lease.fence):
+        with fenced(self._lease.run_id, self._lease.fence, takeovers=0):
             shown = progress.fields() if progress else {}
             self._write(index, state=StepState.DONE, finished_at=timezone.now(), **shown)
             if sealed is not None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import time
 import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from replicas import requestid
@@ -27,6 +25,7 @@ from replicas.lifecycle.fencing import LeaseLost
 from replicas.lifecycle.lease import Cancelled, Interrupted, Lease
 from replicas.lifecycle.loop import StepLoop
 from replicas.lifecycle.outcome import Outcome
+from replicas.lifecycle.patience import PAUSES, Patience
 from replicas.lifecycle.records import StepRows
 from replicas.models import Run
 from replicas.stream.redaction import Redactor
@@ -35,8 +34,6 @@ from replicas.stream.writer import LogWriter
 logger = logging.getLogger(__name__)
 DATABASE_GONE = (InterfaceError, OperationalError)
 MOST_TAKEOVERS = 100
-PAUSES = (0.5, 1, 2, 4)
-"""Seconds between tries of something that a lost connection broke off; the last one again and again."""
 T = TypeVar("T")
 
 
@@ -47,8 +44,8 @@ def execute(run_id: int) -> bool:
         return False
     named = requestid.current.set(f"run-{run_id}")
     try:
-        with lease, LogWriter(run_id, lease.fence, Redactor(), lambda: lease.over) as writer:
-            Execution(lease, writer).run()
+        with lease:
+            _work(lease)
     except LeaseLost as error:
         logger.warning("%s Nothing more is written.", error)
     except DATABASE_GONE as error:
@@ -57,6 +54,44 @@ def execute(run_id: int) -> bool:
     finally:
         requestid.current.reset(named)
     return True
+
+
+def _work(lease: Lease) -> None:
+    """Whatever happens, the run ends, or somebody else goes on with it: one that only failed again would be taken up
+    for ever. Raises LeaseLost, and the errors of an absent database.
+    """
+    redactor = Redactor()
+    try:
+        with LogWriter(lease.run_id, lease.fence, redactor, lambda: lease.over) as writer:
+            Execution(lease, writer).run()
+    except (LeaseLost, *DATABASE_GONE):
+        raise
+    except Exception as error:  # noqa: BLE001 - a defect must end the run, not the worker
+        _break_off(lease, _defect(lease.run_id, error, redactor), redactor)
+
+
+def _defect(run_id: int, error: Exception, redactor: Redactor) -> Outcome:
+    """What people are told of a defect; its details are for the worker's log."""
+    logger.error("Run %s: defect\n%s", run_id, redactor.clean("".join(traceback.format_exception(error))))
+    return Outcome(
+        RunState.FAILED,
+        f"A defect of the portal stopped the run ({type(error).__name__}).",
+        "The worker's log has the details. Nothing is wrong with the request; report the defect.",
+    )
+
+
+def _break_off(lease: Lease, result: Outcome, redactor: Redactor) -> None:
+    """End a run whose steps, beginning or end went wrong in an unforeseen way. Raises what `_work` raises."""
+    try:
+        run = Run.objects.select_related("plan__replica__master__realm").get(pk=lease.run_id)
+        StepRows(run, lease).fail(StepState.FAILED)
+        outcome.end(run, lease, result)
+    except (LeaseLost, *DATABASE_GONE):
+        raise
+    except Exception:  # noqa: BLE001 - the same one again, perhaps
+        told = redactor.clean(traceback.format_exc())
+        logger.error("Run %s: only its state can be written, and not how it ended.\n%s", lease.run_id, told)
+        outcome.end_barely(lease, result)
 
 
 def _give_back_later(lease: Lease) -> None:
@@ -96,7 +131,7 @@ class Execution:
             self.lease.give_back()
 
     def _attempt(self) -> Outcome:
-        """The only place that turns exceptions into the state of a run."""
+        """Turns what the steps raise into the state of the run."""
         try:
             self._steps()
         except (LeaseLost, Interrupted, *DATABASE_GONE):
@@ -107,13 +142,7 @@ class Execution:
             failed = Outcome(RunState.FAILED, self.clean(error.message), self.clean(error.remedy))
             return self._stopped(StepState.FAILED, failed)
         except Exception as error:  # noqa: BLE001 - a defect must end the run, not the worker
-            logger.error("Run %s: defect\n%s", self.row.pk, self.clean(traceback.format_exc()))
-            failed = Outcome(
-                RunState.FAILED,
-                f"A defect of the portal stopped the run ({type(error).__name__}).",
-                "The worker's log has the details. Nothing is wrong with the request; report the defect.",
-            )
-            return self._stopped(StepState.FAILED, failed)
+            return self._stopped(StepState.FAILED, _defect(self.row.pk, error, self.writer.redactor))
         return Outcome(RunState.SUCCEEDED)
 
     def _steps(self) -> None:
@@ -146,7 +175,7 @@ class Execution:
         before = rows.was(index)
         if before != StepState.DONE:
             rows.start(index)
-            self._refuse_to_die_again(step, rows.attempts(index))
+            self._refuse_to_die_again(step)
         self.writer.write(f"[{index}/{count}]: {step.title}")
         if self._insist(stage, lambda: step.done(stage.ctx)):
             self.writer.write("already done")
@@ -173,27 +202,28 @@ class Execution:
                 "The log shows what it did. Look at the host, and try again.",
             )
 
-    def _refuse_to_die_again(self, step: Step, attempts: int) -> None:
-        """A step that kills its workers, by their memory say, must not take other runs down with it for ever."""
-        if attempts > MOST_TAKEOVERS:
+    def _refuse_to_die_again(self, step: Step) -> None:
+        """A step that kills its workers, by their memory say, must not take other runs down with it for ever.
+
+        Workers that were stopped, or that had to wait for the database, gave the run back and do not count.
+        """
+        lost = self.row.takeovers or 0
+        if lost >= MOST_TAKEOVERS:
             raise StepError(
-                f"«{step.title}» was begun {attempts} times: its workers died again and again.",
+                f"«{step.title}» lost {lost} workers: they died again and again.",
                 "Look at the worker's log and at the memory of its machine, then try again.",
             )
 
     def _insist(self, stage: StepLoop, work: Callable[[], Coroutine[Any, Any, T]], repeatable: bool = True) -> T:
-        """Do it again, for RECONNECT_SECONDS from the first error that passes by itself; at first contact it counts."""
-        met, end = False, 0.0
-        pauses = itertools.chain(PAUSES, itertools.repeat(PAUSES[-1]))
+        """Do it again while errors pass by themselves (`Patience`); at first contact they count."""
+        met, patience = False, Patience(stage.ctx.milestones)
         while True:
             try:
                 return stage.run(work())
             except PortalError as error:
-                end = end or time.monotonic() + settings.RECONNECT_SECONDS
-                pause = next(pauses)
+                pause = patience.pause()
                 met = met or stage.ctx.met or isinstance(error, DirectoryLost)
-                passing = error.retryable and repeatable and met
-                if not passing or time.monotonic() + pause > end:
+                if pause is None or not (error.retryable and repeatable and met):
                     raise
                 self.writer.write(f"{error.message} Trying again in {pause:g} s.", "warning")
                 self._check_cancel()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.utils.translation import gettext_lazy as _
 
 from replicas.choices import RUN_ACTIVE, RunState, StepState
@@ -20,6 +20,8 @@ class Run(models.Model):
     state = models.CharField(max_length=10, choices=RunState, default=RunState.QUEUED)
     attempt = models.PositiveIntegerField(_("attempt"), default=1)
     fence = models.PositiveIntegerField(_("fencing number"), default=0)
+    # Never null, but to a table that triggers name SQLite adds a column only if it may be, and has such a default.
+    takeovers = models.PositiveIntegerField(_("workers lost since a step ended"), null=True, db_default=Value(0))
     lease_until = models.DateTimeField(null=True, blank=True)
     cancel_requested_by = models.CharField(max_length=150, blank=True)
     cancel_now = models.BooleanField(default=False, db_default=False, help_text=_("In the middle of a step."))

@@ -6,7 +6,7 @@ import base64
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
 
@@ -33,7 +33,8 @@ class Redactor:
         self._secrets: frozenset[bytes] = frozenset()
         self._forms: tuple[str, ...] = ()
         """The longest first: of two that overlap, it goes whole."""
-        self._starts: frozenset[str] = frozenset()
+        self._heads: dict[str, list[str]] = {}
+        """The forms by their first characters."""
         self._longest = 0
         self.add(*secrets)
 
@@ -57,18 +58,42 @@ class Redactor:
                     text = re.sub(GAP.join(map(re.escape, form)), _mask, text)
         return text
 
-    def dangling(self, text: str) -> bool:
-        """Whether the text ends with the first part of a secret, so that the next line may hold the rest."""
-        tails = _squeezed(text[-8 * self._longest :]) if self._longest else ()
-        return any(
-            tail[-size:] in self._starts for tail in tails for size in range(TELLING, min(self._longest, len(tail)) + 1)
-        )
+    @property
+    def reach(self) -> int:
+        """So many characters, without gaps, a secret has at most."""
+        return self._longest
+
+    def dangling(self, text: str) -> int:
+        """In how many of its last lines the text may have begun a secret that goes on behind it; 0 where it has not."""
+        if not self._longest:
+            return 0
+        views = (_plain, _unquoted, lambda part: _bare(_unquoted(part))) if "\\" in text else (_plain,)
+        return max(self._begun(text, view) for view in views)
+
+    def _begun(self, text: str, view: Callable[[str], str]) -> int:
+        size = self._start(view(f"{text}\n"))
+        lines, count = text.split("\n"), 0
+        while size and len(view("\n".join([*lines[-count - 1 :], ""]))) < size:
+            count += 1
+        return count + 1 if size else 0
+
+    def _start(self, tail: str) -> int:
+        """How many characters at the end begin one of the forms; the most, as it is not known which one it will be."""
+        tail = tail[1 - self._longest :]
+        for at in range(len(tail) - TELLING + 1):
+            rest = tail[at:]
+            forms = self._heads.get(rest[:TELLING], ())
+            if any(len(form) > len(rest) and form.startswith(rest) for form in forms):
+                return len(rest)
+        return 0
 
     def _compile(self, secrets: frozenset[bytes]) -> None:
         found = {squeezed for secret in secrets for form in forms(secret) for squeezed in _squeezed(form)}
         ordered = sorted((form for form in found if len(form) >= TELLING), key=lambda form: (-len(form), form))
-        self._starts = frozenset(form[:size] for form in ordered for size in range(TELLING, len(form)))
-        self._longest = len(ordered[0])
+        heads: dict[str, list[str]] = {}
+        for form in {*ordered, *map(_bare, ordered)}:
+            heads.setdefault(form[:TELLING], []).append(form)
+        self._longest, self._heads = len(ordered[0]), heads
         self._forms, self._secrets = tuple(ordered), secrets
 
 
@@ -103,10 +128,24 @@ def forms(secret: bytes) -> Iterator[str]:
 
 def _squeezed(text: str) -> tuple[str, ...]:
     """Without anything that GAP stands for; a backslash before a line break may be the text's own, so with it, too."""
-    if "\x1b" in text:
-        text = ESCAPES.sub("", text)
-    plain = "".join(text.split())
-    return (plain, "".join(QUOTED_BREAK.sub("", text).split())) if "\\" in text else (plain,)
+    return (_plain(text), _unquoted(text)) if "\\" in text else (_plain(text),)
+
+
+def _plain(text: str) -> str:
+    return "".join(_uncoloured(text).split())
+
+
+def _unquoted(text: str) -> str:
+    return "".join(QUOTED_BREAK.sub("", _uncoloured(text)).split())
+
+
+def _uncoloured(text: str) -> str:
+    return ESCAPES.sub("", text) if "\x1b" in text else text
+
+
+def width(text: str) -> int:
+    """How many characters the text has at least, without gaps."""
+    return len(_bare(_unquoted(text)) if "\\" in text else _plain(text))
 
 
 def _bare(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Log lines as rows: written many at a time."""
+"""Log lines as rows: written many at a time, and the last ones read again."""
 
 from __future__ import annotations
 
@@ -35,6 +35,12 @@ def insert(run_id: int, first: int, lines: Sequence[Unstored], texts: Sequence[s
         _as_arrays(into, run_id, first, lines, texts)
     else:
         _one_by_one(into, run_id, first, lines, texts)
+
+
+def last(run_id: int, seq: int, count: int) -> list[str]:
+    """The texts of so many lines at most up to number `seq`, in order."""
+    found = LogLine.objects.filter(run=run_id, seq__range=(seq - count + 1, seq)).order_by("seq")
+    return list(found.values_list("text", flat=True))
 
 
 def _as_arrays(into: str, run_id: int, first: int, lines: Sequence[Unstored], texts: Sequence[str]) -> None:

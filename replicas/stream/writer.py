@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType, TracebackType
@@ -17,7 +19,7 @@ from replicas.lifecycle.base import Level
 from replicas.lifecycle.fencing import LeaseLost, fenced
 from replicas.models import Run
 from replicas.stream import notify, rows
-from replicas.stream.redaction import Redactor
+from replicas.stream.redaction import Redactor, width
 
 logger = logging.getLogger(__name__)
 BATCH_SECONDS = 0.05
@@ -25,6 +27,8 @@ BATCH_LINES = 500
 BUFFER_LINES = 10_000
 HOLD_SECONDS = 0.25
 RETRY_SECONDS = 0.5
+LINES_BEFORE = 500
+"""So far back a secret may have begun, even if it comes with a character a line."""
 LINE_CHARS = 10_000
 """A longer line goes on in the next row, so that a page of lines has a size that can be known."""
 EMPTY: Mapping[str, Any] = MappingProxyType({})
@@ -58,9 +62,12 @@ class LogWriter:
         self._seq, self._offsets = Run.objects.values_list("last_seq", "offsets").get(pk=run_id)
         self._doubtful = False
         self._lines: list[Line] = []
+        self._before = deque(rows.last(run_id, self._seq, LINES_BEFORE), LINES_BEFORE)
+        """The last lines that are stored: what they have begun, the next one may go on with."""
         self._changed = threading.Condition()
         self._storing = threading.Lock()
         self._closing = self._lost = False
+        self._broken: Exception | None = None
         self._thread = threading.Thread(target=self._keep, name=f"log-{run_id}", daemon=True)
 
     def __enter__(self) -> Self:
@@ -106,7 +113,7 @@ class LogWriter:
         Raises LeaseLost, and database errors: then the lines stay, and nobody knows whether the changes arrived.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._lost or not self._dangling(len(self._lines)), HOLD_SECONDS)
+            self._changed.wait_for(lambda: self._lost or not self._unfinished, HOLD_SECONDS)
             self._refuse_when_lost()
         with self._storing:
             self._settle_doubt()
@@ -120,6 +127,8 @@ class LogWriter:
                 self._store_or_retry()
         except LeaseLost:
             logger.warning("Run %s: another worker took over; %s log lines dropped.", self.run_id, len(self._lines))
+        except Exception as error:  # noqa: BLE001 - raised in the thread that writes
+            self._broken = error
         finally:
             with self._changed:
                 self._lost = True
@@ -148,7 +157,8 @@ class LogWriter:
     def _store(self, batch: list[Line], changes: Mapping[str, Any] = EMPTY) -> None:
         if not batch and not changes:
             return
-        texts = self.redactor.clean("\n".join(line.text for line in batch)).split("\n")
+        before = self._reach(0)
+        texts = self.redactor.clean("\n".join([*before, *(line.text for line in batch)])).split("\n")[len(before) :]
         offsets = self._offsets | dict(line.source for line in batch if line.source)
         self._doubtful = True
         with fenced(self.run_id, self.fence, last_seq=self._seq + len(batch), offsets=offsets, **changes):
@@ -170,6 +180,7 @@ class LogWriter:
     def _stored(self, count: int, offsets: dict[str, int]) -> None:
         with self._changed:
             self._seq, self._offsets = self._seq + count, offsets
+            self._before.extend(line.text for line in self._lines[:count])
             del self._lines[:count]
             self._changed.notify_all()
 
@@ -181,19 +192,37 @@ class LogWriter:
         """
         lines = self._lines
         end = _end_of_write(lines, min(BATCH_LINES, len(lines)))
-        while end < len(lines) and self._dangling(end):
+        while end < len(lines) and self._begun(end) < end:
             end = _end_of_write(lines, end + 1)
         young = bool(lines) and time.monotonic() - lines[-1].tick < HOLD_SECONDS
-        if young and end == len(lines) and not self._closing and self._dangling(end):
-            end = max(0, end - 2)
+        if young and end == len(lines) and not self._closing:
+            end = self._begun(end)
             while end and lines[end - 1].more:
                 end -= 1
         return lines[:end]
 
-    def _dangling(self, end: int) -> bool:
-        return self.redactor.dangling("\n".join(line.text for line in self._lines[max(0, end - 2) : end]))
+    @property
+    def _unfinished(self) -> bool:
+        return self._begun(len(self._lines)) < len(self._lines)
+
+    def _begun(self, end: int) -> int:
+        """With which line a secret may have begun that goes on with the line `end`; `end` where there is none."""
+        return max(0, end - self.redactor.dangling("\n".join(self._reach(end))))
+
+    def _reach(self, end: int) -> list[str]:
+        """What comes before the line `end`, stored or not, as far back as a secret can begin that goes on with it."""
+        reach, texts = self.redactor.reach, []
+        waiting = (self._lines[at].text for at in range(end - 1, -1, -1))
+        for text in itertools.chain(waiting, reversed(self._before)):
+            if reach <= 0:
+                break
+            texts.append(text)
+            reach -= width(text)
+        return texts[::-1]
 
     def _refuse_when_lost(self) -> None:
+        if self._broken is not None:
+            raise RuntimeError(f"Run {self.run_id}: its log cannot be written.") from self._broken
         if self._lost or self._over():
             raise LeaseLost(f"Run {self.run_id}: its log belongs to another worker.")
 

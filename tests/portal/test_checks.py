@@ -88,7 +88,7 @@ def test_sqlite_on_a_network_file_system(settings: Settings, tmp_path: Path, mon
 @pytest.mark.parametrize("url", ["mysql://u:sekret@db/portal", "postgresql://u:se/kret@db/portal", "sekret"])
 def test_a_url_that_cannot_be_read_is_not_repeated(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="^DATABASE_URL") as caught:
-        services.postgresql(url, 4)
+        services.postgresql(url, 4, 4)
     assert "kret" not in str(caught.value)
 
 

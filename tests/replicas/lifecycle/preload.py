@@ -16,7 +16,9 @@ django.setup()
 from huey.contrib.djhuey import HUEY  # noqa: E402
 
 import replicas.management.commands.worker as worker  # noqa: E402 - needs set-up Django
+import replicas.tasks as tasks  # noqa: E402
 import tests.replicas.lifecycle.rows as rows  # noqa: E402
 
 HUEY.storage.close()
-__all__ = ["rows", "worker"]
+tasks.BESIDE.storage.close()
+__all__ = ["rows", "tasks", "worker"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -15,11 +17,15 @@ from pytest_django import Settings
 
 from replicas import tasks
 from replicas.choices import BundleState, PlanAction, ReplicaState, RunState, StepState
+from replicas.errors import HostUnreachable
 from replicas.lifecycle import lease as leases
-from replicas.lifecycle import looking
+from replicas.lifecycle import looking, outcome
+from replicas.lifecycle.base import Context
+from replicas.lifecycle.fencing import LeaseLost
 from replicas.lifecycle.runner import execute
-from replicas.lifecycle.sweeper import sweep
+from replicas.lifecycle.sweeper import requeue_abandoned, sweep
 from replicas.models import AuditEvent, Bundle, Credential, LogLine, Run, StepRun
+from tests.replicas.lifecycle import twin
 from tests.replicas.lifecycle.rows import SECRET, make_run
 from tests.replicas.lifecycle.twin import World
 
@@ -109,6 +115,50 @@ def test_failing_step_is_retried(fault: str, error: str, caplog: pytest.LogCaptu
     assert World(HOST).effects() == ["prepare", "seal-bundle", "install"]
 
 
+def broken(*args: object) -> None:
+    raise ValueError(f"broken with {SECRET}")
+
+
+@pytest.mark.parametrize(
+    "places", ["begin", "end", "begin end", "wipe", "insert", "insert end"], ids=lambda text: text.replace(" ", "+")
+)
+def test_a_defect_anywhere_ends_the_run(
+    places: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Outside of the steps, too: of its beginning and end, and of what writes its log."""
+    run = make_run()
+    with monkeypatch.context() as patch, caplog.at_level(logging.ERROR):
+        if "begin" in places:
+            patch.setattr(outcome, "begin", broken)
+        if "end" in places.split():
+            patch.setattr(outcome, "end", broken)
+        if "wipe" in places:
+            patch.setattr("replicas.lifecycle.credentials.wipe", broken)
+        if "insert" in places:
+            patch.setattr("replicas.stream.rows.insert", broken)
+        assert execute(run.pk)
+    run.refresh_from_db()
+    run.plan.replica.refresh_from_db()
+    assert (run.state, run.lease_until, run.plan.replica.state) == (RunState.FAILED, None, ReplicaState.FAILED)
+    assert run.error.startswith("A defect of the portal stopped the run (")
+    assert not run.steps.filter(state=StepState.RUNNING).exists() or "end" in places
+    assert "Traceback" in caplog.text
+    assert SECRET not in caplog.text or "begin" in places, "before the beginning nothing knows it"
+    Run.objects.filter(pk=run.pk).update(state=RunState.QUEUED, attempt=2)
+    assert execute(run.pk)
+    run.refresh_from_db()
+    assert run.state == RunState.SUCCEEDED
+
+
+def test_a_run_needs_no_lock_file(data: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (data / "leases").write_text("no folder: as on a full disk, nothing can be created in it")
+    run = make_run()
+    assert execute(run.pk)
+    run.refresh_from_db()
+    assert run.state == RunState.SUCCEEDED
+    assert "there is no lock file" in caplog.text
+
+
 def test_changed_plan_is_refused() -> None:
     run = make_run()
     run.plan.digest = "0" * 64
@@ -126,8 +176,7 @@ def test_cancel_stops_between_steps() -> None:
     world.tell("prepare", "inside")
     thread = in_background(run)
     thread.start()
-    while not world.reached("prepare", "inside").exists():
-        pass
+    wait(world.reached("prepare", "inside").exists)
     Run.objects.filter(pk=run.pk).update(cancel_requested_by="olga")
     world.go_on("prepare", "inside")
     thread.join()
@@ -162,15 +211,43 @@ def test_cancelled_before_anything_was_done() -> None:
 
 def test_a_step_that_kills_its_workers_ends_the_run() -> None:
     run = make_run()
-    step = {"index": 1, "key": "prepare", "title": "Preparing", "stage": "prepare"}
-    StepRun.objects.create(run=run, state=StepState.RUNNING, attempt=100, **step)
+    for death in range(1, 101):
+        assert leases.claim(run.pk) is not None
+        Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+        if death % 2:  # the sweeper finds it, or another worker takes it at once
+            requeue_abandoned()
     execute(run.pk)
     run.refresh_from_db()
-    assert run.error == "«Preparing» was begun 101 times: its workers died again and again."
+    assert run.error == "«Preparing» lost 100 workers: they died again and again."
     Run.objects.filter(pk=run.pk).update(state=RunState.QUEUED, attempt=2)
     execute(run.pk)
     run.refresh_from_db()
     assert run.state == RunState.SUCCEEDED
+
+
+def test_workers_that_give_a_run_back_have_not_died() -> None:
+    run = make_run()
+    step = {"index": 1, "key": "prepare", "title": "Preparing", "stage": "prepare"}
+    StepRun.objects.create(run=run, state=StepState.RUNNING, attempt=100, **step)
+    for _ in range(101):
+        lease = leases.claim(run.pk)
+        assert lease is not None
+        lease.give_back()
+    execute(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.error) == (RunState.SUCCEEDED, "")
+
+
+def test_a_step_that_ends_has_not_killed_the_workers_before_it() -> None:
+    run = make_run()
+    Run.objects.filter(pk=run.pk).update(takeovers=99)
+    World(HOST).tell("install", "inside")
+    thread = in_background(run)
+    thread.start()
+    wait(World(HOST).reached("install", "inside").exists)
+    assert Run.objects.get(pk=run.pk).takeovers == 0
+    World(HOST).go_on("install", "inside")
+    thread.join(5)
 
 
 @pytest.mark.parametrize(
@@ -199,6 +276,36 @@ def test_a_connection_that_stays_lost_fails_the_run(settings: Settings) -> None:
     assert (run.state, run.error) == (RunState.FAILED, "The connection to the replica was lost.")
 
 
+def test_each_cut_of_a_step_that_gets_further_is_waited_for(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one comes when the time for the first one is over."""
+    settings.RECONNECT_SECONDS, tries = 1, 0
+    whole = twin.Prepare.run
+
+    async def run_in_parts(step: twin.Prepare, ctx: Context) -> None:
+        nonlocal tries
+        tries += 1
+        await ctx.host("master")
+        await ctx.host("replica")
+        if tries == 2:
+            await ctx.fact("half", True)
+            await asyncio.sleep(1.2)
+        if tries < 3:
+            raise HostUnreachable(f"Cut number {tries}.")
+        await whole(step, ctx)
+
+    monkeypatch.setattr(twin.Prepare, "run", run_in_parts)
+    run = make_run()
+    execute(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.error) == (RunState.SUCCEEDED, "")
+    assert [line for line in texts(run) if "Trying" in line] == [
+        "Cut number 1. Trying again in 0.5 s.",
+        "Cut number 2. Trying again in 0.5 s.",
+    ]
+
+
 def test_runs_of_one_master_wait_for_each_other(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.RUNS_PER_MASTER = 1
     first, second = make_run(), make_run("replica2.example.com")
@@ -215,6 +322,27 @@ def test_runs_of_one_master_wait_for_each_other(settings: Settings, monkeypatch:
     thread.join(5)
     third = make_run("replica3.example.com")
     assert execute(third.pk)
+
+
+def test_a_run_that_lost_its_worker_keeps_its_place_with_its_master(settings: Settings) -> None:
+    settings.RUNS_PER_MASTER = 1
+    first, second = make_run(), make_run("replica2.example.com")
+    lost = leases.claim(first.pk)
+    assert lost is not None
+    lost.give_back()
+    assert not execute(second.pk)
+    assert execute(first.pk)
+    assert execute(second.pk)
+
+
+def test_a_lost_run_does_not_wait_for_those_that_began_meanwhile(settings: Settings) -> None:
+    first, second = make_run(), make_run("replica2.example.com")
+    lost = leases.claim(first.pk)
+    assert lost is not None
+    assert leases.claim(second.pk) is not None
+    lost.give_back()
+    settings.RUNS_PER_MASTER = 1
+    assert execute(first.pk)
 
 
 def test_records_leave_the_replica_verified_even_when_they_fail() -> None:
@@ -242,11 +370,23 @@ def test_a_worker_whose_clock_is_wrong_takes_nothing(monkeypatch: pytest.MonkeyP
     now = timezone.now() + timedelta(hours=1)
     monkeypatch.setattr(timezone, "now", lambda: now)
     assert leases.claim(run.pk) is None
-    sweep(Waiting())
+    assert sweep(Waiting()) == 0
     run.refresh_from_db()
     assert (run.state, run.fence) == (RunState.RUNNING, 1)
     assert run.lease_until is not None
     assert run.lease_until < now
+
+
+def test_a_lease_runs_out_while_the_machine_is_suspended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Linux counts it: CLOCK_MONOTONIC stands still meanwhile, CLOCK_BOOTTIME does not."""
+    lease = leases.claim(make_run().pk)
+    assert lease is not None
+    assert not lease.over
+    clock = time.clock_gettime
+    monkeypatch.setattr(time, "clock_gettime", lambda which: clock(which) + 3600 * (which == time.CLOCK_BOOTTIME))
+    assert lease.over
+    with pytest.raises(LeaseLost):
+        lease.check()
 
 
 class Waiting:

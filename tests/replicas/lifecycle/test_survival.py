@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from django.utils import timezone
 
 from replicas.choices import PlanAction, ReplicaState, RunState
 from replicas.models import LogLine, Run, StepRun
-from tests.replicas.lifecycle.processes import Workers
+from tests.replicas.lifecycle.processes import Workers, clog
 from tests.replicas.lifecycle.rows import make_run
 from tests.replicas.lifecycle.twin import LINES, TwinBackend, World
 
@@ -23,7 +24,7 @@ HOST = "replica1.example.com"
 POINTS = ("before", "inside", "after")
 
 
-def wait(condition: Callable[[], object], seconds: float = 10) -> None:
+def wait(condition: Callable[[], object], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -153,7 +154,7 @@ def test_stopped_worker_gives_its_run_back(workers: Workers) -> None:
     worker.join(5)
     assert worker.exitcode == 0
     run.refresh_from_db()
-    assert (run.state, run.lease_until) == (RunState.QUEUED, None)
+    assert run.state == RunState.QUEUED
     world.go_on("install", "inside")
     workers.start()
     wait(lambda: ended(run))
@@ -189,6 +190,29 @@ def test_killed_worker_is_noticed_by_its_neighbour(workers: Workers, lease_secon
     world.go_on("install", "inside")
     wait(lambda: ended(run))
     assert_whole(run, ["prepare", "seal-bundle", "install"])
+
+
+def test_an_abandoned_run_waits_for_no_other_work(workers: Workers) -> None:
+    """Its neighbour has a healthy run in its only thread, and tasks that do not end in all others."""
+    abandoned, world = make_run(), World(HOST)
+    world.tell("install", "inside")
+    first = workers.start(workers=1)
+    wait(world.reached("install", "inside").exists)
+    healthy, busy = make_run("replica2.example.com"), World("replica2.example.com")
+    busy.tell("prepare", "inside")
+    workers.prepare = partial(clog, workers.prepare)
+    workers.start(workers=1, task_workers=1)
+    wait(busy.reached("prepare", "inside").exists)
+    next_in_line = make_run("replica3.example.com")
+    world.go_on("install", "inside")
+    kill(first)
+    wait(lambda: ended(abandoned))
+    assert_whole(abandoned, ["prepare", "seal-bundle", "install"])
+    healthy.refresh_from_db()
+    assert healthy.state == RunState.RUNNING
+    busy.go_on("prepare", "inside")
+    wait(lambda: ended(healthy) and ended(next_in_line))
+    assert next_in_line.state == RunState.SUCCEEDED
 
 
 def test_a_held_run_begins_when_its_window_opens(workers: Workers) -> None:

@@ -142,10 +142,10 @@ def test_what_nobody_submits_goes(draft: Draft, settings: Settings) -> None:
 
         def look(self, realm_id: int) -> None: ...
 
-    sweeper.sweep(Queue())
+    assert sweeper.sweep(Queue()) == 0
     assert Draft.objects.exists()
     Draft.objects.update(created_at=timezone.now() - timedelta(hours=settings.DRAFT_HOURS, minutes=1))
-    sweeper.sweep(Queue())
+    assert sweeper.sweep(Queue()) == 0
     assert not Draft.objects.exists()
 
 

@@ -228,12 +228,12 @@ def test_an_approved_run_is_held_until_its_window_opens(cast: Cast, ask: Callabl
     assert timedelta(days=1) < run.held_until - timezone.now() <= timedelta(days=3)
     assert lease.claim(run.pk) is None
     queue = Queue()
-    sweeper.sweep(queue)
+    assert sweeper.sweep(queue) == 0
     assert queue.asked == []
     Run.objects.update(held_until=timezone.now() - timedelta(seconds=1))
     ApprovalPolicy.objects.all().delete()
     Plan.objects.update(job={**plan.job, "policy": {**plan.job["policy"], "windows": ALWAYS}})
-    sweeper.sweep(queue)
+    assert sweeper.sweep(queue) == 0
     assert queue.asked == [run.pk]
     assert lease.claim(run.pk) is not None
 
@@ -244,7 +244,7 @@ def test_a_window_that_closed_before_a_worker_came_is_waited_for_again(cast: Cas
     assert run is not None
     Run.objects.update(held_until=timezone.now() - timedelta(hours=1))
     queue = Queue()
-    sweeper.sweep(queue)
+    assert sweeper.sweep(queue) == 0
     assert queue.asked == []
     assert Run.objects.get().held_until == run.held_until
 
@@ -258,7 +258,7 @@ def test_the_end_of_a_window_interrupts_nothing_that_has_begun(cast: Cast, ask: 
     assert taken is not None
     taken.give_back()
     queue = Queue()
-    sweeper.sweep(queue)
+    assert sweeper.sweep(queue) == 0
     assert queue.asked == [run.pk]
     assert lease.claim(run.pk) is not None
 
@@ -285,7 +285,7 @@ def test_a_held_run_can_be_cancelled_and_a_retry_is_held_too(cast: Cast, ask: Ca
     assert run is not None
     Run.objects.update(cancel_requested_by="operator")
     queue = Queue()
-    sweeper.sweep(queue)
+    assert sweeper.sweep(queue) == 0
     assert queue.asked == [run.pk], "to end, it needs no window"
     Run.objects.update(state=RunState.FAILED, cancel_requested_by="", held_until=None)
     Replica.objects.update(state=ReplicaState.FAILED)

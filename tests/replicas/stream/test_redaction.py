@@ -110,9 +110,24 @@ def test_the_longest_of_overlapping_secrets_goes() -> None:
 
 def test_dangling_start() -> None:
     redactor = Redactor("correct-horse-battery")
-    assert redactor.dangling("the password is correct-ho")
-    assert not redactor.dangling("the password is correct-horse-battery")
-    assert not redactor.dangling("nothing")
+    assert redactor.dangling("the password is correct-ho") == 1
+    assert redactor.dangling("the password is correct-horse-battery") == 0
+    assert redactor.dangling("nothing") == 0
+    assert redactor.dangling("before\nit is cor\n\nrect-") == 3
+    assert redactor.dangling("c\no\nr\nr\ne\nc\nt") == 7
+    assert redactor.dangling("correct-\ncorr") == 1, "the first line was something else"
+
+
+@given(secret=SECRETS, data=st.data())
+def test_a_start_in_any_form_dangles_however_it_is_broken(secret: str, data: st.DataObject) -> None:
+    printed = FORMS[data.draw(st.sampled_from(sorted(FORMS)))](secret)
+    inside = printed[1:-1] if printed[0] in "'\"" else printed
+    hypothesis.assume(len(inside) > 12)
+    start = inside[: data.draw(st.integers(5, len(inside) - 6))]
+    width = data.draw(st.integers(1, len(start)))
+    begun = "\n".join(start[at : at + width] for at in range(0, len(start), width))
+    lines = Redactor(secret).dangling(f"before\n{begun}")
+    assert lines >= begun.count("\n")  # the first character may be less than one of a form: a quoting backslash
 
 
 COLOURS = ("\x1b[31m", "\x1b[0m", "\x1b[1;38:2::255:0:0m", "\x1b[2K", "\x1bM")

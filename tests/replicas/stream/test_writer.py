@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import multiprocessing
 import random
 import signal
@@ -102,6 +103,31 @@ def test_secret_in_two_lines_that_come_one_after_the_other(run: Run) -> None:
         time.sleep(0.1)
         writer.write("rse-battery, last")
     assert stored(run) == [(1, "first: ********"), (2, ", last")]
+
+
+@pytest.mark.parametrize("pieces", ["correct|horse|batt|ery", "cor|recthorsebattery", "|".join("correcthorsebattery")])
+def test_a_secret_in_many_lines_that_come_one_after_the_other(run: Run, pieces: str) -> None:
+    """Each is written alone, and looked at alone; of the first characters too few tell to wait for the others."""
+    with LogWriter(run.pk, 1, Redactor("correcthorsebattery")) as writer:
+        for piece in pieces.split("|"):
+            writer.write(piece)
+            time.sleep(0.06)
+    texts = [text for _, text in stored(run)]
+    assert len(texts) == len(pieces.split("|"))
+    assert len("".join(texts).replace("********", "")) <= 3
+
+
+def test_a_flush_that_cannot_wait_longer_gives_the_beginning_alone(run: Run) -> None:
+    """Neither does another worker give the rest, which has not read the beginning."""
+    with LogWriter(run.pk, 1, Redactor("correct-horse-battery")) as writer:
+        writer.write("it is correct")
+        writer.flush()
+    redactor = Redactor()
+    with LogWriter(run.pk, 1, redactor) as writer:
+        redactor.add("correct-horse-battery")  # as the engine learns of it
+        writer.write("-horse")
+        writer.write("-battery, last")
+    assert [text for _, text in stored(run)] == ["it is correct", "", ", last"]
 
 
 def test_what_only_looks_like_a_secret_is_not_kept_long(run: Run) -> None:
@@ -252,9 +278,22 @@ def test_killed_followers_lose_and_double_nothing(run: Run, tmp_path: Path) -> N
     assert (run.last_seq, run.offsets) == (len(lines), {UNIT: output.stat().st_size})
 
 
-texts = st.lists(st.sampled_from(["a", "", "say correct-ho", "rse-battery goes on", "x" * 30]), min_size=1, max_size=8)
+SECRET = "correct-horse-battery"
+
+
+@st.composite
+def pieces(draw: st.DrawFn) -> list[str]:
+    """The secret in one to as many lines as it has characters, within other words."""
+    cuts = sorted(draw(st.sets(st.integers(1, len(SECRET) - 1))))
+    parts = [SECRET[start:end] for start, end in itertools.pairwise([0, *cuts, len(SECRET)])]
+    return ["say " * draw(st.booleans()) + parts[0], *parts[1:], "goes on"]
+
+
+words = st.lists(st.sampled_from(["a", "", "say correct-ho", "rse-battery goes on", "x" * 30]), min_size=1, max_size=8)
+texts = st.one_of(words, words, pieces())
 acts: st.SearchStrategy[tuple[str, list[str], str | None]] = st.one_of(
     st.tuples(st.just("write"), texts, st.sampled_from([None, "u", "v"])),
+    st.tuples(st.just("pieces"), pieces(), st.none()),
     st.tuples(st.just("flush"), st.just([]), st.none()),
     st.tuples(st.just("forget"), st.just([]), st.sampled_from(["u", "v"])),
     st.tuples(st.just("wait"), st.just([]), st.none()),
@@ -280,13 +319,17 @@ def test_however_lines_are_batched(run: Run, script: list[tuple[str, list[str], 
         assert {unit: offset for unit, offset in known.items() if offset} == expected
 
     with contextlib.ExitStack() as stack:
-        writer = stack.enter_context(LogWriter(run.pk, 1, Redactor("correct-horse-battery")))
+        writer = stack.enter_context(LogWriter(run.pk, 1, Redactor(SECRET)))
         for number, (act, words, unit) in enumerate(script, 1):
             if act == "write":
                 written += words
                 if unit:
                     sources.append((len(written), unit, number))
                 writer.write("\n".join(words) + "\n", source=(unit, number) if unit else None)
+            elif act == "pieces":
+                written += words
+                for word in words:
+                    writer.write(word)
             elif act == "forget":
                 writer.forget(unit or "")
                 writer.flush(facts={})
@@ -297,10 +340,18 @@ def test_however_lines_are_batched(run: Run, script: list[tuple[str, list[str], 
                 writer.flush()
             else:
                 stack.close()
-                writer = stack.enter_context(LogWriter(run.pk, 1, Redactor("correct-horse-battery")))
+                writer = stack.enter_context(LogWriter(run.pk, 1, Redactor(SECRET)))
             check()
     check()
     rows = stored(run)
     assert [seq for seq, _ in rows] == list(range(1, len(written) + 1))
-    clean = Redactor("correct-horse-battery").clean  # again: a half that a flush had to store is no secret by itself
-    assert clean("\n".join(text for _, text in rows)) == clean("\n".join(written))
+    at_once = {act for act, _, _ in script} <= {"write", "pieces", "wait", "forget"}
+    assert_replaced([text for _, text in rows], written, at_once)
+
+
+def assert_replaced(told: list[str], written: list[str], at_once: bool) -> None:
+    """What a flush or the end had to store may be the beginning of a secret; what comes then is not the rest of it."""
+    whole = Redactor(SECRET).clean("\n".join(written)).split("\n") if written else []
+    assert not at_once or told == whole
+    assert all(text in both for text, *both in zip(told, written, whole, strict=True))
+    assert Redactor(SECRET).clean("\n".join(told)) == "\n".join(told)
