@@ -57,7 +57,8 @@ def test_cut_for_a_moment(site: HostSite, undisturbed: Baseline, moments: random
     site.replica.block(SSH)
     time.sleep(3)
     site.replica.unblock()
-    site.table.add("SSH to the replica cut for 3 s", "configure-directory", site.settle(run), site.move_on(run))
+    seconds = site.move_on(run)
+    site.table.add("SSH to the replica cut for 3 s", "configure-directory", site.settle(run), seconds)
     assert not noticed(run)
     site.assert_same(run, undisturbed)
 
