@@ -17,6 +17,7 @@ from django.db import connection
 from pytest_django import Settings
 
 from lab import Lab
+from tests.conftest import made
 from tests.faults.hosts import Baseline, HostSite
 from tests.faults.table import TABLE, Table
 from tests.faults.workers import use_hosts
@@ -29,6 +30,13 @@ REPORT = Path(__file__).parents[2] / "var" / "faults.txt"
 SEED = int(os.environ.get("FAULT_SEED", "1"))
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "1"))
 MAY_SKIP = bool(os.environ.get("FAULTS_MAY_SKIP"))
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """One with a single blank host: to boot and to count a second one would take more time than some of the faults."""
+    with made(f"{os.environ.get('TEST_LAB', 'test')}-faults", replicas=1) as lab:
+        yield lab
 
 
 @pytest.fixture(scope="session")
