@@ -39,7 +39,7 @@ def test_cut_and_mended(role: str, step: str, site: HostSite, undisturbed: Basel
     run, host = site.ask(), host_of(site, role)
     site.start()
     site.reach(run, step)
-    time.sleep(moments.uniform(0, 0.5) * undisturbed.seconds[step])
+    time.sleep(moments.uniform(0, 0.5) * undisturbed.install.seconds[step])
     host.block(SSH)
     site.wait(lambda: noticed(run) or ended(run), NOTICED_SECONDS)
     host.unblock()
