@@ -37,9 +37,8 @@ def test_inside_every_long_step(number: int, site: HostSite, undisturbed: Baseli
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_at_any_moment(number: int, site: HostSite, undisturbed: Baseline, moments: random.Random) -> None:
     run, died_in = site.ask(), set[str]()
-    longest = max(
-        3, *undisturbed.install.seconds.values()
-    )  # so that a slow machine, too, comes to the end of every step
+    # So that a slow machine, too, comes to the end of every step.
+    longest = max(3, *undisturbed.install.seconds.values())
     site.start()
     while True:
         time.sleep(wait := moments.uniform(0.2, longest))
