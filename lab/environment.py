@@ -99,12 +99,14 @@ class Lab:
         with registry.locked(self.state / "lock"):
             self._clear()
 
-    def reset(self, host: Host) -> None:
-        """Make a host as fresh as it was when the lab came up."""
+    def reset(self, *hosts: Host) -> None:
+        """Make hosts as fresh as they were when the lab came up; they boot side by side."""
         with registry.locked(self.state / "lock"):
             self._prepare()
-            self._start(host)
-            self._finish(host)
+            for host in hosts:
+                self._start(host)
+            for host in hosts:
+                self._finish(host)
 
     def _host(self, name: str, number: int) -> Host:
         return Host(name, number, self.network, layers=self._layers / name, keys=self.state / "keys" / name)

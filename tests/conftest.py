@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import hypothesis
 import pytest
@@ -19,6 +20,16 @@ hypothesis.settings.register_profile(
     "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("unhurried")
+DATABASE = {"db", "transactional_db"}
+"""The fixtures of those that use it."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What uses the database has the mark `database`: the rest shows nothing new on another one."""
+    for item in items:
+        if item.get_closest_marker("django_db") or DATABASE & set(getattr(item, "fixturenames", ())):
+            item.add_marker("database")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -45,12 +56,19 @@ def lab() -> Iterator[Lab]:
 
     TEST_LAB names another lab, for two sessions at a time.
     """
+    with made(os.environ.get("TEST_LAB", "test"), replicas=2) as lab:
+        yield lab
+
+
+@contextmanager
+def made(name: str, replicas: int) -> Iterator[Lab]:
+    """Skips the test where no hosts can be made."""
     if obstacle := check.missing():
         pytest.skip(obstacle)
-    lab = Lab(os.environ.get("TEST_LAB", "test"))
+    lab = Lab(name)
     lab.down()
     try:
-        lab.up(replicas=2, users=25, dns=True)
+        lab.up(replicas=replicas, users=25, dns=True)
         yield lab
     finally:
         lab.down()

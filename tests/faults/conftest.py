@@ -1,13 +1,14 @@
 """A portal with real workers on real hosts, made to be killed, cut and filled.
 
-FAULT_SEED chooses other moments, FAULT_ROUNDS repeats what is done at chance moments (docs/faults.md).
+FAULT_SEED chooses other moments, FAULT_ROUNDS repeats what is done at chance moments, FAULTS_MAY_SKIP leaves out what
+cannot be done on this machine (docs/faults.md).
 """
 
 from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from django.db import connection
 from pytest_django import Settings
 
 from lab import Lab
+from tests.conftest import made
 from tests.faults.hosts import Baseline, HostSite
 from tests.faults.table import TABLE, Table
 from tests.faults.workers import use_hosts
@@ -27,6 +29,14 @@ __all__ = ["hosts", "portal", "worker_data"]
 REPORT = Path(__file__).parents[2] / "var" / "faults.txt"
 SEED = int(os.environ.get("FAULT_SEED", "1"))
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "1"))
+MAY_SKIP = bool(os.environ.get("FAULTS_MAY_SKIP"))
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """One with a single blank host: to boot and to count a second one would take more time than some of the faults."""
+    with made(f"{os.environ.get('TEST_LAB', 'test')}-faults", replicas=1) as lab:
+        yield lab
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +75,21 @@ def undisturbed(site: HostSite) -> Baseline:
     if not BASELINES:
         BASELINES.append(site.baseline())
     return BASELINES[0]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What cannot be done here is not shown, so it fails; and no row says what its test did not prove."""
+    report = yield
+    if report.skipped and not MAY_SKIP:
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome, report.longrepr = "failed", f"{why} (FAULTS_MAY_SKIP=1 skips what cannot be done here)"
+    if report.failed:
+        crash = getattr(report.longrepr, "reprcrash", None)
+        TABLE.settle(item.name, " ".join(str(crash.message if crash else report.longrepr).split()))
+    elif report.when == "teardown":
+        TABLE.settle(item.name)
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

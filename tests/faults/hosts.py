@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
+import random
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -13,10 +12,12 @@ from typing import Any
 
 from lab import Host, Lab
 from replicas.actions.retry import retry
+from replicas.actions.undo import remove
 from replicas.choices import RUN_TERMINAL, ReplicaState, RunState, StepState
-from replicas.models import LogLine, Master, Replica, Run, StepRun
+from replicas.models import Master, Replica, Run, StepRun
+from tests.faults.logs import Said, assert_whole, said, texts
 from tests.faults.table import Table
-from tests.faults.workers import Orders
+from tests.faults.workers import POINTS, Order, Orders, words
 from tests.hosts.census import census, difference
 from tests.hosts.conftest import Portal
 from tests.replicas.lifecycle.processes import Workers
@@ -26,15 +27,32 @@ MOST_SECONDS = 60.0
 """Until a run is worked on again."""
 RUN_SECONDS = 400.0
 POLL_SECONDS = 0.01
+LONG = 1.0
+"""Seconds that a step takes to be killed inside as well."""
+MOMENTS = 3
+"""In each long step."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """A run without faults: what its steps said, and how long each took."""
+
+    said: Said
+    seconds: dict[str, float]
+
+    def moments(self, chance: random.Random) -> list[Order]:
+        """Some inside each step that takes long, the soonest first."""
+        parts = sorted(chance.uniform(0.05, 0.9) for _ in range(MOMENTS))
+        return [(key, part * seconds) for key, seconds in self.seconds.items() for part in parts if seconds > LONG]
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """An installation without faults: what it left on the hosts, what it logged, and how long its steps took."""
+    """An installation without faults, and the removal of what it made: what was on the hosts in between."""
 
     shape: dict[str, Any]
-    lines: frozenset[str]
-    seconds: dict[str, float]
+    install: Course
+    removal: Course
 
 
 class HostSite:
@@ -53,36 +71,51 @@ class HostSite:
     def replica(self) -> Host:
         return self.lab.host(REPLICA)
 
-    def ask(self) -> Run:
+    def ask(self, **changes: Any) -> Run:
         """Everything that a request can ask for, approved."""
         if not Master.objects.exists():
             self.portal.register()
         addresses = [str(self.replica.address), str(self.replica.address6)]
-        return self.portal.approve(
-            self.portal.ask(ip_addresses=addresses, setup_ca=True, setup_dns=True, no_forwarders=True)
-        )
+        wanted: dict[str, Any] = {"ip_addresses": addresses, "setup_ca": True, "setup_dns": True, "no_forwarders": True}
+        return self.portal.approve(self.portal.ask(**(wanted | changes)))
 
     def start(self, lease_seconds: int = 60, **changes: int) -> BaseProcess:
         self.worker = self.workers.start(lease_seconds, **changes)
         return self.worker
 
     def baseline(self) -> Baseline:
-        """Installs, and makes the hosts and rows fresh again."""
+        """Installs and removes, and makes the hosts fresh again."""
         run = self.ask()
         self.start()
         self.finish(run)
         assert_verified(run)
-        seconds = {
-            step.key: (step.finished_at - step.started_at).total_seconds()
-            for step in run.steps.all()
-            if step.started_at and step.finished_at
-        }
-        found = Baseline(shape(self.lab), frozenset(map(plain, texts(run))), seconds)
+        found = shape(self.lab)
+        removal = self.portal.approve(remove(self.portal.operator, run.plan.replica, "only to see"))
+        self.finish(removal)
+        assert removal.state == RunState.SUCCEEDED, f"{removal.error} {removal.remedy}"
         self.kill()
-        for host in self.lab.hosts:
-            self.lab.reset(host)
-        Replica.objects.update(state=ReplicaState.REMOVED)
-        return found
+        self.lab.reset(*self.lab.hosts)
+        return Baseline(found, course(run), course(removal))
+
+    def work(self, run: Run, orders: Sequence[Order], outcome: str) -> None:
+        """To the end of the run, with a kill at each of these points; what is stored stays as it is."""
+        self.orders.give(*orders)
+        worker, died = self.start(), list[Order]()
+        while not ended(run):
+            if worker.is_alive():
+                time.sleep(POLL_SECONDS)
+                continue
+            left, stored = self.orders.left(), texts(run)
+            reached = [order for order in orders if order not in left and order not in died]
+            seconds = self.take_up(run)
+            for step, point in reached:
+                self.table.add(words(point), step, outcome, seconds)
+            assert texts(run)[: len(stored)] == stored
+            died += reached
+            assert self.worker is not None
+            worker = self.worker
+        assert run.state == RunState.SUCCEEDED, "\n".join([run.error, run.remedy, "", *texts(run)[-30:]])
+        assert set(died) == set(orders), "each point is on the way"
 
     def wait(self, condition: Callable[[], object], seconds: float = RUN_SECONDS) -> float:
         """Seconds until it holds."""
@@ -151,7 +184,21 @@ class HostSite:
         assert_verified(run)
         differs = difference(undisturbed.shape, shape(self.lab))
         assert not differs, "\n".join(f"{where}: {what}" for where, what in differs.items())
-        assert_whole_log(run, begun_again)
+        assert_whole(run, begun_again)
+
+
+def course(run: Run) -> Course:
+    seconds = {
+        step.key: (step.finished_at - step.started_at).total_seconds()
+        for step in run.steps.all()
+        if step.started_at and step.finished_at
+    }
+    return Course(said(run), seconds)
+
+
+def boundaries(run: Run) -> list[Order]:
+    """Every one of every step."""
+    return [(step["key"], point) for step in run.plan.steps for point in POINTS]
 
 
 def ended(run: Run) -> bool:
@@ -164,28 +211,6 @@ def assert_verified(run: Run) -> None:
     assert run.state == RunState.SUCCEEDED, "\n".join([run.error, run.remedy, "", *texts(run)[-30:]])
     assert Replica.objects.get(pk=run.plan.replica_id).state == ReplicaState.VERIFIED
     assert set(run.steps.values_list("state", flat=True)) == {StepState.DONE}
-
-
-def assert_whole_log(run: Run, begun_again: bool) -> None:
-    """Numbered without gaps, in the order of time, and what a detached command printed exactly once."""
-    lines = list(LogLine.objects.filter(run=run).order_by("seq"))
-    assert [line.seq for line in lines] == list(range(1, run.last_seq + 1))
-    assert [line.at for line in lines] == sorted(line.at for line in lines)
-    printed = Counter(line.text for line in lines if line.text.startswith(PRINTED))
-    assert begun_again or set(printed.values()) == {1}, printed
-
-
-PRINTED = ("Starting installation ...", "Create file system structures", "Completed installation for instance")
-"""By dscreate."""
-
-
-def texts(run: Run) -> list[str]:
-    return list(LogLine.objects.filter(run=run).order_by("seq").values_list("text", flat=True))
-
-
-def plain(text: str) -> str:
-    """A line without what differs from one run to the next: digests, serials, numbers, durations."""
-    return re.sub(r"(less than )?[0-9]+([.,][0-9]+)?( s| ms)?", "N", re.sub(r"\b[0-9A-Fa-f]{8,}\b", "H", text))
 
 
 def shape(lab: Lab) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 WIDEST = 110
+FAILED = "FAILED"
 HEADINGS = ("fault", "step", "outcome", "seconds to recover")
 
 
@@ -25,12 +26,28 @@ class Row(NamedTuple):
 
 @dataclass
 class Table:
-    """Filled by tests, also by those that fail."""
+    """Filled by tests, also by those that fail: what they expected counts when they have ended well, not before."""
 
-    rows: list[Row] = field(default_factory=list)
+    settled: list[Row] = field(default_factory=list)
+    claimed: list[Row] = field(default_factory=list)
+    """By the test that runs."""
 
     def add(self, fault: str, step: str, outcome: str, seconds: float | None = None) -> None:
-        self.rows.append(Row(fault, step, outcome, seconds))
+        self.claimed.append(Row(fault, step, outcome, seconds))
+
+    def settle(self, test: str, error: str = "") -> None:
+        """The test has ended, with an error or without."""
+        if error:
+            self.settled += [row._replace(outcome=FAILED) for row in self.claimed]
+            self.settled.append(Row(test, "", f"{FAILED}: {error}", None))
+        else:
+            self.settled += self.claimed
+        self.claimed = []
+
+    @property
+    def rows(self) -> list[Row]:
+        """Those of a test that did not come to its end have failed."""
+        return [*self.settled, *(row._replace(outcome=FAILED) for row in self.claimed)]
 
     def text(self) -> str:
         cells = [HEADINGS, *(row.cells() for row in self.rows)]
@@ -40,8 +57,9 @@ class Table:
         ]
         lines.insert(1, "  ".join("-" * width for width in widths))
         waits = [row.seconds for row in self.rows if row.seconds is not None]
+        failed = sum(row.outcome.startswith(FAILED) for row in self.rows)
         if waits:
-            lines.append(f"{len(self.rows)} faults; recovery took {max(waits):.2f} s at most")
+            lines.append(f"{len(self.rows)} rows, {failed} of them failed; recovery took {max(waits):.2f} s at most")
         return "\n".join(lines)
 
     def save(self, path: Path) -> None:

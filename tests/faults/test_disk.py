@@ -1,33 +1,49 @@
-"""A disk of the replica that is full, and then has space again."""
+"""A disk of the replica that is full, before a step or in the middle of one, and then has space again."""
 
 from __future__ import annotations
+
+import random
+import time
 
 import pytest
 
 from lab import Host
-from replicas.choices import RunState
-from tests.faults.hosts import REPLICA, Baseline, HostSite
+from replicas.choices import RunState, StepState
+from replicas.models import Run
+from tests.faults.conftest import ROUNDS
+from tests.faults.hosts import REPLICA, Baseline, HostSite, ended
 
 pytestmark = pytest.mark.hosts
 SIZES = {"/var/lib/dirsrv": "3G"}
 """The Directory Server wants a tenth of the machine's memory for its cache."""
 
-# Another file system, with what was there, and a file that takes all the rest.
-FILL = """
+# Another file system, with what was there.
+MOUNT = """
 set -e
 mkdir --parents "$0" /run/before
 cp --archive "$0/." /run/before
 mount -t tmpfs -o size={size},mode=$(stat --format=%a "$0") tmpfs "$0"
 cp --archive /run/before/. "$0"
 rm --recursive /run/before
+"""
+# A file that takes all the rest.
+FILL = """
 fallocate --length $(df --output=avail --block-size=1 "$0" | tail -1) "$0/filler" || true
 cat /dev/zero >> "$0/filler" 2>/dev/null || true
 """
 
 
+def mount(host: Host, folder: str) -> None:
+    host.run(["sh", "-c", MOUNT.format(size=SIZES.get(folder, "600M")), folder])
+
+
 def fill(host: Host, folder: str) -> None:
-    host.run(["sh", "-c", FILL.format(size=SIZES.get(folder, "600M")), folder])
+    host.run(["sh", "-c", FILL, folder])
     assert host.run(["df", "--output=avail", folder]).stdout.split()[-1] == b"0"
+
+
+def free(host: Host, folder: str) -> None:
+    host.run(["rm", f"{folder}/filler"])
 
 
 @pytest.mark.parametrize(
@@ -41,17 +57,50 @@ def fill(host: Host, folder: str) -> None:
 )
 def test_full_and_freed(folder: str, step: str, site: HostSite, undisturbed: Baseline) -> None:
     run = site.ask()
-    site.orders.give((step, "before"))
-    worker = site.start()
-    site.wait(lambda: not worker.is_alive())
+    stop_before(site, step)
+    mount(site.replica, folder)
     fill(site.replica, folder)
     site.take_up(run)
     site.finish(run)
     assert run.state == RunState.FAILED
-    told = f"{run.error} {run.remedy}"
-    assert REPLICA in told
-    assert "space" in told, told
-    site.replica.run(["rm", f"{folder}/filler"])
+    told = cause(run)
+    free(site.replica, folder)
     site.retry(run)
     site.table.add(f"{folder} of the replica full, then freed", step, f"failed, verified after a retry: {told}")
     site.assert_same(run, undisturbed, begun_again=True)
+
+
+@pytest.mark.parametrize("number", range(ROUNDS))
+def test_full_in_the_middle(number: int, site: HostSite, undisturbed: Baseline, moments: random.Random) -> None:
+    """While the instance is made, until the run fails or the step is over: then nobody noticed, and it serves."""
+    folder, step, run = "/var/lib/dirsrv", "configure-directory", site.ask()
+    stop_before(site, step)
+    mount(site.replica, folder)
+    site.take_up(run)
+    site.reach(run, step)
+    time.sleep(wait := moments.uniform(0.05, 0.4) * undisturbed.install.seconds[step])
+    fill(site.replica, folder)
+    site.wait(lambda: ended(run) or run.steps.filter(key=step, state=StepState.DONE).exists())
+    free(site.replica, folder)
+    site.finish(run)
+    outcome = "verified"
+    if run.state == RunState.FAILED:
+        outcome = f"failed, verified after a retry: {cause(run)}"
+        site.retry(run)
+    site.table.add(f"{folder} of the replica full {wait:.2f} s inside, then freed", step, outcome)
+    site.assert_same(run, undisturbed, begun_again=True)
+
+
+def stop_before(site: HostSite, step: str) -> None:
+    """Until the worker is dead, the step not begun."""
+    site.orders.give((step, "before"))
+    worker = site.start()
+    site.wait(lambda: not worker.is_alive())
+
+
+def cause(run: Run) -> str:
+    """What a person is told, who learns which host has no space."""
+    told = f"{run.error} {run.remedy}"
+    assert REPLICA in told
+    assert "space" in told, told
+    return told

@@ -12,91 +12,46 @@ import pytest
 from replicas.choices import StepState
 from replicas.models import AuditEvent, LogLine, Run, StepRun
 from tests.faults.conftest import ROUNDS
-from tests.faults.hosts import Baseline, HostSite, ended, plain, texts
-from tests.faults.workers import POINTS
+from tests.faults.hosts import Baseline, HostSite, boundaries, ended
+from tests.faults.logs import assert_complete
 
 pytestmark = pytest.mark.hosts
-LONG = 1.0
-"""Seconds that a step takes to be killed inside as well."""
-MOMENTS = 3
-"""In each long step."""
 
 
 def test_at_every_boundary_of_every_step(site: HostSite, undisturbed: Baseline) -> None:
     run = site.ask()
-    kills = [(step["key"], point) for step in run.plan.steps for point in POINTS]
-    site.orders.give(*kills)
-    worker, recovered, died = site.start(), list[float](), list[tuple[str, str]]()
-    while not ended(run):
-        if worker.is_alive():
-            time.sleep(0.005)
-            continue
-        left = {(step, point) for step, point in site.orders.left()}
-        died += [kill for kill in kills if kill not in left and kill not in died]
-        recovered.append(site.take_up(run))
-        assert site.worker is not None
-        worker = site.worker
-    outcome = run.state if run.error else "verified"
-    for (step, point), seconds in zip(died, recovered, strict=True):
-        site.table.add(f"kill -9 {POINTS[point]}", step, outcome, seconds)
+    site.work(run, boundaries(run), "verified")
     site.assert_same(run, undisturbed)
-    assert died == kills, "each point is on the way"
-    assert undisturbed.lines <= set(map(plain, texts(run))), "every line is there"
+    assert_complete(run, undisturbed.install.said)
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_inside_every_long_step(number: int, site: HostSite, undisturbed: Baseline, moments: random.Random) -> None:
-    run = site.ask()
-    long = {key: seconds for key, seconds in undisturbed.seconds.items() if seconds > LONG}
-    assert long
-    rows: list[tuple[str, str, float]] = []
-    site.start()
-    for key, seconds in long.items():
-        for _ in range(MOMENTS):
-            before = Run.objects.values_list("last_seq", flat=True).get(pk=run.pk)
-            if not inside(site, run, key, wait := moments.uniform(0.05, 0.9) * seconds):
-                break
-            stored = list(LogLine.objects.filter(run=run).values_list("seq", "text"))
-            rows.append((f"kill -9 {wait:.2f} s inside", key, site.take_up(run)))
-            now = list(LogLine.objects.filter(run=run, seq__lte=len(stored)).values_list("seq", "text"))
-            assert now == stored
-            assert len(stored) >= before
-    site.finish(run)
-    for fault, step, recovered in rows:
-        site.table.add(fault, step, run.state if run.error else "verified", recovered)
-    hit = {step for _, step, _ in rows}
-    assert max(long, key=lambda key: long[key]) in hit, "others may be over sooner than last time"
+    run, orders = site.ask(), undisturbed.install.moments(moments)
+    assert orders
+    site.work(run, orders, "verified")
     site.assert_same(run, undisturbed)
-
-
-def inside(site: HostSite, run: Run, key: str, wait: float) -> bool:
-    """Kill the worker so many seconds after it took up the step; False when the step was over by then."""
-    site.wait(lambda: StepRun.objects.filter(run=run, key=key, state__in=(StepState.RUNNING, StepState.DONE)).exists())
-    end = time.monotonic() + wait
-    while time.monotonic() < end:
-        if StepRun.objects.filter(run=run, key=key, state=StepState.DONE).exists():
-            return False
-        time.sleep(0.005)
-    site.kill()
-    return not ended(run)
+    assert_complete(run, undisturbed.install.said, {step for step, _ in orders})
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_at_any_moment(number: int, site: HostSite, undisturbed: Baseline, moments: random.Random) -> None:
-    run, rows = site.ask(), list[tuple[str, str, float]]()
+    run, died_in = site.ask(), set[str]()
+    # So that a slow machine, too, comes to the end of every step.
+    longest = max(3, *undisturbed.install.seconds.values())
     site.start()
     while True:
-        time.sleep(wait := moments.uniform(0.2, 3))
+        time.sleep(wait := moments.uniform(0.2, longest))
         if ended(run):
             break
         site.kill()
         if ended(run):
             break
         step = run.steps.filter(state=StepState.RUNNING).values_list("key", flat=True).first() or "between steps"
-        rows.append((f"kill -9 {wait:.2f} s after the last one", step, site.take_up(run)))
-    for fault, step, recovered in rows:
-        site.table.add(fault, step, run.state if run.error else "verified", recovered)
+        site.table.add(f"kill -9 {wait:.2f} s after the last one", step, "verified", site.take_up(run))
+        died_in.add(step)
     site.assert_same(run, undisturbed)
+    assert_complete(run, undisturbed.install.said, died_in)
 
 
 @pytest.mark.parametrize("step", ["prepare-bundle", "configure-directory", "configure-dns"])
@@ -107,13 +62,14 @@ def test_frozen_until_another_took_over(
     old = site.start(lease_seconds=2)
     assert old.pid is not None
     site.reach(run, step)
-    time.sleep(moments.uniform(0, 0.3) * undisturbed.seconds[step])
+    time.sleep(moments.uniform(0, 0.3) * undisturbed.install.seconds[step])
     os.kill(old.pid, signal.SIGSTOP)
     try:
         seconds = site.take_up(run, lease_seconds=2)
         site.finish(run)
-        site.table.add("worker frozen for longer than its lease of 2 s", step, run.error or "verified", seconds)
+        site.table.add("worker frozen for longer than its lease of 2 s", step, "verified", seconds)
         site.assert_same(run, undisturbed)
+        assert_complete(run, undisturbed.install.said, {step})
         before = everything()
     finally:
         os.kill(old.pid, signal.SIGCONT)

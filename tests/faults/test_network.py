@@ -39,7 +39,7 @@ def test_cut_and_mended(role: str, step: str, site: HostSite, undisturbed: Basel
     run, host = site.ask(), host_of(site, role)
     site.start()
     site.reach(run, step)
-    time.sleep(moments.uniform(0, 0.5) * undisturbed.seconds[step])
+    time.sleep(moments.uniform(0, 0.5) * undisturbed.install.seconds[step])
     host.block(SSH)
     site.wait(lambda: noticed(run) or ended(run), NOTICED_SECONDS)
     host.unblock()
@@ -57,7 +57,8 @@ def test_cut_for_a_moment(site: HostSite, undisturbed: Baseline, moments: random
     site.replica.block(SSH)
     time.sleep(3)
     site.replica.unblock()
-    site.table.add("SSH to the replica cut for 3 s", "configure-directory", site.settle(run), site.move_on(run))
+    seconds = site.move_on(run)
+    site.table.add("SSH to the replica cut for 3 s", "configure-directory", site.settle(run), seconds)
     assert not noticed(run)
     site.assert_same(run, undisturbed)
 

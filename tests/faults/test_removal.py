@@ -1,4 +1,4 @@
-"""Kills while a replica is taken back, after which the host is blank and the same request installs cleanly."""
+"""Kills while a replica is changed or taken back; then the host is blank, and the same request installs cleanly."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 
+from replicas.actions.add_records import add_records
 from replicas.actions.cancel import cancel_run
 from replicas.actions.resubmit import resubmit
+from replicas.actions.revoke_bundle import revoke_bundle
+from replicas.actions.setup_dns import setup_dns
 from replicas.actions.undo import remove, undo
 from replicas.choices import ReplicaState, RunState
-from replicas.models import Plan, Replica, Run
-from tests.faults.hosts import Baseline, HostSite, ended, shape
-from tests.faults.workers import POINTS
+from replicas.models import Bundle, Plan, Replica, Run
+from tests.faults.hosts import Baseline, HostSite, assert_verified, boundaries, ended, shape
+from tests.faults.logs import assert_complete, assert_whole, texts
 from tests.hosts.census import difference
 
 pytestmark = pytest.mark.hosts
@@ -29,26 +32,6 @@ def without_issued(found: dict[str, Any]) -> dict[str, Any]:
 def assert_blank(site: HostSite, before: dict[str, Any]) -> None:
     differs = difference(before, without_issued(shape(site.lab)))
     assert not differs, "\n".join(f"{where}: {what}" for where, what in differs.items())
-
-
-def work_with_kills(site: HostSite, plan: Plan, points: tuple[str, ...]) -> Run:
-    """To the end of the plan's run, with a kill at these points of every step."""
-    run = site.portal.approve(plan)
-    kills = [(step["key"], point) for step in plan.steps for point in points]
-    site.orders.give(*kills)
-    worker, recovered = site.start(), list[float]()
-    while not ended(run):
-        if worker.is_alive():
-            time.sleep(0.005)
-            continue
-        recovered.append(site.take_up(run))
-        assert site.worker is not None
-        worker = site.worker
-    assert run.state == RunState.SUCCEEDED, f"{run.error} {run.remedy}"
-    assert len(recovered) == len(kills)
-    for (step, point), seconds in zip(kills, recovered, strict=True):
-        site.table.add(f"kill -9 {POINTS[point]}", step, "removed", seconds)
-    return run
 
 
 def install_again(site: HostSite, undisturbed: Baseline) -> None:
@@ -69,32 +52,73 @@ def without_ids(found: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def test_killed_at_every_boundary_of_a_removal(site: HostSite, undisturbed: Baseline) -> None:
-    before = without_issued(shape(site.lab))
-    run = site.ask()
-    site.start()
-    site.finish(run)
-    site.kill()
-    plan = remove(site.portal.operator, run.plan.replica, "moved to another site")
-    work_with_kills(site, plan, ("started", "ran", "noted"))
-    assert_blank(site, before)
-    install_again(site, undisturbed)
-
-
-def test_stopped_inside_the_longest_step_and_undone(
+def test_killed_while_it_gets_dns_and_records_and_is_removed(
     site: HostSite, undisturbed: Baseline, moments: random.Random
 ) -> None:
     before = without_issued(shape(site.lab))
-    longest = max(undisturbed.seconds, key=lambda key: undisturbed.seconds[key])
+    run = site.ask(setup_dns=False, no_forwarders=False)
+    site.start()
+    site.finish(run)
+    assert_verified(run)
+    site.kill()
+    replica, operator = run.plan.replica, site.portal.operator
+
+    killed_everywhere(site, setup_dns(operator, replica, no_forwarders=True), "verified")
+    assert_as_made(site, undisturbed)
+    forget_records(site, run)
+    killed_everywhere(site, add_records(operator, replica), "verified")
+    assert_as_made(site, undisturbed)
+
+    removal = site.portal.approve(remove(operator, replica, "moved to another site"))
+    inside = undisturbed.removal.moments(moments)
+    assert inside
+    site.work(removal, [*boundaries(removal), *inside], "removed")
+    assert_whole(removal)
+    assert_complete(removal, undisturbed.removal.said, {step for step, _ in inside})
+    assert_blank(site, before)
+    install_again(site, undisturbed)
+
+
+def test_stopped_inside_the_longest_step_its_bundle_revoked_and_undone(
+    site: HostSite, undisturbed: Baseline, moments: random.Random
+) -> None:
+    before = without_issued(shape(site.lab))
+    times = undisturbed.install.seconds
+    longest = max(times, key=lambda key: times[key])
     run = site.ask()
     site.start()
     site.reach(run, longest)
-    time.sleep(moments.uniform(0.1, 0.8) * undisturbed.seconds[longest])
+    time.sleep(moments.uniform(0.1, 0.8) * times[longest])
     cancel_run(site.portal.operator, run, "another host was meant", now=True)
     seconds = site.wait(lambda: ended(run), 20)
-    site.table.add("stopped in the middle by a person", longest, run.state, seconds)
+    site.table.add("stopped in the middle by a person", longest, "cancelled", seconds)
     assert run.state == RunState.CANCELLED
     site.kill()
-    work_with_kills(site, undo(site.portal.operator, run.plan.replica, "another host was meant"), ("ran",))
+    revocation = revoke_bundle(site.portal.operator, Bundle.objects.latest("pk"), "another host was meant")
+    site.work(revocation, boundaries(revocation), "revoked")
+    assert_whole(revocation)
+    killed_everywhere(site, undo(site.portal.operator, run.plan.replica, "another host was meant"), "removed")
     assert_blank(site, before)
     install_again(site, undisturbed)
+
+
+def killed_everywhere(site: HostSite, plan: Plan, outcome: str) -> None:
+    """At every boundary of every step of the plan."""
+    run = site.portal.approve(plan)
+    site.work(run, boundaries(run), outcome)
+    assert_whole(run)
+
+
+def forget_records(site: HostSite, run: Run) -> None:
+    """Somebody deletes what the portal added for the services."""
+    added = [line.removeprefix("Added ") for line in texts(run) if line.startswith("Added _")]
+    assert added
+    deletions = [f"update delete {record}" for record in added]
+    script = "\n".join(["server 127.0.0.1", *deletions, "send", ""])
+    site.master.run(["nsupdate", "-k", "/etc/bind/ipa.key"], input=script.encode())
+
+
+def assert_as_made(site: HostSite, undisturbed: Baseline) -> None:
+    """Everything is there that an installation with DNS makes, once."""
+    differs = difference(undisturbed.shape, shape(site.lab))
+    assert not differs, "\n".join(f"{where}: {what}" for where, what in differs.items())

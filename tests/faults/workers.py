@@ -1,7 +1,8 @@
 """What a worker is told when it is forked: its database, its keys, and at which points to die.
 
 The points are exact because the worker kills itself, by SIGKILL, which nothing in it can catch or delay. They wrap the
-engine here, in the test's process; the product knows nothing of them.
+engine here, in the test's process; the product knows nothing of them. A number is a point, too: so many seconds after
+the step began, or when it is over, before its row says so, if that is sooner. So no step gets away.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,8 @@ POINTS = {
     "proved": "before its row says that it is done",
     "noted": "after its row says that it is done",
 }
+Order = tuple[str, str | float]
+"""A step, and a point of it."""
 
 
 def use_hosts(database: str, data: str, ssh_key: str, keys: str, orders: str) -> None:
@@ -42,29 +46,38 @@ def impatient(prepare: Callable[[], None], seconds: float) -> None:
     prepare()
 
 
+def words(point: str | float) -> str:
+    """Of the fault, for the table."""
+    return f"kill -9 {POINTS[point]}" if isinstance(point, str) else f"kill -9 {point:.2f} s inside"
+
+
 class Orders:
-    """Points at which a worker is to die, each once, in a file: (step, point)."""
+    """Points at which a worker is to die, each once, in a file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def give(self, *points: tuple[str, str]) -> None:
-        self._write([list(point) for point in points])
+    def give(self, *orders: Order) -> None:
+        self._write(list(orders))
 
-    def left(self) -> list[list[str]]:
-        return json.loads(self.path.read_text()) if self.path.exists() else []
+    def left(self) -> list[Order]:
+        return [(step, point) for step, point in json.loads(self.path.read_text())] if self.path.exists() else []
 
-    def reach(self, step: str, point: str) -> None:
+    def reach(self, step: str, point: str | float) -> None:
         """Die, if it is so ordered."""
         left = self.left()
-        if [step, point] in left:
-            left.remove([step, point])
+        if (step, point) in left:
+            left.remove((step, point))
             self._write(left)
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def _write(self, points: list[list[str]]) -> None:
+    def moment(self, step: str) -> float | None:
+        """The next one inside the step."""
+        return next((point for key, point in self.left() if key == step and isinstance(point, float)), None)
+
+    def _write(self, orders: list[Order]) -> None:
         draft = self.path.with_suffix(".new")
-        draft.write_text(json.dumps(points))
+        draft.write_text(json.dumps(orders))
         draft.rename(self.path)
 
 
@@ -79,8 +92,14 @@ def _obey(orders: Orders) -> None:
         orders.reach(key(self, index), "before")
         start(self, index)
         orders.reach(key(self, index), "started")
+        if moment := orders.moment(key(self, index)):
+            timer = threading.Timer(moment, orders.reach, (key(self, index), moment))
+            timer.daemon = True
+            timer.start()
 
     def finished(self: Any, index: int, *rest: Any) -> None:
+        if moment := orders.moment(key(self, index)):
+            orders.reach(key(self, index), moment)
         orders.reach(key(self, index), "proved")
         finish(self, index, *rest)
         orders.reach(key(self, index), "noted")

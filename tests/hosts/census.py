@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from lab import Host, Lab
@@ -68,7 +69,9 @@ print(json.dumps(found))
 
 def census(lab: Lab) -> dict[str, Any]:
     """By host (those that run): directory, principals, DNS, certificates, units, listeners and files."""
-    return {host.name: of_host(host) for host in lab.hosts if host.running}
+    running = [host for host in lab.hosts if host.running]
+    with ThreadPoolExecutor() as pool:  # most of it is waiting for answers
+        return dict(zip([host.name for host in running], pool.map(of_host, running), strict=True))
 
 
 def of_host(host: Host) -> dict[str, Any]:
@@ -78,7 +81,7 @@ def of_host(host: Host) -> dict[str, Any]:
         "zones": zones(host),
         "certificates": certificates(host),
         "keytab": sorted(line for line in words(host, "klist", "-k") if "@" in line),
-        "units": {unit: (state(host, "is-enabled", unit), state(host, "is-active", unit)) for unit in UNITS},
+        "units": units(host),
         "transient": transient(host),
         "listeners": listeners(host),
         "files": files(host),
@@ -101,14 +104,14 @@ def difference(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
 
 def in_directory(host: Host) -> dict[str, Any]:
     """Agreements, managers, ids in the update vector, masters with their services, principals, keep-alive entries."""
-    mapping = "cn=mapping tree,cn=config"
+    mapping, known = "cn=mapping tree,cn=config", update_vector(host)
     return {
         "agreements": entries(host, mapping, "(objectClass=nsds5ReplicationAgreement)", "nsDS5ReplicaHost"),
         "managers": entries(host, "cn=config", "(cn=replication manager*)", "cn"),
         "trusted": entries(host, mapping, "(objectClass=nsDS5Replica)", "nsDS5ReplicaBindDN"),
         "cleaning": entries(host, mapping, "(nsds5ReplicaCleanRUV=*)", "nsds5ReplicaCleanRUV"),
-        "update vector": update_vector(host),
-        "keep alive": orphans(host),
+        "update vector": known,
+        "keep alive": orphans(host, known),
         "masters": entries(host, f"cn=masters,cn=ipa,cn=etc,{SUFFIX}", "(objectClass=nsContainer)", "description"),
         "principals": sorted(sum(entries(host, SUFFIX, "(krbPrincipalName=*)", "krbPrincipalName").values(), [])),
         "people": len(entries(host, f"cn=users,cn=accounts,{SUFFIX}", "(uid=*)", "uid")),
@@ -133,10 +136,10 @@ def update_vector(host: Host) -> list[str]:
     return sorted(f"{part[1]} {part[2].split('/')[2].split(':')[0]}" for part in parts if len(part) > 2)
 
 
-def orphans(host: Host) -> list[str]:
+def orphans(host: Host, suppliers: list[str]) -> list[str]:
     """Keep-alive entries of suppliers that the update vector does not know; each supplier makes its own."""
     found = entries(host, SUFFIX, "(&(objectClass=ldapSubEntry)(cn=repl keep alive*))", "cn")
-    known = {line.split()[0] for line in update_vector(host)}
+    known = {line.split()[0] for line in suppliers}
     return sorted(cn for values in found.values() for cn in values if cn.split()[-1] not in known)
 
 
@@ -169,6 +172,12 @@ def certificates(host: Host) -> dict[str, int]:
 def transient(host: Host) -> list[str]:
     argv = ["systemctl", "list-units", "--all", "--plain", "--no-legend", "--full", "*portal*", "*replica*"]
     return sorted(words(host, *argv))
+
+
+def units(host: Host) -> dict[str, tuple[str, str]]:
+    """Whether each starts with the host, and whether it runs."""
+    enabled, active = (words(host, "systemctl", question, *UNITS) for question in ("is-enabled", "is-active"))
+    return dict(zip(UNITS, zip(enabled, active, strict=True), strict=True))
 
 
 def listeners(host: Host) -> list[str]:

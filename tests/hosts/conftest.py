@@ -100,4 +100,4 @@ def hosts(lab: Lab) -> Iterator[Lab]:
     yield lab
     for host in lab.hosts:
         host.unblock()
-        lab.reset(host)
+    lab.reset(*lab.hosts)

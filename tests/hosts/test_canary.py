@@ -81,6 +81,7 @@ class Cast:
             "PORTAL_DATA_DIR": str(data),
             "PORTAL_DEBUG": "1",
             "PORTAL_LOG_LEVEL": "DEBUG",
+            "PORTAL_LOG_CHUNK_HOURS": "0",
             "PORTAL_KEYS": f"canary:{base64.b64encode(ring).decode()}",
             "PORTAL_SECRET_KEY": known.plant("secret key") * 2,
             "PORTAL_SSH_KEY_FILE": str(data / "ssh_key"),
@@ -115,6 +116,13 @@ class Cast:
         while "consumer started" not in (self.data / "worker.log").read_text():
             assert time.monotonic() < deadline, (self.data / "worker.log").read_text()[-2000:]
             time.sleep(0.1)
+
+    def wait_for_chunks(self) -> None:
+        """Until the worker has compressed the log of a run that is over."""
+        deadline = time.monotonic() + 60
+        while not any(True for _ in canaries.unpacked(self.data)):
+            assert time.monotonic() < deadline, "no log was compressed"
+            time.sleep(0.5)
 
     def send(self, who: str, path: str, *steps: dict[str, Any], to: str | None = None) -> str:
         """The address that the form led to."""
@@ -174,7 +182,8 @@ def test_no_secret_leaves_a_trace(hosts: Lab, tmp_path: Path, capsys: pytest.Cap
         the_end_of_it(cast, page)
         pages = list(cast.crawl())
         known.planted |= pins(sampler, hosts)
-        stored = list(canaries.copied(tmp_path))
+        cast.wait_for_chunks()
+        stored = [*canaries.copied(tmp_path), *canaries.unpacked(tmp_path)]
     changed += canaries.written(before, canaries.snapshot(hosts))
     processes = [(where, content) for content, where in sampler.seen.items()]
     places: dict[str, list[tuple[str, bytes]] | list[tuple[str, str]]] = {
@@ -198,7 +207,7 @@ def test_no_secret_leaves_a_trace(hosts: Lab, tmp_path: Path, capsys: pytest.Cap
 
 
 def a_whole_life(cast: Cast, lab: Lab, known: Canaries) -> str:
-    """Registering, a failing run, an installation, DNS and records later. The page of the replica."""
+    """Registering, a failing run, an installation, DNS and records later, another failure, undone. The first's page."""
     master, replica = lab.master, lab.host(NAME)
     right = {"directory_manager": lab.secrets.directory_manager, "admin": lab.secrets.admin}
     wrong = {"directory_manager": known.plant("one-run manager"), "admin": known.plant("one-run admin")}
@@ -228,7 +237,21 @@ def a_whole_life(cast: Cast, lab: Lab, known: Canaries) -> str:
     master.run(["nsupdate", "-k", "/etc/bind/ipa.key"], input=removal.encode())
     cast.act(page, "records")
     assert "Succeeded" in cast.follow(page)
+    another(cast, lab, asked, known)
     return page
+
+
+def another(cast: Cast, lab: Lab, asked: dict[str, Any], known: Canaries) -> None:
+    """A request with wrong passwords for one run, which fails, and what it did is undone."""
+    host = lab.host("ipareplica2.example.com")
+    wrong = {"directory_manager": known.plant("second one-run manager"), "admin": known.plant("second one-run admin")}
+    where = {"hostname": host.name, "ssh_address": str(host.address), "ip_addresses": str(host.address)}
+    page = cast.ask("/replicas/request/", asked | where | wrong)
+    plan = cast.newest("plans", page)
+    cast.send("approver", f"/plans/{plan}/", {"reason": "Needed"}, to=f"/plans/{plan}/approve/")
+    assert "Failed" in cast.follow(page)
+    cast.act(page, "undo", reason="Not needed any more")
+    assert "Succeeded" in cast.follow(page)
 
 
 def the_end_of_it(cast: Cast, page: str) -> None:
@@ -271,10 +294,12 @@ def assert_the_search_means_something(
             for form in (base64.b64encode(raw), raw.hex().encode()):
                 spoilt = content + form.decode() if isinstance(content, str) else content + form
                 assert Hit(secret, where) in known.search(where, spoilt)
+    assert any(b"already done" in content or b"Done in" in content for where, content in stored if "chunk" in where)
     assert any(b"plan:approve" in content for path, content in stored if "portal.sqlite3" in path)
     assert any(b"ldap3" in content or b"asyncssh" in content for path, content in stored if path.endswith("worker.log"))
     assert any(b"dsconf" in content or b"ns-slapd" in content for content in sampler.seen)
-    assert statistics.median(sampler.pauses) <= 0.05
+    # Where more wants to run than can, what is looked for runs longer, too.
+    assert statistics.median(sampler.pauses) <= 0.05 * max(1, os.getloadavg()[1] / (os.cpu_count() or 1))
 
 
 def report(known: Canaries, places: dict[str, Any], sampler: Sampler) -> None:

@@ -66,7 +66,7 @@ def lab_as_new(lab: Lab) -> Iterator[Lab]:
     yield lab
     for host in lab.hosts:
         host.unblock()
-        lab.reset(host)
+    lab.reset(*lab.hosts)
 
 
 @pytest.fixture

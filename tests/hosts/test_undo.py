@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pprint import pformat
@@ -27,7 +28,7 @@ from tests.hosts.native.driver import job_for
 pytestmark = pytest.mark.hosts
 NAME = "ipareplica.example.com"
 WELL_CHOSEN = ("check-hosts", "configure-directory", "prove-service")
-"""With UNDO_EVERY_STEP set, it is every step of the plan instead."""
+"""And one more that FAULT_SEED chooses; with UNDO_EVERY_STEP set, it is every step of the plan instead."""
 
 
 def everything(hosts: Lab) -> dict[str, Any]:
@@ -80,13 +81,21 @@ def unchanged(before: dict[str, Any], hosts: Lab) -> None:
     assert not changed, pformat(changed)
 
 
+def chosen(every: list[str]) -> list[str]:
+    """After which the installation stops."""
+    if os.environ.get("UNDO_EVERY_STEP"):
+        return every
+    chance = random.Random(int(os.environ.get("FAULT_SEED", "1")))  # noqa: S311 - not for secrets
+    more = chance.choice([key for key in every if key not in WELL_CHOSEN])
+    return [key for key in every if key in WELL_CHOSEN or key == more]
+
+
 def test_undone_after_any_step_and_installed_again(portal: Portal, hosts: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     portal.register()
     before = census(hosts)
     run = portal.approve(portal.ask(NAME, **everything(hosts)))
     every = steps_of_an_installation(hosts)
-    chosen = every if os.environ.get("UNDO_EVERY_STEP") else [key for key in every if key in WELL_CHOSEN]
-    for key in chosen:
+    for key in chosen(every):
         with stopping_after(portal, key, monkeypatch):
             run = portal.work(run)
         last = key == every[-1]

@@ -73,6 +73,20 @@ async def test_a_bundle_that_is_damaged_or_for_another_host(hosts: Lab, drive: D
     await driver.fact("bundle_sha256", digest)
     assert "portal-" not in ask(replica, "ls", "/run")
 
+    # Once it is open, this run may open it again; no other run of the same host may, nor another host.
+    await steps[at].run(driver)
+    assert driver.facts["bundle_opened"] == digest
+    await steps[at].run(driver)
+    with pytest.raises(BundleError, match="is not the bundle that was sealed"):
+        await steps[at].run(drive(hosts, good))
+    elsewhere, neighbour = drive(hosts, job(hosts, "ipareplica2")), hosts.host("ipareplica2")
+    neighbour.write("/run/whole", whole.decode())
+    copy = f"mkdir -p /var/lib/ipa; base64 -d /run/whole > {elsewhere.job.bundle_path}; rm /run/whole"
+    neighbour.run(["sh", "-c", copy])
+    await elsewhere.fact("bundle_sha256", digest)
+    with pytest.raises(BundleError, match=r"was made for ipareplica\.example\.com, not for ipareplica2"):
+        await BACKEND.steps(elsewhere.job)[at].run(elsewhere)
+
     # Whatever was tried before, the same run goes on where it was.
     await driver.run(steps)
     second = drive(hosts, good)

@@ -1,4 +1,7 @@
-"""One database host, two web servers, two workers: asked at one, watched at the other, finished by the worker left."""
+"""One database host, two web servers, two workers: asked at one, watched at the other, finished by the worker left.
+
+In the middle of an installation PostgreSQL is restarted, then Redis, a worker is killed, and then the other one's host.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,13 @@ from lab import Host, Lab
 from script.people import Person
 from tests.faults import table
 from tests.faults.browser import Follower
-from tests.hosts.machines import Machines
+from tests.faults.machines import Machines
 
 pytestmark = pytest.mark.hosts
 NAME = "ipareplica.example.com"
 PASSWORD = "correct-horse-battery"
 RECOVERY_SECONDS = 60
+HEADER = re.compile(r"\[[0-9]+/[0-9]+\]: ")
 PEOPLE = (
     "from django.contrib.auth.models import Group, User\n"
     "for role in ('administrator', 'operator', 'approver'):\n"
@@ -62,9 +66,12 @@ def test_a_worker_and_its_host_die_in_the_middle(
 
     with Follower(sign_in("operator", "web2"), run) as page:
         steps = count(page)
-        wait(lambda: at(page, steps // 4))
+        for service, name in (("postgresql@15-main", "PostgreSQL"), ("redis-server", "Redis")):
+            step, seconds = latest(page), restart(machines.database, service, page)
+            table.record(f"{name} restarted", f"{step} of {steps}, on real hosts", "went on", seconds)
+        wait(lambda: at(page, steps // 3))
         seconds = after(page, lambda: kill_worker(holder(machines, run)))
-        table.record("kill -9 of the worker", f"{steps // 4} of {steps}", "went on", seconds)
+        table.record("kill -9 of the worker", f"{steps // 3} of {steps}", "went on", seconds)
         wait(lambda: at(page, steps // 2), 120)
         seconds = after(page, holder(machines, run).cut_power)
         table.record("power cut of its host", f"{steps // 2} of {steps}", "went on", seconds)
@@ -116,8 +123,13 @@ def count(page: Follower) -> int:
     return next(int(line["text"].split("/")[1].split("]")[0]) for line in page.lines if line["text"].startswith("[1/"))
 
 
+def latest(page: Follower) -> int:
+    """The step that the page shows as the last one."""
+    return max(int(line["text"][1:].split("/")[0]) for line in page.lines if HEADER.match(line["text"]))
+
+
 def at(page: Follower, step: int) -> bool:
-    return any(line["text"].startswith(f"[{step}/") for line in page.lines)
+    return latest(page) >= step
 
 
 def holder(machines: Machines, run: int) -> Host:
@@ -132,6 +144,13 @@ def holder(machines: Machines, run: int) -> Host:
 
 def kill_worker(host: Host) -> None:
     host.run(["systemctl", "kill", "--kill-whom=main", "--signal=KILL", "portal-worker"])
+
+
+def restart(host: Host, service: str, page: Follower) -> float:
+    """Seconds until the run comes to another step, and the page shows that."""
+    step = latest(page)
+    host.run(["systemctl", "restart", service])
+    return wait(lambda: latest(page) > step)
 
 
 def after(page: Follower, fault: Callable[[], None]) -> float:
