@@ -15,11 +15,11 @@ from django.db.models import Q
 from django.utils import timezone
 
 from replicas.backends import registry
-from replicas.choices import ReplicaState
+from replicas.choices import RealmLevel, ReplicaState
 from replicas.clients import dns
 from replicas.clients.dns import Absent
 from replicas.errors import DnsError, PortalError
-from replicas.lifecycle import credentials
+from replicas.lifecycle import credentials, rating
 from replicas.lifecycle.base import Backend, Health, Record
 from replicas.lifecycle.connect import connect
 from replicas.lifecycle.job import Job, Options
@@ -76,14 +76,23 @@ def look(realm: Realm) -> None:
     begun = time.monotonic()
     try:
         health, records = _look(realm)
-        seen: dict[str, Any] = {"health": asdict(health), "dns": records, "error": "", "remedy": ""}
+        seen = found(asdict(health), records)
     except PortalError as error:
-        seen = {"error": error.message, "remedy": error.remedy}
+        seen = failed(error.message, error.remedy)
     except Exception:
         logger.exception("The look at %s ended with a defect of the portal", realm)
-        seen = {"error": "A defect of the portal ended the look.", "remedy": "The log of the worker says more."}
+        seen = failed("A defect of the portal ended the look.", "The log of the worker says more.")
     seconds = round(time.monotonic() - begun, 3)
     RealmLook.objects.filter(realm=realm).update(**seen, at=timezone.now(), seconds=seconds)
+
+
+def found(health: dict[str, Any], records: list[dict[str, Any]]) -> dict[str, Any]:
+    """The columns of a look that succeeded."""
+    return {"health": health, "dns": records, "error": "", "remedy": ""} | rating.rate(health, records)
+
+
+def failed(error: str, remedy: str) -> dict[str, Any]:
+    return {"error": error, "remedy": remedy, "level": RealmLevel.BAD}
 
 
 def _look(realm: Realm) -> tuple[Health, list[dict[str, Any]]]:
