@@ -126,12 +126,12 @@ class SuggestedAgreement:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What one look at a realm found; `bundles` are paths of files that lie around, with their host."""
+    """What one look at a realm found; `bundles`, which the engine adds, are paths of files that lie around."""
 
     servers: tuple[ServerHealth, ...]
     agreements: tuple[AgreementHealth, ...]
     certificates: tuple[CertificateHealth, ...]
-    bundles: tuple[str, ...]
+    bundles: tuple[str, ...] = ()
     suggested: tuple[SuggestedAgreement, ...] = ()
 
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from replicas.choices import RealmLevel, ReplicaState
 from replicas.clients import dns
 from replicas.clients.dns import Absent
 from replicas.errors import DnsError, PortalError
-from replicas.lifecycle import credentials, rating
+from replicas.lifecycle import credentials, lying, rating
 from replicas.lifecycle.base import Backend, Health, Record
 from replicas.lifecycle.connect import connect
 from replicas.lifecycle.job import Job, Options
@@ -100,12 +100,12 @@ def _look(realm: Realm) -> tuple[Health, list[dict[str, Any]]]:
     masters = Master.objects.filter(realm=realm).select_related("host_key").order_by("pk")[:WAYS_IN]
     backend = registry.get(realm.backend)
     expected = list(_expected(backend, realm))
-    passwords = credentials.of_realm(realm, backend.secrets[0])
+    passwords, places = credentials.of_realm(realm, backend.secrets[0]), lying.places(realm)
     errors: list[PortalError] = []
     for master in masters:
         job = Job("look", realm.facts(), master.endpoint(), master.endpoint(), Options())
         try:
-            return asyncio.run(_ask(backend, job, passwords, expected))
+            return asyncio.run(_ask(backend, job, passwords, expected, places))
         except PortalError as error:
             errors.append(error)
     raise errors[0]
@@ -127,12 +127,14 @@ def _expected(backend: Backend, realm: Realm) -> Iterable[tuple[str, Record]]:
 
 
 async def _ask(
-    backend: Backend, job: Job, passwords: dict[str, str], expected: Expected
+    backend: Backend, job: Job, passwords: dict[str, str], expected: Expected, places: list[lying.Place]
 ) -> tuple[Health, list[dict[str, Any]]]:
     ctx = ReadingContext(job, passwords, connect)
     try:
         async with asyncio.timeout(SECONDS):
-            return await backend.look(ctx), await _compare(job.master.address, expected)
+            health = await backend.look(ctx)
+            found = replace(health, bundles=await lying.bundles(places, connect))
+            return found, await _compare(job.master.address, expected)
     except TimeoutError:
         raise PortalError(
             f"{job.realm.name} was not looked through within {SECONDS} s.", "See which of its servers does not answer."

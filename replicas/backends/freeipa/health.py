@@ -1,12 +1,9 @@
-"""How a realm is: its servers, the agreements of its segments, certificates, and bundles that lie around."""
+"""How a realm is: its servers, the agreements of its segments with the lag of each, and certificates."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-
-from cryptography import x509
 
 from replicas.backends.freeipa import realm, serving
 from replicas.backends.freeipa.access import address_of, session
@@ -16,6 +13,7 @@ from replicas.clients import vectors
 from replicas.clients.freeipa.session import Session
 from replicas.clients.vectors import Changes
 from replicas.errors import PortalError, StepError
+from replicas.lifecycle import certificates
 from replicas.lifecycle.base import (
     AgreementHealth,
     CertificateHealth,
@@ -26,16 +24,19 @@ from replicas.lifecycle.base import (
 )
 from replicas.together import together
 
-BUNDLES = "/var/lib/ipa/replica-info-*.gpg"
 SHOWN = {"CA server": "CA", "DNS server": "DNS", "KRA server": "KRA", "AD trust controller": "AD trust"}
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one server's directory says: what it has of each supplier, None when the account may not know."""
+    """What one server's directory says: what it has of each supplier, None when the account may not know.
+
+    The certificates are those that it presents, whether its directory says anything or not.
+    """
 
     vector: Mapping[int, Changes] | None
     problem: str = ""
+    certificates: tuple[CertificateHealth, ...] = ()
 
 
 async def look(ctx: Context) -> Health:
@@ -47,12 +48,13 @@ async def look(ctx: Context) -> Health:
         torn = {suffix: await _torn(opened, suffix) for suffix in suffixes}
     answers = await together(*(_ask(ctx, one.name) for one in servers))
     seen = {one.name: answer for one, answer in zip(servers, answers, strict=True)}
-    authority = CertificateHealth(f"Authority of {ctx.job.realm.name}", days_left(ctx.job.realm.ca_certificate))
     return Health(
         servers=tuple(_server(one, seen[one.name].problem, one.name in hidden) for one in servers),
         agreements=tuple(agreements(segments, torn, seen)),
-        certificates=(authority,),
-        bundles=await _bundles(ctx),
+        certificates=(
+            certificates.authority(ctx.job.realm),
+            *(certificate for one in seen.values() for certificate in one.certificates),
+        ),
         suggested=tuple(suggestions(servers, segments)),
     )
 
@@ -66,13 +68,15 @@ async def _torn(opened: Session, suffix: str) -> str:
 
 
 async def _ask(ctx: Context, name: str) -> Seen:
+    presented: tuple[CertificateHealth, ...] = ()
     try:
         address = ctx.job.master.address if name == ctx.job.master.hostname else await address_of(ctx, name)
+        presented = await certificates.of_server(name, address)
         async with directory_at(ctx, name, address) as bound:
             values = await vector(ctx, bound)
     except PortalError as error:
-        return Seen(None, str(error))
-    return Seen(vectors.changes(values) if values else None)
+        return Seen(None, str(error), presented)
+    return Seen(vectors.changes(values) if values else None, certificates=presented)
 
 
 def _server(one: realm.Server, problem: str, hidden: bool) -> ServerHealth:
@@ -108,14 +112,3 @@ def suggestions(servers: Iterable[realm.Server], segments: Iterable[realm.Segmen
         holding = [one.name for one in known if suffix in one.suffixes]
         if pair := suggest(holding, [one for one in listed if one.suffix == suffix]):
             yield SuggestedAgreement(suffix, *pair)
-
-
-def days_left(pem: str) -> int:
-    """Of the first certificate that is in there; negative when it has expired."""
-    return (x509.load_pem_x509_certificates(pem.encode())[0].not_valid_after_utc - datetime.now(UTC)).days
-
-
-async def _bundles(ctx: Context) -> tuple[str, ...]:
-    master = await ctx.host("master")
-    listed = await master.run("sh", "-c", f"ls -1 {BUNDLES} 2>/dev/null", check=False)
-    return tuple(f"{master.name}: {line}" for line in listed.text.splitlines())

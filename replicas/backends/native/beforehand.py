@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import ssl
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from ipaddress import ip_address
-
-from cryptography import x509
 
 from replicas.backends.native import checks
 from replicas.backends.native.access import directory
 from replicas.backends.native.names import Names
 from replicas.backends.native.steps.removable import CheckRemovable
 from replicas.clients import dns
+from replicas.clients.certificates import days_left, presented
 from replicas.errors import DnsError, StepError
 from replicas.hostside import wire
 from replicas.lifecycle.base import Context
@@ -102,9 +98,8 @@ async def forwarders(ctx: Context) -> str:
 async def certificates(ctx: Context) -> str:
     """The realm's authority, and the master's directory, for some time to come."""
     job = ctx.job
-    address = (job.master.address, 636)
     try:
-        served = await asyncio.to_thread(ssl.get_server_certificate, address, timeout=PROBE_SECONDS)
+        served = await presented(job.master.address, 636)
     except OSError as error:
         raise StepError(f"The directory of {job.master.hostname} does not answer on port 636: {error}.") from error
     days = {
@@ -117,11 +112,6 @@ async def certificates(ctx: Context) -> str:
                 f"{what} expires in {left} days." if left >= 0 else f"{what} has expired.", "Have it renewed first."
             )
     return f"The certificates are valid for {min(days.values())} days and more"
-
-
-def days_left(pem: str) -> int:
-    """Negative for a certificate that has expired."""
-    return (x509.load_pem_x509_certificate(pem.encode()).not_valid_after_utc - datetime.now(UTC)).days
 
 
 async def agreements(ctx: Context) -> str:
