@@ -56,6 +56,7 @@ urlpatterns = [
     path("plans/<int:pk>/check/", plans.plan_check, name="plan_check"),
     path("plans/<int:pk>/reject/", plans.reject, name="reject"),
     path("plans/<int:pk>/run-without-approval/", policies.break_glass, name="break_glass"),
+    path("realms/", realms.realms, name="realms"),
     path("realms/<int:pk>/", realms.realm, name="realm"),
     path("realms/<int:pk>/dns/", realms.realm_dns, name="realm_dns"),
     path("realms/<int:pk>/look/", realms.realm_look, name="realm_look"),

@@ -2,24 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
+from django.core.paginator import Paginator
 from django.db import transaction
-from django.db.models import ManyToManyField, QuerySet
+from django.db.models import BinaryField, JSONField, ManyToManyField, Model, QuerySet, URLField
 from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest, HttpResponse
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from replicas import audit, models, permissions
 from replicas.choices import Role
 from replicas.models.credentials import Sealed
 
+NAMED_BY: dict[type[Model], tuple[str, ...]] = {
+    models.Approval: ("plan__replica",),
+    models.ApprovalPolicy: ("realm",),
+    models.Bypass: ("run__plan__replica",),
+    models.Credential: ("realm",),
+    models.EmailChoice: ("user",),
+    models.LogChunk: ("run__plan__replica",),
+    models.Notice: ("plan__replica",),
+    models.Plan: ("replica",),
+    models.PlanCredential: ("plan__replica",),
+    models.RealmLook: ("realm",),
+    models.Run: ("plan__replica",),
+}
+"""The other rows that a row's name is made of: a list asks for all of them at once."""
+NAMED_IN_JSON: dict[type[Model], str] = {models.Draft: "job"}
+"""The column of that kind that a row's name is taken from."""
+MOST_ROWS = 10_000
+
+
+class Newest(Paginator[Any]):
+    """The pages of so many rows at most: a table of a million is counted at each look otherwise."""
+
+    @cached_property
+    def count(self) -> int:
+        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]  # Django's admin gives nothing else
+        return rows[:MOST_ROWS].count()
+
+
+class Names(ChangeList):
+    """Rows of which only the name is shown: plans, looks and parts of logs are large, and stay where they are."""
+
+    def apply_select_related(self, qs: QuerySet[Any]) -> QuerySet[Any]:
+        named = super().apply_select_related(qs)
+        return named.defer(*large(self.model, *NAMED_BY.get(self.model, ())))
+
+
+def large(model: type[Model], *relations: str) -> Iterator[str]:
+    """The columns of JSON and of bytes, also of what these relations lead to."""
+    for field in model._meta.concrete_fields:
+        if isinstance(field, (JSONField, BinaryField)) and NAMED_IN_JSON.get(model) != field.name:
+            yield field.name
+    for relation in relations:
+        first, _, rest = relation.partition("__")
+        there = model._meta.get_field(first).related_model
+        if isinstance(there, type):
+            yield from (f"{first}__{name}" for name in large(there, *filter(None, (rest,))))
+
 
 class ReadOnly(admin.ModelAdmin[Any]):
-    """See, and nothing else: for whoever may sign in here at all."""
+    """See, and nothing else: for whoever may sign in here at all. The newest rows first, by the key that they have."""
+
+    ordering = ("-pk",)
+    paginator = Newest
+    show_full_result_count = False
+    formfield_overrides = {URLField: {"assume_scheme": "https"}}  # noqa: RUF012 - as Django has it
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return Names
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active and bool(getattr(request.user, "is_staff", False))
@@ -176,4 +235,5 @@ admin.site.register(User, PeopleAdmin)
 for name in models.__all__:
     model = getattr(models, name)
     if name not in ("CredentialName", "KeytabName", "UploadName"):
-        admin.site.register(model, CredentialAdmin if issubclass(model, Sealed) else ReadOnly)
+        kind = CredentialAdmin if issubclass(model, Sealed) else ReadOnly
+        admin.site.register(model, kind, list_select_related=NAMED_BY.get(model, ()))

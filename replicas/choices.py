@@ -81,6 +81,15 @@ class RunState(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
+class RealmLevel(models.IntegerChoices):
+    """What a look at a realm found: the higher, the more it needs care."""
+
+    WELL = 0, _("well")
+    UNKNOWN = 1, _("not looked at")
+    SOON = 2, _("look soon")
+    BAD = 3, _("needs care")
+
+
 RUN_ACTIVE = (RunState.QUEUED, RunState.RUNNING)
 RUN_TERMINAL = (RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED)
 

@@ -11,10 +11,17 @@ from django.forms import DateInput
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from replicas import waiting
 from replicas.choices import BundleState, ReplicaState
-from replicas.models import AuditEvent, Realm
+from replicas.models import AuditEvent, Realm, Replica
 from replicas.templatetags.history_tags import verbs_like
 
+ONLY = (
+    ("mine", _("my open requests")),
+    ("running", _("with a run under way")),
+    ("review", _("run without approval, to be reviewed")),
+)
+"""What the dashboard shows some of (replicas/waiting.py)."""
 KINDS = (
     ("master", _("Master")),
     ("replica", _("Replica")),
@@ -41,10 +48,19 @@ class ReplicaFilter(filters.FilterSet):  # type: ignore[misc]
     realm = filters.ModelChoiceFilter(
         field_name="master__realm", queryset=Realm.objects.all(), label=_("Realm"), empty_label=_("any")
     )
+    only = filters.ChoiceFilter(method="among", choices=ONLY, label=_("Only"), empty_label=_("all"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         dress(self)
+
+    def among(self, replicas: QuerySet[Replica], name: str, which: str) -> QuerySet[Replica]:
+        user = self.request.user
+        if which == "mine":
+            return replicas.filter(pk__in=waiting.asked_for(user).values("pk"))
+        if which == "running":
+            return replicas.filter(pk__in=waiting.under_way().values("plan__replica"))
+        return replicas.filter(pk__in=waiting.to_review(user).values("run__plan__replica"))
 
 
 class BundleFilter(filters.FilterSet):  # type: ignore[misc]

@@ -48,8 +48,8 @@ FIELDS = (
     _("progress total"), _("progress unit"), _("read at"), _("realm"), _("reason"), _("recipient"),
     _("registered by"), _("remedy"), _("replica"), _("requested by"), _("requester"), _("review"),
     _("reviewed at"), _("reviewed by"), _("run"), _("sealed at"), _("seconds"), _("seq"), _("set at"), _("set by"),
-    _("stage"), _("started at"), _("state"), _("steps"), _("submitted despite"), _("table"), _("text"), _("title"),
-    _("used at"), _("user"), _("verified at"), _("versions"), _("webhook"),
+    _("stage"), _("started at"), _("state"), _("steps"), _("submitted despite"), _("summary"), _("table"),
+    _("text"), _("title"), _("used at"), _("user"), _("verified at"), _("versions"), _("webhook"),
 )  # fmt: skip
 """What Django makes of the names of those fields that are given no other."""
 

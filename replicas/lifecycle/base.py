@@ -134,12 +134,12 @@ class SuggestedAgreement:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What one look at a realm found; `bundles` are paths of files that lie around, with their host."""
+    """What one look at a realm found; `bundles`, which the engine adds, are paths of files that lie around."""
 
     servers: tuple[ServerHealth, ...]
     agreements: tuple[AgreementHealth, ...]
     certificates: tuple[CertificateHealth, ...]
-    bundles: tuple[str, ...]
+    bundles: tuple[str, ...] = ()
     suggested: tuple[SuggestedAgreement, ...] = ()
     name_servers: tuple[str, ...] = ()
     """Addresses of the servers with name service; empty where the master that was asked has it."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,11 +15,11 @@ from django.db.models import Q
 from django.utils import timezone
 
 from replicas.backends import registry
-from replicas.choices import ReplicaState
+from replicas.choices import RealmLevel, ReplicaState
 from replicas.clients import dns
 from replicas.clients.dns import Absent
 from replicas.errors import DnsError, PortalError
-from replicas.lifecycle import credentials
+from replicas.lifecycle import credentials, lying, rating
 from replicas.lifecycle.base import Backend, Health, Record
 from replicas.lifecycle.connect import connect
 from replicas.lifecycle.job import Job, Options
@@ -76,14 +76,23 @@ def look(realm: Realm) -> None:
     begun = time.monotonic()
     try:
         health, records = _look(realm)
-        seen: dict[str, Any] = {"health": asdict(health), "dns": records, "error": "", "remedy": ""}
+        seen = found(asdict(health), records)
     except PortalError as error:
-        seen = {"error": error.message, "remedy": error.remedy}
+        seen = failed(error.message, error.remedy)
     except Exception:
         logger.exception("The look at %s ended with a defect of the portal", realm)
-        seen = {"error": "A defect of the portal ended the look.", "remedy": "The log of the worker says more."}
+        seen = failed("A defect of the portal ended the look.", "The log of the worker says more.")
     seconds = round(time.monotonic() - begun, 3)
     RealmLook.objects.filter(realm=realm).update(**seen, at=timezone.now(), seconds=seconds)
+
+
+def found(health: dict[str, Any], records: list[dict[str, Any]]) -> dict[str, Any]:
+    """The columns of a look that succeeded."""
+    return {"health": health, "dns": records, "error": "", "remedy": ""} | rating.rate(health, records)
+
+
+def failed(error: str, remedy: str) -> dict[str, Any]:
+    return {"error": error, "remedy": remedy, "level": RealmLevel.BAD}
 
 
 def _look(realm: Realm) -> tuple[Health, list[dict[str, Any]]]:
@@ -91,12 +100,12 @@ def _look(realm: Realm) -> tuple[Health, list[dict[str, Any]]]:
     masters = Master.objects.filter(realm=realm).select_related("host_key").order_by("pk")[:WAYS_IN]
     backend = registry.get(realm.backend)
     expected = list(_expected(backend, realm))
-    passwords = credentials.of_realm(realm, backend.secrets[0])
+    passwords, places = credentials.of_realm(realm, backend.secrets[0]), lying.places(realm)
     errors: list[PortalError] = []
     for master in masters:
         job = Job("look", realm.facts(), master.endpoint(), master.endpoint(), Options())
         try:
-            return asyncio.run(_ask(backend, job, passwords, expected))
+            return asyncio.run(_ask(backend, job, passwords, expected, places))
         except PortalError as error:
             errors.append(error)
     raise errors[0]
@@ -118,13 +127,14 @@ def _expected(backend: Backend, realm: Realm) -> Iterable[tuple[str, Record]]:
 
 
 async def _ask(
-    backend: Backend, job: Job, passwords: dict[str, str], expected: Expected
+    backend: Backend, job: Job, passwords: dict[str, str], expected: Expected, places: list[lying.Place]
 ) -> tuple[Health, list[dict[str, Any]]]:
     ctx = ReadingContext(job, passwords, connect)
     try:
         async with asyncio.timeout(SECONDS):
             health = await backend.look(ctx)
-            return health, await compare(health.name_servers or (job.master.address,), expected)
+            found = replace(health, bundles=await lying.bundles(places, connect))
+            return found, await compare(health.name_servers or (job.master.address,), expected)
     except TimeoutError:
         raise PortalError(
             f"{job.realm.name} was not looked through within {SECONDS} s.", "See which of its servers does not answer."

@@ -13,9 +13,14 @@ from django.utils.translation import gettext as _
 from replicas import audit
 from replicas.choices import PlanAction, PlanState, ReplicaState, RunState
 from replicas.lifecycle.credentials import wipe
-from replicas.lifecycle.job import Job, Policy
+from replicas.lifecycle.job import Job, Options, Policy
 from replicas.models import ApprovalPolicy, Plan, Realm, Run
 from replicas.permissions import Actor
+
+OF_THE_PLAN = ("bundle_hours", "keep_bundle", "host_gone_reason", "removal_reason")
+"""Options that come from the portal's settings or with the plan itself, not from the request."""
+OF_A_DNS_PLAN = ("setup_dns", "forwarders", "no_forwarders", "forward_policy", "no_dnssec_validation")
+"""Likewise, of a plan for name service later."""
 
 
 def policy_of(realm: Realm, job: Job) -> Policy:
@@ -41,7 +46,17 @@ def differences(plan: Plan) -> list[str]:
         (today.replica != job.replica, _("%(host)s has another address or host key.") % {"host": replica}),
         (today.realm != job.realm, _("The realm %(realm)s was changed.") % {"realm": realm}),
     ]
+    if names := ", ".join(name.replace("_", "-") for name in _other_options(plan, job)):
+        words = _("The request for %(host)s has other options now: %(options)s.")
+        changed.append((True, words % {"host": replica, "options": names}))
     return [words for differs, words in changed if differs]
+
+
+def _other_options(plan: Plan, job: Job) -> list[str]:
+    """What the request says otherwise now, uploaded certificates included."""
+    own = OF_THE_PLAN + (OF_A_DNS_PLAN if plan.action == PlanAction.DNS else ())
+    now, names = plan.replica.options(), (field.name for field in dataclasses.fields(Options))
+    return [name for name in names if name not in own and getattr(now, name) != getattr(job.options, name)]
 
 
 @transaction.atomic

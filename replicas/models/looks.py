@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from replicas.choices import RealmLevel
 from replicas.models.topology import Realm
 
 
@@ -18,6 +19,14 @@ class RealmLook(models.Model):
     health = models.JSONField(null=True, blank=True, help_text=_("Of lifecycle.base.Health."))
     dns = models.JSONField(
         default=list, blank=True, help_text=_("Each expected record: record, host, and what is wrong by name server.")
+    )
+    summary = models.JSONField(
+        null=True,
+        blank=True,
+        help_text=_("Of lifecycle.rating: what lists of realms show, which do not read the rest."),
+    )
+    level = models.PositiveSmallIntegerField(
+        choices=RealmLevel, default=RealmLevel.UNKNOWN, db_default=RealmLevel.UNKNOWN.value
     )
     error = models.TextField(blank=True)
     remedy = models.TextField(blank=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django import template
 from django.contrib.auth.models import AnonymousUser, User
+from django.template import Context
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
@@ -55,7 +57,9 @@ LOOKS = {
 
 
 @register.simple_tag
+@cache
 def icon(name: str) -> SafeString:
+    """Cached: where the file lies is the same as long as the portal runs, and takes longest to find out."""
     return format_html(
         '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("img/icons.svg"), name
     )
@@ -136,10 +140,11 @@ def may(user: User | AnonymousUser, verb: str, obj: Any = None) -> bool:
     return permissions.may(user, verb, obj)
 
 
-@register.simple_tag
-def waiting_for(user: User) -> int:
-    """How many plans this person could decide now."""
-    return len(to_decide(user))
+@register.simple_tag(takes_context=True)
+def waiting_for(context: Context, user: User) -> int:
+    """How many plans this person could decide now; a page that has asked says so itself (`waiting_count`)."""
+    known = context.get("waiting_count")
+    return len(to_decide(user)) if known is None else int(known)
 
 
 @register.simple_tag

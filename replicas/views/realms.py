@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from django.contrib import messages
-from django.db.models import Exists, OuterRef
+from django.core.paginator import Page, Paginator
 from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -19,95 +17,48 @@ from replicas import permissions
 from replicas.actions.look_now import look_now
 from replicas.choices import PlanState, ReplicaState
 from replicas.forms.requests import RecordsForm
-from replicas.models import Master, Plan, Realm, RealmLook, Replica
+from replicas.lifecycle.rating import SOON_DAYS, badness, is_missing
+from replicas.models import Master, Plan, Realm, Replica
 from replicas.views.access import SignedInRequest, posted, require
 from replicas.views.acting import actor, attempt
 from replicas.views.suggestions import suggestions
-from replicas.views.topology import Picture, draw, label_of, lag_of, look_of
+from replicas.views.summaries import summaries, summary
+from replicas.views.topology import Picture, draw, label_of, look_of
 
-SOON_DAYS = 30
-WORST = 3
-"""So many agreements of a realm the dashboard shows at once, the others on demand."""
-
-
-class Lag(NamedTuple):
-    """One agreement in a line: the hosts' names within the realm's domain, how it looks, and its lag in words."""
-
-    supplier: str
-    consumer: str
-    look: str
-    words: str
+A_PAGE = 25
+"""Realms of their list; agreements and certificates of one, of which there are more than servers."""
+RECORDS = 50
+"""DNS records on a page."""
+COLUMNS = 6
+"""So many name servers at most have a column each; of more only those are named that differ."""
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """A realm in a line of the dashboard. Counts are 0 and texts empty where all is well."""
+class Answers(NamedTuple):
+    """What the name servers say of one record: by column, or else who differs and how."""
 
-    realm: Realm
-    look: RealmLook | None
-    servers: int = 0
-    unwell: int = 0
-    broken: int = 0
-    lag: float = 0
-    lags: tuple[Lag, ...] = ()
-    days: int | None = None
-    missing: int = 0
-    bundles: int = 0
+    row: dict[str, Any]
+    by_column: list[str | None]
+    missing: bool
 
     @property
-    def level(self) -> str:
-        if self.look is None or self.look.at is None:
-            return "unknown"
-        if self.look.error or self.unwell or self.broken or self.missing or (self.days is not None and self.days < 0):
-            return "bad"
-        return "wait" if (self.days is not None and self.days < SOON_DAYS) or self.lag >= 60 else "good"
+    def served(self) -> int:
+        return sum(not answer for answer in self.row["servers"].values())
 
     @property
-    def worst(self) -> tuple[Lag, ...]:
-        return self.lags[:WORST]
-
-    @property
-    def others(self) -> tuple[Lag, ...]:
-        return self.lags[WORST:]
-
-
-def summary(realm: Realm) -> Summary:
-    look = getattr(realm, "look", None)
-    if look is None or not look.health:
-        return Summary(realm, look)
-    health = look.health
-    return Summary(
-        realm,
-        look,
-        servers=len(health["servers"]),
-        unwell=sum(bool(server["problem"]) for server in health["servers"]),
-        broken=sum(look_of(one) == "broken" for one in health["agreements"]),
-        lag=max((one["lag"] or 0 for one in health["agreements"]), default=0),
-        lags=tuple(_lag(one, f".{realm.domain}") for one in sorted(health["agreements"], key=_badness)),
-        days=min((one["days"] for one in health["certificates"]), default=None),
-        missing=sum(is_missing(row) for row in look.dns),
-        bundles=len(health["bundles"]),
-    )
+    def others(self) -> list[tuple[str, str]]:
+        """Each other answer, and who gives it."""
+        who: dict[str, list[str]] = {}
+        for name, answer in sorted(self.row["servers"].items()):
+            if answer:
+                who.setdefault(answer, []).append(name)
+        return [(answer, ", ".join(names)) for answer, names in who.items()]
 
 
-def _badness(agreement: Mapping[str, Any]) -> tuple[bool, bool, float]:
-    """Sorts the worst first: broken ones, those of which nobody knows, and the others by their lag."""
-    return look_of(agreement) != "broken", agreement["lag"] is not None, -(agreement["lag"] or 0)
-
-
-def _lag(agreement: Mapping[str, Any], domain: str) -> Lag:
-    supplier, consumer = agreement["supplier"].removesuffix(domain), agreement["consumer"].removesuffix(domain)
-    return Lag(supplier, consumer, look_of(agreement), lag_of(agreement))
-
-
-def summaries() -> list[Summary]:
-    """Of every realm with a master."""
-    able = Exists(Master.objects.filter(realm=OuterRef("pk")))
-    return [summary(realm) for realm in Realm.objects.filter(able).select_related("look")]
-
-
-def is_missing(row: dict[str, Any]) -> bool:
-    return bool(row["problem"]) or any(row["servers"].values())
+@require_safe
+def realms(request: SignedInRequest) -> HttpResponse:
+    require(request, "view")
+    page, shown = summaries(A_PAGE, request.GET.get("page"))
+    return render(request, "realms/list.html", {"page": page, "realms": shown})
 
 
 def fetch(request: SignedInRequest, pk: int) -> Realm:
@@ -126,7 +77,8 @@ def realm(request: SignedInRequest, pk: int) -> HttpResponse:
         "health": health,
         "picture": picture(found, health) if health else None,
         "suggested": suggestions(request.user, found, health.get("suggested", ())) if health else [],
-        "agreements": [(one, look_of(one), label_of(one)) for one in health["agreements"]] if health else [],
+        "agreements": agreements(request, health["agreements"]) if health else None,
+        "certificates": certificates(request, health["certificates"]) if health else None,
         "soon": SOON_DAYS,
         "may_look": permissions.may(request.user, "check"),
     }
@@ -137,14 +89,17 @@ def realm(request: SignedInRequest, pk: int) -> HttpResponse:
 def realm_dns(request: SignedInRequest, pk: int) -> HttpResponse:
     found = fetch(request, pk)
     about = summary(found)
-    rows = about.look.dns if about.look else []
+    rows = sorted(about.look.dns if about.look else [], key=lambda row: not is_missing(row))
     servers = sorted({name for row in rows for name in row["servers"]})
     missing = [row for row in rows if is_missing(row)]
+    page = Paginator(rows, RECORDS).get_page(request.GET.get("page"))
+    columns = servers if len(servers) <= COLUMNS else []
     context = {
         "realm": found,
         "about": about,
-        "servers": servers,
-        "rows": [(row, [row["servers"].get(name) for name in servers], is_missing(row)) for row in rows],
+        "columns": columns,
+        "page": page,
+        "rows": [Answers(row, [row["servers"].get(name) for name in columns], is_missing(row)) for row in page],
         "lines": [row["record"] for row in missing],
         "acts": adding(request, found, {row["host"] for row in missing}),
         "may_look": permissions.may(request.user, "check"),
@@ -162,6 +117,17 @@ def realm_look(request: SignedInRequest, pk: int) -> HttpResponse:
     else:
         messages.success(request, _("The realm is being looked at. The page shows it in a few seconds."))
     return redirect("realm", pk)
+
+
+def agreements(request: SignedInRequest, found: list[dict[str, Any]]) -> Page[tuple[dict[str, Any], str, str]]:
+    """A page of them, the worst first, each with how it looks and its lag in words."""
+    rows = [(one, look_of(one), label_of(one)) for one in sorted(found, key=badness)]
+    return Paginator(rows, A_PAGE).get_page(request.GET.get("agreements"))
+
+
+def certificates(request: SignedInRequest, found: list[dict[str, Any]]) -> Page[dict[str, Any]]:
+    """A page of them, the next one to expire first."""
+    return Paginator(sorted(found, key=lambda one: one["days"]), A_PAGE).get_page(request.GET.get("certificates"))
 
 
 def picture(found: Realm, health: dict[str, Any]) -> Picture:

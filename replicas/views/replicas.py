@@ -39,7 +39,8 @@ def fetch(request: SignedInRequest, pk: int, verb: str = "view") -> Replica:
 @require_safe
 def replicas(request: SignedInRequest) -> HttpResponse:
     require(request, "view")
-    found = ReplicaFilter(request.GET, queryset=Replica.objects.select_related("master__realm", "requested_by"))
+    every = Replica.objects.select_related("master__realm", "requested_by")
+    found = ReplicaFilter(request.GET, queryset=every, request=request)
     table = ReplicaTable(found.qs)
     RequestConfig(request, paginate={"per_page": 25}).configure(table)
     context = {"table": table, "filter": found, "may_request": permissions.may(request.user, "request")}

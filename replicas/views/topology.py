@@ -9,11 +9,11 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from replicas.lifecycle.rating import BEHIND_SECONDS
+
 WIDTH, NARROW, NODE_WIDTH, NODE_HEIGHT = 720, 400, 210, 54
 """A picture of two servers is narrow, so that a phone shows it large."""
 ROW, MARGIN, GAP = 120, 12, 24
-BEHIND_SECONDS = 60
-"""From here on an agreement counts as behind."""
 APART = 11
 """Between the two directions of one pair of servers."""
 BESIDE, STEEP = 9, 0.4

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -94,7 +93,7 @@ class served:  # noqa: N801 - used as a function
         try:
             with urllib.request.urlopen(f"{self.url}/healthz", timeout=2) as answer:  # noqa: S310 - our own address
                 return bool(answer.status == 200)
-        except urllib.error.URLError:
+        except OSError:  # what urllib raises, or a time-out while the answer comes
             return False
 
     def __exit__(self, *failure: object) -> None:

@@ -19,6 +19,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from replicas.choices import NoticeKind, PlanState, ReplicaState, RunState
+from replicas.lifecycle import looking
 from replicas.models import AuditEvent, Delivery, Notice, RealmLook, Run, Webhook
 from replicas.views.login import MOST_FAILURES
 from tests.browser.conftest import Portal, served
@@ -64,7 +65,7 @@ def build(portal: Portal, server: Sshd) -> Site:
     world = around(portal.master, people)
     run = failed(portal, "replica.a-rather-long-subdomain.of-a-site.example.com")
     told(run, "chat")
-    RealmLook.objects.create(realm=portal.master.realm, at=timezone.now(), health=HEALTH, dns=DNS)
+    RealmLook.objects.create(realm=portal.master.realm, at=timezone.now(), **looking.found(HEALTH, DNS))
     portal.master.ssh_address, portal.master.ssh_port = server.address, server.port
     portal.master.save()
     same, nobody = world.verified, world.running.plan.replica

@@ -16,6 +16,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from replicas.choices import PlanState, ReplicaState, Role, RunState
+from replicas.lifecycle import looking
 from replicas.models import AuditEvent, Draft, Plan, RealmLook, Run
 from tests.browser.conftest import Portal
 from tests.replicas.views import world as w
@@ -46,7 +47,7 @@ def look(portal: Portal, servers: int) -> None:
         {"supplier": MASTER, "consumer": f"replica{number}.example.com", "lag": 1.0 * number, "problem": ""}
         for number in range(servers)
     ]
-    given = {"at": timezone.now(), "health": HEALTH | {"agreements": agreements}}
+    given = {"at": timezone.now(), **looking.found(HEALTH | {"agreements": agreements}, [])}
     RealmLook.objects.update_or_create(realm=portal.master.realm, defaults=given)
 
 

@@ -121,9 +121,15 @@ def test_a_realm_with_its_replica(portal: Portal, hosts: Lab) -> None:
 
     replica.run(["systemctl", "start", "dirsrv@EXAMPLE-COM"])
     portal.register(hostname=NAME, ssh_address=str(replica.address), fingerprint=replica.fingerprint)
+    replica.run(["touch", "/var/lib/ipa/replica-info-left.example.com.gpg"])
     hosts.master.run(["systemctl", "stop", "dirsrv@EXAMPLE-COM"])
     seen = look()
     assert seen.error == "", "the second master is asked"
+    assert seen.health is not None
+    assert seen.health["bundles"] == [
+        f"{hosts.master.name}: /var/lib/ipa/replica-info-old.example.com.gpg",
+        f"{NAME}: /var/lib/ipa/replica-info-left.example.com.gpg",
+    ]
     assert "cannot be reached" in by_name(seen)[hosts.master.name]["problem"]
     assert by_name(seen)[NAME]["problem"] == ""
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from replicas import models
@@ -135,3 +137,14 @@ def test_only_administrators_make_groups(browser: Client, people: dict[str, User
     assert browser.get(reverse("admin:auth_group_changelist")).status_code == 403
     assert browser.post(reverse("admin:auth_group_add"), {"name": "security"}).status_code == 403
     assert not Group.objects.filter(name="security").exists()
+
+
+def test_lists_leave_large_columns_where_they_are(browser: Client, people: dict[str, User]) -> None:
+    browser.force_login(people["root"])
+    with CaptureQueriesContext(connection) as asked:
+        for name in ("run", "realmlook", "logchunk", "notice"):
+            assert browser.get(reverse(f"admin:replicas_{name}_changelist")).status_code == 200
+    columns = "".join(query["sql"] for query in asked)
+    assert '"replicas_plan"."action"' in columns
+    for column in ("plan.job", "plan.steps", "replica.certificates", "realmlook.health", "logchunk.content"):
+        assert f'"replicas_{column}"'.replace(".", '"."') not in columns, column

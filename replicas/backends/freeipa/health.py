@@ -1,4 +1,4 @@
-"""How a realm is: its servers, the agreements of its segments, certificates, and bundles that lie around."""
+"""How a realm is: its servers, the agreements of its segments with the lag of each, and certificates."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from replicas.clients import vectors
 from replicas.clients.freeipa.session import Session
 from replicas.clients.vectors import Changes
 from replicas.errors import PortalError, StepError
+from replicas.lifecycle import certificates
 from replicas.lifecycle.base import (
     AgreementHealth,
     CertificateHealth,
@@ -22,20 +23,22 @@ from replicas.lifecycle.base import (
     ServerHealth,
     SuggestedAgreement,
 )
-from replicas.lifecycle.steps.host_advice import days_left
 from replicas.together import together
 
-BUNDLES = "/var/lib/ipa/replica-info-*.gpg"
 NAME_SERVER = "DNS server"
 SHOWN = {"CA server": "CA", NAME_SERVER: "DNS", "KRA server": "KRA", "AD trust controller": "AD trust"}
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one server's directory says: what it has of each supplier, None when the account may not know."""
+    """What one server's directory says: what it has of each supplier, None when the account may not know.
+
+    The certificates are those that it presents, whether its directory says anything or not.
+    """
 
     vector: Mapping[int, Changes] | None
     problem: str = ""
+    certificates: tuple[CertificateHealth, ...] = ()
 
 
 async def look(ctx: Context) -> Health:
@@ -47,12 +50,13 @@ async def look(ctx: Context) -> Health:
         torn = {suffix: await _torn(opened, suffix) for suffix in suffixes}
     answers = await together(*(_ask(ctx, one.name) for one in servers))
     seen = {one.name: answer for one, answer in zip(servers, answers, strict=True)}
-    authority = CertificateHealth(f"Authority of {ctx.job.realm.name}", days_left(ctx.job.realm.ca_certificate))
     return Health(
         servers=tuple(_server(one, seen[one.name].problem, one.name in hidden) for one in servers),
         agreements=tuple(agreements(segments, torn, seen)),
-        certificates=(authority,),
-        bundles=await _bundles(ctx),
+        certificates=(
+            certificates.authority(ctx.job.realm),
+            *(certificate for one in seen.values() for certificate in one.certificates),
+        ),
         suggested=tuple(suggestions(servers, segments)),
         name_servers=await name_servers(ctx, servers),
     )
@@ -77,13 +81,15 @@ async def _torn(opened: Session, suffix: str) -> str:
 
 
 async def _ask(ctx: Context, name: str) -> Seen:
+    presented: tuple[CertificateHealth, ...] = ()
     try:
         address = ctx.job.master.address if name == ctx.job.master.hostname else await address_of(ctx, name)
+        presented = await certificates.of_server(name, address)
         async with directory_at(ctx, name, address) as bound:
             values = await vector(ctx, bound)
     except PortalError as error:
-        return Seen(None, str(error))
-    return Seen(vectors.changes(values) if values else None)
+        return Seen(None, str(error), presented)
+    return Seen(vectors.changes(values) if values else None, certificates=presented)
 
 
 def _server(one: realm.Server, problem: str, hidden: bool) -> ServerHealth:
@@ -127,9 +133,3 @@ def suggestions(servers: Iterable[realm.Server], segments: Iterable[realm.Segmen
 def command(suffix: str, left: str, right: str) -> str:
     """What adds that segment, typed by somebody."""
     return f"ipa topologysegment-add {suffix} {left}-to-{right} --leftnode={left} --rightnode={right}"
-
-
-async def _bundles(ctx: Context) -> tuple[str, ...]:
-    master = await ctx.host("master")
-    listed = await master.run("sh", "-c", f"ls -1 {BUNDLES} 2>/dev/null", check=False)
-    return tuple(f"{master.name}: {line}" for line in listed.text.splitlines())

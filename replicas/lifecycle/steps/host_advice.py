@@ -5,13 +5,9 @@ Each check returns what it found, or raises StepError with what to do about it.
 
 from __future__ import annotations
 
-import asyncio
-import ssl
-from datetime import UTC, datetime
 from ipaddress import ip_address
 
-from cryptography import x509
-
+from replicas.clients.certificates import days_left, presented
 from replicas.errors import StepError
 from replicas.hostside import wire
 from replicas.lifecycle.base import Context
@@ -72,9 +68,8 @@ async def forwarders(ctx: Context) -> str:
 async def certificates(ctx: Context) -> str:
     """The realm's authority, and the master's directory, for some time to come."""
     job = ctx.job
-    address = (job.master.address, 636)
     try:
-        served = await asyncio.to_thread(ssl.get_server_certificate, address, timeout=PROBE_SECONDS)
+        served = await presented(job.master.address, 636)
     except OSError as error:
         raise StepError(f"The directory of {job.master.hostname} does not answer on port 636: {error}.") from error
     days = {
@@ -87,8 +82,3 @@ async def certificates(ctx: Context) -> str:
                 f"{what} expires in {left} days." if left >= 0 else f"{what} has expired.", "Have it renewed first."
             )
     return f"The certificates are valid for {min(days.values())} days and more"
-
-
-def days_left(pem: str) -> int:
-    """Of the first certificate that is in there; negative when it has expired."""
-    return (x509.load_pem_x509_certificates(pem.encode())[0].not_valid_after_utc - datetime.now(UTC)).days

@@ -16,6 +16,7 @@ from replicas.together import together
 
 SERVED_SECONDS = 15.0
 POLL_SECONDS = 0.2
+UNSERVED = "records_unserved"
 BY_HAND = (
     "The realm has no DNS of its own, so each DNS entry has to be added by hand, both TCP and UDP entries for some "
     "services. In the zone file of your name server:"
@@ -26,7 +27,8 @@ class VerifyRecords(Step):
     """Ask every name server of the zone directly for exactly these records.
 
     Fact `missing_records`: what is missing, as zone-file lines; empty when all is well. In a realm without DNS nothing
-    is asked, and the lines are those to add by hand. `strict` makes a missing record an error instead of a warning.
+    is asked, and the lines are those to add by hand. `strict` makes a missing record an error instead of a warning; the
+    fact is there then too, so that people see what to add, and `records_unserved` says that this was not the end.
     `server` is the address of a name server of the realm, where the master is none.
     """
 
@@ -41,7 +43,7 @@ class VerifyRecords(Step):
         return [Touch("read", str(record), job.realm.name) for record in self.records] if job.realm.dns else []
 
     async def done(self, ctx: Context) -> bool:
-        return "missing_records" in ctx.facts
+        return "missing_records" in ctx.facts and not ctx.facts.get(UNSERVED)
 
     async def run(self, ctx: Context) -> None:
         if not ctx.job.realm.dns:
@@ -53,8 +55,12 @@ class VerifyRecords(Step):
         missing = await _settled(placed)
         await _show(ctx, placed)
         lines = list(dict.fromkeys(str(one.record) for one in missing))
-        self._report(ctx, missing, lines)
+        if self.strict and missing:
+            await ctx.fact(UNSERVED, True)
         await ctx.fact("missing_records", list(lines))
+        self._report(ctx, missing, lines)
+        if ctx.facts.get(UNSERVED):
+            await ctx.fact(UNSERVED, False)
 
     def _report(self, ctx: Context, missing: list[Absent], lines: list[str]) -> None:
         for one in missing:

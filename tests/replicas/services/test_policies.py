@@ -21,6 +21,8 @@ from replicas.actions.policies import set_policy
 from replicas.actions.reject import reject
 from replicas.actions.resubmit import restore
 from replicas.actions.retry import retry
+from replicas.actions.setup_dns import setup_dns
+from replicas.actions.undo import remove
 from replicas.choices import NoticeKind, PlanState, ReplicaState, Role, RunState
 from replicas.errors import Conflict, NotAllowed
 from replicas.lifecycle import lease, sweeper, voiding
@@ -189,6 +191,44 @@ def test_a_master_that_changed_voids_the_approval(cast: Cast, ask: Callable[...,
     with pytest.raises(Conflict, match=r"ipaserver\.example\.com has another address or host key.*void"):
         approve(cast.approver, Plan.objects.get(), plan.digest, "fine")
     assert not Run.objects.exists()
+
+
+CERTIFICATE = {
+    "subject": "CN=x", "issuer": "CN=y", "names": ["x"], "begins": "2026-01-01", "ends": "2027-01-01", "sha256": "ab",
+    "chain": ["cd"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"setup_ca": True, "ip_addresses": ["192.0.2.77"]}, "ip-addresses, setup-ca"),
+        ({"ntp_servers": ["ntp.example.com"]}, "ntp-servers"),
+        ({"certificates": {"http_certificate": CERTIFICATE}}, "http-certificate"),
+    ],
+)
+def test_a_request_that_changed_voids_the_approval(
+    changes: dict[str, Any], names: str, cast: Cast, ask: Callable[..., Plan]
+) -> None:
+    plan = ask({})
+    Replica.objects.update(**changes)
+    with pytest.raises(Conflict, match=f"The request for .* has other options now: {names}.*void"):
+        approve(cast.approver, Plan.objects.get(), plan.digest, "fine")
+    assert not Run.objects.exists()
+
+
+def test_what_a_plan_says_itself_is_no_change_of_the_request(
+    cast: Cast, ask: Callable[..., Plan], settings: Any
+) -> None:
+    ask({})
+    settings.BUNDLE_HOURS += 1
+    assert voiding.differences(Plan.objects.get()) == []
+    Plan.objects.update(state=PlanState.CANCELLED)
+    Replica.objects.update(state=ReplicaState.VERIFIED)
+    plans = [setup_dns(cast.operator, Replica.objects.get(), no_forwarders=True)]
+    Plan.objects.update(state=PlanState.CANCELLED)
+    plans += [remove(cast.operator, Replica.objects.get(), "moved", "its machine is gone")]
+    assert [voiding.differences(Plan.objects.get(pk=plan.pk)) for plan in plans] == [[], []]
 
 
 def test_a_plan_that_is_not_approved_in_time_is_void(cast: Cast, ask: Callable[..., Plan]) -> None:

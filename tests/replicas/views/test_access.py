@@ -40,6 +40,7 @@ PAGES = {
     "master_credentials": Page(ADMINISTRATORS, "master", "post"),
     "master_host_key": Page(ADMINISTRATORS, "master"),
     "policy": Page(ADMINISTRATORS, "master"),
+    "realms": Page(EVERYBODY),
     "realm": Page(EVERYBODY, "master.realm"),
     "realm_dns": Page(EVERYBODY, "master.realm"),
     "realm_look": Page(OPERATORS | {"approver", "administrator"}, "master.realm", "post"),

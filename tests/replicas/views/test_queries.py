@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+from django.apps import apps
+from django.contrib import admin
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
-from replicas.choices import PlanState, ReplicaState, RunState
+from replicas.actions import host_keys
 from tests.replicas.views import world as w
 from tests.replicas.views.conftest import World
+from tests.replicas.views.growing import grow
 from tests.replicas.views.test_access import PAGES, address
 from tests.replicas.views.test_runs import compress
 
@@ -16,19 +22,45 @@ MOST = 12
 """Session and person are two of them."""
 
 
-@pytest.mark.parametrize("name", [name for name, page in PAGES.items() if page.method == "get" and "key" not in name])
-def test_queries_are_bounded(name: str, world: World) -> None:
-    where = address(name, world)
-    world.client(who(where)).get(where)
-    few = queries(world, where)
-    for number in range(12):
-        replica = w.request(world.master, f"more{number}.example.com", world.people["operator"], ReplicaState.RUNNING)
-        run = w.run_of(w.plan_of(replica, PlanState.APPROVED), RunState.RUNNING, 3)
-        w.bundle_of(run)
-        w.event("operator", "replica:request", "replica", replica.pk, str(replica))
-    for replica in world.master.replicas.filter(state=ReplicaState.RUNNING)[:5]:
-        w.plan_of(replica, PlanState.WAITING)
-    assert queries(world, where) == few <= MOST
+ADMIN = [
+    f"admin:{model._meta.app_label}_{model._meta.model_name}_{view}"
+    for model in admin.site._registry
+    for view in ("changelist", "change")
+]
+
+
+@pytest.mark.parametrize("name", [name for name, page in PAGES.items() if page.method == "get"])
+def test_queries_are_bounded(name: str, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_keys, "fetch", lambda address, port: w.HOST_KEY)
+    require_bounded(world, lambda: address(name, world))
+
+
+def test_queries_of_a_notice_are_bounded(world: World) -> None:
+    def where() -> str:
+        return reverse("notice", args=[world.people["root"].notices.latest("pk").pk])
+
+    require_bounded(world, where, status=302)
+
+
+@pytest.mark.parametrize("name", ADMIN)
+def test_queries_of_the_admin_are_bounded(name: str, world: World) -> None:
+    app, model_name, _ = name.removeprefix("admin:").split("_")
+    model = apps.get_model(app, model_name)
+
+    def where() -> str:
+        return reverse(name, args=[model._default_manager.latest("pk").pk] if name.endswith("change") else [])
+
+    require_bounded(world, where)
+
+
+def require_bounded(world: World, where: Callable[[], str], status: int = 200) -> None:
+    """As many with thirteen times the rows as with one of each kind beside what there is."""
+    grow(world, range(1))
+    page = where()
+    world.client(who(page)).get(page)
+    few = queries(world, page, status)
+    grow(world, range(1, 13))
+    assert queries(world, page, status) == few <= MOST
 
 
 @pytest.mark.parametrize("asked", ["", "?q=line&level=info", "?after=1"])
@@ -49,7 +81,7 @@ def who(where: str) -> str:
     return "operator" if where.startswith("/requests/") else "root"
 
 
-def queries(world: World, where: str) -> int:
+def queries(world: World, where: str, status: int = 200) -> int:
     with CaptureQueriesContext(connection) as captured:
-        assert world.client(who(where)).get(where).status_code == 200
+        assert world.client(who(where)).get(where).status_code == status
     return len(captured)

@@ -13,9 +13,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from replicas.actions import look_now
+from replicas.lifecycle import looking
 from replicas.models import Credential, RealmLook
 from replicas.views.topology import NODE_HEIGHT, NODE_WIDTH, draw
 from tests.replicas.views.conftest import World
+from tests.replicas.views.growing import grow
 
 MASTER, VERIFIED, LOST = "ipaserver.example.com", "verified.example.com", "lost.example.com"
 SRV = f"_ldap._tcp.example.com. 3600 IN SRV 0 100 389 {VERIFIED}."
@@ -42,8 +44,13 @@ DNS = [
 
 @pytest.fixture
 def looked(world: World) -> World:
-    RealmLook.objects.create(realm=world.master.realm, at=timezone.now(), seconds=1.5, health=HEALTH, dns=DNS)
+    RealmLook.objects.create(realm=world.master.realm, at=timezone.now(), seconds=1.5, **looking.found(HEALTH, DNS))
     return world
+
+
+def saw(dns: list[dict[str, Any]] = DNS, **health: Any) -> None:
+    """The next look found this."""
+    RealmLook.objects.update(**looking.found(HEALTH | health, dns))
 
 
 def page(world: World, name: str = "realm", who: str = "operator") -> str:
@@ -67,7 +74,7 @@ def test_everything_that_was_seen_is_on_the_page(looked: World) -> None:
 
 def test_an_agreement_that_nobody_measured_is_not_called_broken(looked: World) -> None:
     agreement = {"supplier": MASTER, "consumer": VERIFIED, "lag": None, "problem": ""}
-    RealmLook.objects.update(health=HEALTH | {"agreements": [agreement], "suggested": []})
+    saw(agreements=[agreement], suggested=[])
     shown = page(looked)
     assert "not measured" in shown
     assert "Another agreement would help" not in shown
@@ -129,7 +136,7 @@ def test_the_dashboard_sums_it_up(looked: World) -> None:
         "3 servers",
         "1 unwell",
         "1 agreement broken",
-        "12 days",
+        f"{VERIFIED}, port 636: its certificate has 12 days left",
         "1 record missing",
         "1 bundle",
     ):
@@ -141,7 +148,7 @@ def test_the_dashboard_names_every_agreement_with_its_lag_the_worst_first(looked
         {"supplier": VERIFIED, "consumer": LOST, "lag": None, "problem": ""},
         {"supplier": LOST, "consumer": "far.example.org", "lag": 7200.0, "problem": "Error (18)"},
     ]
-    RealmLook.objects.update(health=HEALTH | {"agreements": HEALTH["agreements"] + more})
+    saw(agreements=HEALTH["agreements"] + more)
     shown = looked.client("viewer").get(reverse("dashboard")).content.decode().split('class="lags">')[1]
     rows = [" ".join(re.sub("<[^>]*>", " ", row).split()) for row in shown.split("</div>")[0].split("</li>")]
     assert rows == [
@@ -155,16 +162,79 @@ def test_the_dashboard_names_every_agreement_with_its_lag_the_worst_first(looked
 
 
 def test_the_dashboard_shows_no_lags_that_may_be_over(looked: World) -> None:
-    RealmLook.objects.update(error="ipaserver.example.com does not answer.")
+    RealmLook.objects.update(**looking.failed("ipaserver.example.com does not answer.", ""))
     shown = looked.client("viewer").get(reverse("dashboard")).content.decode()
     assert "ipaserver.example.com does not answer." in shown
     assert "behind" not in shown
-    RealmLook.objects.update(error="", health=HEALTH | {"agreements": []})
+    saw(agreements=[])
     assert "no agreement was seen" in looked.client("viewer").get(reverse("dashboard")).content.decode()
 
 
+def test_the_dashboard_leads_to_the_agreements_that_it_does_not_show(looked: World) -> None:
+    saw(agreements=agreements(40))
+    shown = looked.client("viewer").get(reverse("dashboard")).content.decode()
+    rows = re.findall(r"<span>\S+ → (\S+)</span>", shown)
+    assert rows == [f"host{number}" for number in range(39, 27, -1)]
+    assert "37 more agreements" in shown
+    assert "All 40 agreements" in shown
+    assert f'href="{reverse("realm", args=[looked.master.realm_id])}#agreements"' in shown
+
+
+def test_the_dashboard_shows_the_realms_that_need_care_and_leads_to_all(looked: World) -> None:
+    saw(agreements=[], certificates=[], bundles=[], servers=[], dns=[])
+    grow(looked, range(12))
+    RealmLook.objects.filter(realm__name="GROWN11.EXAMPLE").update(**looking.failed("It does not answer.", ""))
+    RealmLook.objects.filter(realm__name="GROWN5.EXAMPLE").delete()
+    browser = looked.client("viewer")
+    shown = browser.get(reverse("dashboard"))
+    names = [one.realm.name.removesuffix(".EXAMPLE") for one in shown.context["realms"]]
+    assert names == ["GROWN11", *(f"GROWN{number}" for number in (0, 1, 10, 2, 3, 4, 6, 7, 8))]
+    assert "All 13 realms" in shown.content.decode()
+    every = browser.get(reverse("realms")).context["realms"]
+    assert [one.realm.name for one in every][-2:] == ["GROWN5.EXAMPLE", "EXAMPLE.COM"]
+    assert [str(one.level.label) for one in every][-2:] == ["not looked at", "well"]
+
+
+def test_many_agreements_and_certificates_are_pages_the_worst_first(looked: World) -> None:
+    certificates = [{"what": f"host{number}", "days": number} for number in range(90, 30, -1)]
+    saw(agreements=agreements(60), certificates=certificates)
+    where = reverse("realm", args=[looked.master.realm_id])
+    shown = looked.client("viewer").get(where)
+    assert [one["lag"] for one, _, _ in shown.context["agreements"]] == [float(lag) for lag in range(59, 34, -1)]
+    assert [one["days"] for one in shown.context["certificates"]] == list(range(31, 56))
+    assert 'href="?agreements=2#agreements"' in shown.content.decode()
+    last = looked.client("viewer").get(where, {"agreements": 3, "certificates": 9}).context
+    assert [one["lag"] for one, _, _ in last["agreements"]] == [float(lag) for lag in range(9, -1, -1)]
+    assert [one["days"] for one in last["certificates"]] == list(range(81, 91))
+
+
+def test_of_many_records_those_that_differ_are_first(looked: World) -> None:
+    servers = {f"ns{number}.": "" for number in range(30)}
+    rows = [{"host": MASTER, "record": f"r{number}", "servers": servers, "problem": ""} for number in range(100)]
+    rows[99] = rows[99] | {"servers": servers | {"ns3.": "nothing"}}
+    rows[60] = rows[60] | {"servers": {}, "problem": "no zone"}
+    saw(dns=rows)
+    where = reverse("realm_dns", args=[looked.master.realm_id])
+    shown = looked.client("viewer").get(where).context
+    assert [one.row["record"] for one in shown["rows"]][:4] == ["r60", "r99", "r0", "r1"]
+    assert shown["lines"] == ["r60", "r99"]
+    page = looked.client("viewer").get(where).content.decode()
+    for text in ("29 of 30 serve it", "nothing: ns3.", "30 of 30 serve it", "no zone"):
+        assert text in page, text
+    last = looked.client("viewer").get(where, {"page": 2})
+    assert len(last.context["rows"]) == 50
+    assert last.content.decode().count("30 of 30 serve it") == 50
+
+
+def agreements(count: int) -> list[dict[str, Any]]:
+    return [
+        {"supplier": MASTER, "consumer": f"host{number}.example.com", "lag": float(number), "problem": ""}
+        for number in range(count)
+    ]
+
+
 def test_a_realm_that_could_not_be_asked_says_why_and_what_was_before(looked: World) -> None:
-    RealmLook.objects.update(error="ipaserver.example.com does not answer.", remedy="Start it.")
+    RealmLook.objects.update(**looking.failed("ipaserver.example.com does not answer.", "Start it."))
     shown = page(looked)
     for text in ("ipaserver.example.com does not answer.", "Start it.", "from the last time", "95 s behind"):
         assert text in shown, text

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
 from django.urls import reverse
 
-from replicas.choices import RunState
+from replicas.choices import PlanAction, PlanState, RunState
+from replicas.clients.dns import Absent, NameServer
+from replicas.clients.ssh import Host
+from replicas.errors import DnsError
+from replicas.lifecycle.base import Record
+from replicas.lifecycle.job import Endpoint
+from replicas.lifecycle.reading import ReadingContext
+from replicas.lifecycle.steps import verify_dns
 from replicas.models import Run
+from tests.replicas.views import world as w
 from tests.replicas.views.conftest import World
 
 
@@ -59,3 +68,44 @@ def test_a_cancelled_run_is_not_explained(world: World) -> None:
     where = failed(world, "Cancelled by port check failed.")
     Run.objects.filter(pk=world.failed.pk).update(state=RunState.CANCELLED)
     assert "usually means" not in shown(world, "operator", where)
+
+
+def test_records_that_a_run_could_not_add_can_be_added_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begun from the page of the realm's records, when the installation had found all of them."""
+    Run.objects.filter(plan__replica=world.verified).update(facts={"missing_records": []})
+    plan = w.plan_of(world.verified, PlanState.APPROVED, PlanAction.RECORDS)
+    record = Record("_ldap._tcp.example.com.", "SRV", "0 100 389 verified.example.com.")
+    absent = [Absent(NameServer("ns.example.com.", ("192.0.2.53",)), record)]
+    ctx = ReadingContext(plan.frozen_job(), {}, nobody)
+    step = verify_dns.VerifyRecords((record,), strict=True)
+    with pytest.raises(DnsError) as failure:
+        asyncio.run(verified(step, ctx, absent, monkeypatch))
+    run = w.run_of(plan, RunState.FAILED, 3, error=str(failure.value), facts=dict(ctx.facts))
+    box = shown(world, "operator", reverse("run", args=[run.pk]))
+    add, retry = (reverse("replica_act", args=[world.verified.pk, name]) for name in ("records", "retry"))
+    assert box.index(f'action="{add}"') < box.index(f'action="{retry}"')
+
+    assert not asyncio.run(step.done(ctx)), "a retry looks again"
+    asyncio.run(verified(step, ctx, [], monkeypatch))
+    assert asyncio.run(step.done(ctx))
+    assert ctx.facts["missing_records"] == []
+
+
+async def verified(
+    step: verify_dns.VerifyRecords, ctx: ReadingContext, absent: list[Absent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step, where the name servers lack these records."""
+
+    async def place(address: str, records: tuple[Record, ...]) -> tuple[()]:
+        return ()
+
+    async def settled(placed: object) -> list[Absent]:
+        return absent
+
+    monkeypatch.setattr(verify_dns, "place", place)
+    monkeypatch.setattr(verify_dns, "_settled", settled)
+    await step.run(ctx)
+
+
+async def nobody(endpoint: Endpoint) -> Host:
+    raise AssertionError(endpoint)
