@@ -41,8 +41,8 @@ def begin(run: Run, lease: Lease) -> None:
             _change(run.plan.replica, "replica:change", {"state": ReplicaState.REMOVING})
 
 
-def end(run: Run, lease: Lease, outcome: Outcome) -> None:
-    """The last write of a run, all in one transaction. Raises LeaseLost."""
+def end(run: Run, lease: Lease, outcome: Outcome, failing: int | None = None) -> None:
+    """The last write of a run, all in one transaction; `failing` is the log line that says why. Raises LeaseLost."""
     now = timezone.now()
     with (
         wiping(run, lease),
@@ -52,6 +52,7 @@ def end(run: Run, lease: Lease, outcome: Outcome) -> None:
             state=outcome.state,
             error=outcome.error,
             remedy=outcome.remedy,
+            failing_line=failing if outcome.state == RunState.FAILED else None,
             finished_at=now,
             lease_until=None,
         ),

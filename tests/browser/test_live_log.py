@@ -252,9 +252,11 @@ def test_a_link_leads_to_the_failing_line(portal: Portal, run: Run, sign_in: Sig
     def fail() -> None:
         w.lines(run, *(f"line {number}" for number in range(4, 3001)))
         w.lines(run, "UDP 88 does not answer.", level="error")
-        w.lines(run, *(f"line {number}" for number in range(3002, 3101)))
+        w.lines(run, *(f"line {number}" for number in range(3002, 3501)))
+        w.lines(run, "The connection check failed.", level="error")
         run.state, run.error, run.finished_at = RunState.FAILED, "UDP 88 does not answer.", timezone.now()
-        run.save(update_fields=["state", "error", "finished_at"])
+        run.failing_line = 3001
+        run.save(update_fields=["state", "error", "finished_at", "failing_line"])
 
     page = sign_in("viewer")
     page.goto(f"/runs/{run.pk}/")
