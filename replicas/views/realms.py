@@ -163,8 +163,8 @@ def realm_look(request: SignedInRequest, pk: int) -> HttpResponse:
 
 
 def picture(found: Realm, health: dict[str, Any]) -> Picture:
-    names = [server["name"] for server in health["servers"]]
-    return draw(health["servers"], health["agreements"], pages_of(found, names))
+    below = {server["name"]: f"#server-{number}" for number, server in enumerate(health["servers"], 1)}
+    return draw(health["servers"], health["agreements"], below | pages_of(found, list(below)))
 
 
 def adding(request: SignedInRequest, found: Realm, hosts: set[str]) -> list[dict[str, Any]]:
