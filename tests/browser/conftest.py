@@ -94,7 +94,7 @@ class served:  # noqa: N801 - used as a function
         try:
             with urllib.request.urlopen(f"{self.url}/healthz", timeout=2) as answer:  # noqa: S310 - our own address
                 return bool(answer.status == 200)
-        except urllib.error.URLError:
+        except (urllib.error.URLError, TimeoutError):
             return False
 
     def __exit__(self, *failure: object) -> None:
