@@ -40,6 +40,20 @@ NO_PAGES = {
     "history_export": "a file",
 }
 """Addresses that show nothing, and what they give."""
+FIRST = {
+    "dashboard": "An administrator registers the master of a realm",
+    "masters": "No master is registered. Register the first server of a realm",
+    "master_register": "Step 1 of 2: where the master is",
+    "replicas": "A replica is made from a master, and none is registered.",
+    "replica_request": "A replica is made from a master, and none is registered.",
+    "replica_bulk": "A replica is made from a master, and none is registered.",
+    "approvals": "No plan waits for a decision. Each request comes here with its plan",
+    "bundles": "An approved request seals one for its host",
+    "notices": "You will read here what waits for you",
+    "webhooks": "No webhook is told anything. Add one above.",
+    "history": "The history was not verified yet.",
+}
+"""What each page says in a portal that is new."""
 SignIn = Callable[..., Page]
 
 
@@ -365,7 +379,18 @@ def test_a_portal_that_is_new(new: str, look: Look) -> None:
         if name not in NO_PAGES:
             with quiet(page, look.wrong):
                 page.goto(new + reverse(name))
+                expect(page.get_by_text(FIRST[name])).to_be_visible()
                 look.check(page, f"{name} of a new portal")
+
+
+def test_a_new_portal_leads_to_its_first_master(new: str, sign_in: SignIn) -> None:
+    """From wherever somebody begins."""
+    page = sign_in("root", base_url=new)
+    for label in ("Approvals", "Bundles"):
+        page.get_by_role("link", name=label, exact=True).click()
+        page.locator(".empty").first.get_by_role("link", name="Request a replica").click()
+        page.locator(".empty").get_by_role("link", name="Register a master").click()
+        expect(page.get_by_text(FIRST["master_register"])).to_be_visible()
 
 
 @pytest.fixture(scope="module")
