@@ -17,11 +17,11 @@ from django.views.decorators.http import require_safe
 
 from replicas import permissions
 from replicas.actions.look_now import look_now
-from replicas.choices import PlanState, ReplicaState
-from replicas.forms.requests import RecordsForm
-from replicas.models import Master, Plan, Realm, RealmLook, Replica
+from replicas.choices import ReplicaState
+from replicas.models import Master, Realm, RealmLook, Replica
 from replicas.views.access import SignedInRequest, posted, require
 from replicas.views.acting import actor, attempt
+from replicas.views.realm_records import adding, is_missing
 from replicas.views.topology import Picture, draw, label_of, lag_of, look_of
 
 SOON_DAYS = 30
@@ -105,10 +105,6 @@ def summaries() -> list[Summary]:
     return [summary(realm) for realm in Realm.objects.filter(able).select_related("look")]
 
 
-def is_missing(row: dict[str, Any]) -> bool:
-    return bool(row["problem"]) or any(row["servers"].values())
-
-
 def fetch(request: SignedInRequest, pk: int) -> Realm:
     require(request, "view")
     return get_object_or_404(Realm.objects.select_related("look"), pk=pk)
@@ -144,7 +140,7 @@ def realm_dns(request: SignedInRequest, pk: int) -> HttpResponse:
         "servers": servers,
         "rows": [(row, [row["servers"].get(name) for name in servers], is_missing(row)) for row in rows],
         "lines": [row["record"] for row in missing],
-        "acts": adding(request, found, {row["host"] for row in missing}),
+        "adding": adding(request.user, found, {row["host"] for row in missing}),
         "may_look": permissions.may(request.user, "check"),
     }
     return render(request, "realms/dns.html", context)
@@ -165,23 +161,6 @@ def realm_look(request: SignedInRequest, pk: int) -> HttpResponse:
 def picture(found: Realm, health: dict[str, Any]) -> Picture:
     below = {server["name"]: f"#server-{number}" for number, server in enumerate(health["servers"], 1)}
     return draw(health["servers"], health["agreements"], below | pages_of(found, list(below)))
-
-
-def adding(request: SignedInRequest, found: Realm, hosts: set[str]) -> list[dict[str, Any]]:
-    """For each replica that lacks records: the form that asks for a plan to add them."""
-    if not permissions.may(request.user, "request"):
-        return []
-    able = Replica.objects.filter(master__realm=found, hostname__in=hosts, state=ReplicaState.VERIFIED)
-    busy = set(Plan.objects.filter(replica__in=able, state=PlanState.WAITING).values_list("replica_id", flat=True))
-    return [
-        {
-            "replica": replica,
-            "url": reverse("replica_act", args=[replica.pk, "records"]),
-            "form": RecordsForm(auto_id=f"id_{replica.pk}_%s"),
-            "waits": replica.pk in busy,
-        }
-        for replica in able
-    ]
 
 
 def pages_of(found: Realm, names: list[str]) -> dict[str, str]:

@@ -150,8 +150,9 @@ def test_missing_records_are_marked_copied_and_added(looked: World) -> None:
     shown = page(looked, "realm_dns")
     assert shown.count('class="missing"') == 1
     assert SRV in shown.split('id="records">')[1].split("</pre>")[0]
-    assert reverse("replica_act", args=[looked.verified.pk, "records"]) in shown
-    assert reverse("replica_act", args=[looked.verified.pk, "records"]) not in page(looked, "realm_dns", "viewer")
+    where = reverse("realm_records", args=[looked.master.realm_id])
+    assert where in shown
+    assert where not in page(looked, "realm_dns", "viewer")
 
 
 def test_the_dashboard_sums_it_up(looked: World) -> None:
