@@ -56,7 +56,7 @@ def request_id(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[..
 
 
 def time_zone(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Times in the zone that the reader's browser names in a cookie (theme.js), or else in that of the settings."""
+    """Times in the zone that the reader's browser names in a cookie (portal.js), or else in that of the settings."""
 
     def told(request: HttpRequest) -> HttpResponseBase:
         name = request.COOKIES.get("timezone", "")

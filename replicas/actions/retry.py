@@ -51,6 +51,7 @@ def retry(actor: Actor, run: Run, reason: str = "", passwords: Mapping[str, str]
         cancel_now=False,
         error="",
         remedy="",
+        failing_line=None,
         lease_until=None,
         finished_at=None,
         held_until=opening(run.plan),

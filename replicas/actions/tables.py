@@ -1,4 +1,4 @@
-"""Ask for many replicas with a table: their plans are shown first, and all of them are submitted, or none."""
+"""Ask for many things at once: their plans are shown first, and all of them are submitted, or none."""
 
 from __future__ import annotations
 
@@ -26,11 +26,16 @@ REQUEST = "request"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A request that the form filled in, what the form was sent with (URL-encoded), and passwords for its run."""
+    """A request that the form filled in, what the form was sent with (URL-encoded), and passwords for its run.
+
+    For a replica that is there already: `freeze`, which makes the plan of `act`.
+    """
 
     replica: Replica
     form: str
     passwords: Mapping[str, str] = field(default_factory=dict)
+    act: str = REQUEST
+    freeze: drafts.Freeze | None = None
 
 
 class SomeRefused(PortalError):
@@ -45,7 +50,7 @@ def draw(actor: Actor, rows: Sequence[Row]) -> UUID:
     """Keep the requests with the plan that each of them would be now, and have their hosts looked at.
 
     Gives what their drafts have in common (Draft.table). Raises NotAllowed, and SomeRefused with what
-    actions.submit.submit raises for each.
+    actions.submit.submit, or `freeze`, raises for each.
     """
     user = require(actor, "request")
     keys = _keys(rows)
@@ -56,8 +61,8 @@ def draw(actor: Actor, rows: Sequence[Row]) -> UUID:
     kept = []
     for row, plan in zip(rows, plans, strict=True):
         draft = Draft(
-            act=REQUEST, table=table, requested_by=user, action=plan.action, job=plan.job, steps=plan.steps,
-            digest=plan.digest,
+            act=row.act, table=table, replica=row.replica if row.freeze else None, requested_by=user,
+            action=plan.action, job=plan.job, steps=plan.steps, digest=plan.digest,
         )  # fmt: skip
         draft.enclose(row.form)
         kept.append(draft)
@@ -102,7 +107,7 @@ def check_again(actor: Actor, table: UUID) -> None:
 def _keys(rows: Sequence[Row]) -> list[str]:
     """The keys that the hosts present now. Raises SomeRefused, also for those that have another one pinned."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = list(pool.map(_key, (row.replica for row in rows)))
+        found = list(pool.map(_key, rows))
     names = [row.replica.hostname for row in rows]
     pinned = dict(HostKey.objects.filter(hostname__in=names).values_list("hostname", "key"))
     refusals: dict[int, PortalError | ValidationError] = {}
@@ -119,7 +124,10 @@ def _keys(rows: Sequence[Row]) -> list[str]:
     return keys
 
 
-def _key(replica: Replica) -> str | PortalError:
+def _key(row: Row) -> str | PortalError:
+    replica = row.replica
+    if row.freeze:
+        return replica.host_key.key  # its plan has the pinned one, and its run compares
     try:
         return host_keys.fetch(replica.ssh_address, replica.ssh_port)
     except PortalError as error:
@@ -132,7 +140,7 @@ def _freeze(actor: Actor, rows: Sequence[Row], keys: Sequence[str]) -> list[Plan
     for place, (row, key) in enumerate(zip(rows, keys, strict=True)):
         try:
             with transaction.atomic():
-                plans.append(submit.store(actor, row.replica, key, row.passwords))
+                plans.append(row.freeze() if row.freeze else submit.store(actor, row.replica, key, row.passwords))
         except (PortalError, ValidationError) as error:
             refusals[place] = error
     if refusals:

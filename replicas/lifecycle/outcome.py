@@ -44,9 +44,9 @@ def begin(run: Run, lease: Lease) -> None:
             _change(run.plan.replica, "replica:change", {"state": ReplicaState.REMOVING})
 
 
-def end(run: Run, lease: Lease, outcome: Outcome) -> None:
-    """The last write of a run, all in one transaction. Raises LeaseLost."""
-    with wiping(run, lease), fenced(lease.run_id, lease.fence, **_ended(outcome)):
+def end(run: Run, lease: Lease, outcome: Outcome, failing: int | None = None) -> None:
+    """The last write of a run, all in one transaction; `failing` is the log line that says why. Raises LeaseLost."""
+    with wiping(run, lease), fenced(lease.run_id, lease.fence, **_ended(outcome, failing)):
         after = {"state": outcome.state, "error": outcome.error}
         audit.record(Actor.system(), VERBS[outcome.state], run, before={"state": RunState.RUNNING}, after=after)
         if outcome.state == RunState.SUCCEEDED:
@@ -62,11 +62,12 @@ def end_barely(lease: Lease, outcome: Outcome) -> None:
         Replica.objects.filter(plans__runs=lease.run_id, state__in=begun).update(state=ReplicaState.FAILED)
 
 
-def _ended(outcome: Outcome) -> dict[str, Any]:
+def _ended(outcome: Outcome, failing: int | None = None) -> dict[str, Any]:
     return {
         "state": outcome.state,
         "error": outcome.error,
         "remedy": outcome.remedy,
+        "failing_line": failing if outcome.state == RunState.FAILED else None,
         "finished_at": timezone.now(),
         "lease_until": None,
         "takeovers": 0,

@@ -124,7 +124,7 @@ class Execution:
             result = self._attempt()
             self._say_how_it_ended(result)
             self.writer.flush()
-            outcome.end(self.row, self.lease, result)
+            outcome.end(self.row, self.lease, result, self.writer.failing)
         except Interrupted:
             self.writer.write("The worker is being stopped; another one goes on from here.", "warning")
             self.writer.flush()

@@ -35,6 +35,9 @@ class Run(models.Model):
     last_seq = models.PositiveBigIntegerField(default=0)
     error = models.TextField(blank=True)
     remedy = models.TextField(blank=True)
+    failing_line = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text=_("The first error of the step that the last attempt failed in.")
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     held_until = models.DateTimeField(null=True, blank=True, help_text=_("When its maintenance window opens."))
     started_at = models.DateTimeField(null=True, blank=True)

@@ -60,6 +60,7 @@ class LogWriter:
         self.run_id, self.fence, self.redactor, self._over = run_id, fence, redactor, over
         self.step: int | None = None
         self._seq, self._offsets = Run.objects.values_list("last_seq", "offsets").get(pk=run_id)
+        self._errors: dict[int | None, int] = {}
         self._doubtful = False
         self._lines: list[Line] = []
         self._before = deque(rows.last(run_id, self._seq, LINES_BEFORE), LINES_BEFORE)
@@ -84,6 +85,11 @@ class LogWriter:
     def offsets(self) -> Mapping[str, int]:
         """Of each detached command: up to which byte its output is stored."""
         return MappingProxyType(self._offsets)
+
+    @property
+    def failing(self) -> int | None:
+        """The number of the first error that this writer stored of the current step."""
+        return self._errors.get(self.step)
 
     def forget(self, unit: str) -> None:
         """The command is cleaned up; its offset goes with the next store. Lines that still wait count for nothing."""
@@ -179,6 +185,9 @@ class LogWriter:
 
     def _stored(self, count: int, offsets: dict[str, int]) -> None:
         with self._changed:
+            for seq, line in enumerate(self._lines[:count], self._seq + 1):
+                if line.level == "error":
+                    self._errors.setdefault(line.step, seq)
             self._seq, self._offsets = self._seq + count, offsets
             self._before.extend(line.text for line in self._lines[:count])
             del self._lines[:count]

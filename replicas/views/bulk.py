@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from replicas.actions import tables
 from replicas.forms.bulk import COLUMNS, NEEDED, BulkForm, Wrong, again, example, read
+from replicas.models import Master
 from replicas.views.access import SignedInRequest, require
 from replicas.views.acting import actor, attempt
 from replicas.views.tables import drafts_of
@@ -29,7 +30,14 @@ def replica_bulk(request: SignedInRequest) -> HttpResponse:
             if drawn.done:
                 return redirect("table", drawn.value)
             failure, wrong = drawn.failure, sheet.told(drawn.failure)
-    context = {"form": form, "failure": failure, "wrong": wrong, "columns": COLUMNS, "needed": NEEDED}
+    context = {
+        "form": form,
+        "failure": failure,
+        "wrong": wrong,
+        "columns": COLUMNS,
+        "needed": NEEDED,
+        "has_masters": Master.objects.exists(),
+    }
     return render(request, "replicas/bulk.html", context)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -42,7 +42,6 @@ def live(run: Run, asked: Mapping[str, Any], after: int | None = None) -> dict[s
         "filtered": bool(form.query),
         "more": found.looked < run.last_seq,
         "earlier": earlier(found, form.query),
-        "failing": None if form.query else failing(run, found.lines),
         "page_lines": LINES_A_PAGE,
         "before": waits_for(run),
         "states": [
@@ -63,13 +62,6 @@ def earlier(found: Found, query: Query) -> int | None:
     """The cursor of the page before; a search goes forward only."""
     first = found.lines[0].seq if found.lines else 1
     return None if query or first == 1 else max(0, first - 1 - LINES_A_PAGE)
-
-
-def failing(run: Run, shown: Sequence[Line]) -> int | None:
-    """The line that says why the run failed: the last error at the end of its log, if that is shown."""
-    if run.state != RunState.FAILED or not shown or shown[-1].seq != run.last_seq:
-        return None
-    return next((line.seq for line in reversed(shown) if line.level == "error"), None)
 
 
 def elapsed(run: Run) -> float | None:

@@ -15,12 +15,12 @@ from django.views.decorators.http import require_safe
 
 from replicas import permissions
 from replicas.actions.look_now import look_now
-from replicas.choices import PlanState, ReplicaState
-from replicas.forms.requests import RecordsForm
+from replicas.choices import ReplicaState
 from replicas.lifecycle.rating import SOON_DAYS, badness, is_missing
-from replicas.models import Master, Plan, Realm, Replica
+from replicas.models import Master, Realm, Replica
 from replicas.views.access import SignedInRequest, posted, require
 from replicas.views.acting import actor, attempt
+from replicas.views.realm_records import adding
 from replicas.views.suggestions import suggestions
 from replicas.views.summaries import summaries, summary
 from replicas.views.topology import Picture, draw, label_of, look_of
@@ -101,7 +101,7 @@ def realm_dns(request: SignedInRequest, pk: int) -> HttpResponse:
         "page": page,
         "rows": [Answers(row, [row["servers"].get(name) for name in columns], is_missing(row)) for row in page],
         "lines": [row["record"] for row in missing],
-        "acts": adding(request, found, {row["host"] for row in missing}),
+        "adding": adding(request.user, found, {row["host"] for row in missing}),
         "may_look": permissions.may(request.user, "check"),
     }
     return render(request, "realms/dns.html", context)
@@ -131,25 +131,8 @@ def certificates(request: SignedInRequest, found: list[dict[str, Any]]) -> Page[
 
 
 def picture(found: Realm, health: dict[str, Any]) -> Picture:
-    names = [server["name"] for server in health["servers"]]
-    return draw(health["servers"], health["agreements"], pages_of(found, names))
-
-
-def adding(request: SignedInRequest, found: Realm, hosts: set[str]) -> list[dict[str, Any]]:
-    """For each replica that lacks records: the form that asks for a plan to add them."""
-    if not permissions.may(request.user, "request"):
-        return []
-    able = Replica.objects.filter(master__realm=found, hostname__in=hosts, state=ReplicaState.VERIFIED)
-    busy = set(Plan.objects.filter(replica__in=able, state=PlanState.WAITING).values_list("replica_id", flat=True))
-    return [
-        {
-            "replica": replica,
-            "url": reverse("replica_act", args=[replica.pk, "records"]),
-            "form": RecordsForm(auto_id=f"id_{replica.pk}_%s"),
-            "waits": replica.pk in busy,
-        }
-        for replica in able
-    ]
+    below = {server["name"]: f"#server-{number}" for number, server in enumerate(health["servers"], 1)}
+    return draw(health["servers"], health["agreements"], below | pages_of(found, list(below)))
 
 
 def pages_of(found: Realm, names: list[str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from replicas.choices import Decision, PlanState
 from replicas.errors import PortalError
 from replicas.filters import ReplicaFilter
 from replicas.forms.requests import CancelForm
-from replicas.models import Approval, Bundle, Bypass, Plan, Replica
+from replicas.models import Approval, Bundle, Bypass, Master, Plan, Replica
 from replicas.tables import ReplicaTable
 from replicas.views.access import SignedInRequest, posted, require
 from replicas.views.acting import Act, actor, attempt
@@ -43,7 +43,12 @@ def replicas(request: SignedInRequest) -> HttpResponse:
     found = ReplicaFilter(request.GET, queryset=every, request=request)
     table = ReplicaTable(found.qs)
     RequestConfig(request, paginate={"per_page": 25}).configure(table)
-    context = {"table": table, "filter": found, "may_request": permissions.may(request.user, "request")}
+    context = {
+        "table": table,
+        "filter": found,
+        "may_request": permissions.may(request.user, "request"),
+        "has_masters": Master.objects.exists(),
+    }
     return render(request, "replicas/list.html", context)
 
 

@@ -6,26 +6,21 @@ from collections.abc import AsyncIterator
 
 from asgiref.sync import sync_to_async
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
+from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from replicas.actions.history import export_log
 from replicas.forms.log import LogForm
 from replicas.models import Bypass, Run
 from replicas.stream import lines
-from replicas.stream.find import Query
 from replicas.views.access import SignedInRequest, require
 from replicas.views.acting import actor
 from replicas.views.kinds import Subject
-from replicas.views.live import as_text, failing, lines_after, lines_found, live, window
+from replicas.views.live import as_text, lines_after, lines_found, live
 from replicas.views.outcome import outcome
 from replicas.views.policies import run_acts
 from replicas.views.remedies import explained
 from replicas.views.replica_acts import offered
-
-LINES_BEFORE = 100
-"""What is shown above a line that was asked for."""
 
 
 def fetch(request: SignedInRequest, pk: int) -> Run:
@@ -44,20 +39,12 @@ def whole_number(request: SignedInRequest, name: str) -> int:
 @require_safe
 def run(request: SignedInRequest, pk: int) -> HttpResponse:
     found = fetch(request, pk)
-    if request.GET.get("at") == "failing":
-        return to_failing(found)
     about = Subject.of(found.plan.replica)
     after = whole_number(request, "after") if "after" in request.GET else None
     bypass: Bypass | None = getattr(found, "bypass", None)
     context = live(found, request.GET, after) | outcome([found]) | {"bypass": bypass}
     acts = run_acts(request, found, bypass) + (offered(request.user, about) if about.run == found else [])
     return render(request, "runs/detail.html", context | explained(request.user, found, acts))
-
-
-def to_failing(found: Run) -> HttpResponse:
-    """To the line that says why the run failed, with what is around it."""
-    where, line = reverse("run", args=[found.pk]), failing(found, window(found, Query(), None).lines)
-    return redirect(f"{where}?after={max(0, line - LINES_BEFORE)}#L{line}" if line else where)
 
 
 @require_safe

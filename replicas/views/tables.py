@@ -1,4 +1,4 @@
-"""The plans of a table of requests that is not submitted yet: looked at, and submitted together, or discarded."""
+"""The plans of many requests that are not submitted yet: looked at, and submitted together, or discarded."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from replicas.views.access import SignedInRequest, posted, require
 from replicas.views.acting import actor, attempt
 from replicas.views.findings import Findings, waited_since
 from replicas.views.options import ssh as where
+from replicas.views.wishes import REQUEST, Wish
 
 SHOWN = ("hostname", "master", "ssh_address", "ssh_port", "ssh_user", "forward_policy")
 """Columns that are shown as values of their own, or that say nothing alone; of the others only what was chosen."""
@@ -52,8 +53,10 @@ class Line:
 
     @property
     def chosen(self) -> list[str]:
-        """The options in a few words each."""
+        """The options in a few words each; or, of what is asked for a replica that is there, the records."""
         found = []
+        if self.draft.act != REQUEST:
+            return [one["what"] for step in self.draft.steps for one in step["touches"] if one["kind"] == "record"]
         for name in COLUMNS:
             value = getattr(self.job.options, name, None)
             if name in SHOWN or not value:
@@ -66,7 +69,8 @@ class Line:
 def drafts_of(request: SignedInRequest, table: UUID) -> list[Draft]:
     """Only own ones, in the order of the rows; none if there is no such table."""
     require(request, "request")
-    return list(Draft.objects.filter(table=table, requested_by=request.user).order_by("pk"))
+    own = Draft.objects.filter(table=table, requested_by=request.user)
+    return list(own.select_related("replica__master__realm", "replica__host_key").order_by("pk"))
 
 
 def fetch(request: SignedInRequest, table: UUID) -> list[Draft]:
@@ -86,7 +90,7 @@ def table_submit(request: SignedInRequest, table: UUID) -> HttpResponse:
     found = fetch(request, table)
     form = DraftForm(request.POST)
     try:
-        sheet = reread(found, request.user)
+        sheet = _reread(request, found)
     except PortalError as error:
         return page(request, table, found, form, error)
     sent = attempt(request, form, lambda data: _submit(request, table, sheet, data["despite"]))
@@ -125,9 +129,25 @@ def _submit(request: SignedInRequest, table: UUID, sheet: Sheet, despite: str) -
     return tables.submit_all(actor(request), table, sheet.rows, despite)
 
 
+def _reread(request: SignedInRequest, found: Sequence[Draft]) -> Sheet:
+    """What the drafts ask for by now. Raises PortalError when one cannot be opened."""
+    if found[0].act == REQUEST:
+        return reread(found, request.user)
+    who, sheet = actor(request), Sheet()
+    for number, draft in enumerate(found, 1):
+        wish = Wish.of(draft)
+        if draft.replica is None or not wish.form.is_valid():
+            sheet.wrong.append(Wrong(number, "", str(draft), _("The request is not valid any more.")))
+            continue
+        freeze = wish.freezing(who, wish.form.cleaned_data)
+        sheet.rows.append(tables.Row(draft.replica, draft.disclose(), act=draft.act, freeze=freeze))
+        sheet.lines.append(number)
+    return sheet
+
+
 def _renewed(request: SignedInRequest, old: UUID, found: Sequence[Draft], outdated: Outdated) -> HttpResponse:
     """The page of the plans that the same table makes now."""
-    sheet = reread(found, request.user)
+    sheet = _reread(request, found)
     try:
         made = tables.draw(actor(request), sheet.rows)
     except PortalError as error:
@@ -158,6 +178,7 @@ def page(
         "form": form,
         "failure": failure,
         "wrong": wrong,
-        "change": f"{reverse('replica_bulk')}?table={table}",
+        "act": found[0].act,
+        "change": f"{reverse('replica_bulk')}?table={table}" if found[0].act == REQUEST else "",
     }
     return render(request, "drafts/table.html", context)

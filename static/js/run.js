@@ -14,6 +14,7 @@ if (root) {
   const overall = root.querySelector("[data-overall]");
   const ended = new Set(["succeeded", "failed", "cancelled"]);
   const POLL = 2000, FIRST_RETRY = 500, LAST_RETRY = 15000;
+  const language = document.documentElement.lang;
   const MAY_NOT = 1008; // Policy violation, in RFC 6455
 
   let state = root.dataset.state;
@@ -50,7 +51,7 @@ if (root) {
     if (!step.total) return;
     bar.querySelector("progress").max = step.total;
     bar.querySelector("progress").value = step.done;
-    const figures = `${step.done.toLocaleString()} / ${step.total.toLocaleString()} ${step.unit}`.trim();
+    const figures = `${step.done.toLocaleString(language)} / ${step.total.toLocaleString(language)} ${step.unit}`.trim();
     bar.querySelector("[data-figures]").textContent = figures;
   }
 

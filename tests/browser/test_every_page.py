@@ -32,6 +32,7 @@ from tests.replicas.views.test_realms import DNS, HEALTH
 pytestmark = pytest.mark.browser
 AXE = Path(settings.BASE_DIR, "var", "accessibility", "node_modules", "axe-core", "axe.min.js")
 SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 360, "height": 740}}
+GROUNDS = {"light": "rgb(244, 246, 249)", "dark": "rgb(17, 26, 36)"}
 NO_PAGES = {
     "replica_bulk_example": "a table to download",
     "run_lines": "JSON for run.js",
@@ -40,6 +41,20 @@ NO_PAGES = {
     "history_export": "a file",
 }
 """Addresses that show nothing, and what they give."""
+FIRST = {
+    "dashboard": "An administrator registers the master of a realm",
+    "masters": "No master is registered. Register the first server of a realm",
+    "master_register": "Step 1 of 2: where the master is",
+    "replicas": "A replica is made from a master, and none is registered.",
+    "replica_request": "A replica is made from a master, and none is registered.",
+    "replica_bulk": "A replica is made from a master, and none is registered.",
+    "approvals": "No plan waits for a decision. Each request comes here with its plan",
+    "bundles": "An approved request seals one for its host",
+    "notices": "You will read here what waits for you",
+    "webhooks": "No webhook is told anything. Add one above.",
+    "history": "The history was not verified yet.",
+}
+"""What each page says in a portal that is new."""
 SignIn = Callable[..., Page]
 
 
@@ -114,6 +129,12 @@ def look(request: pytest.FixtureRequest, site: Site, sign_in: SignIn) -> Iterato
         pytest.fail("\n".join(made.wrong), pytrace=False)
 
 
+def background(page: Page) -> str:
+    """Of the page itself; a playwright page tells it even if it may run no script of its own."""
+    colour: str = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    return colour
+
+
 def found(page: Page, width: int) -> list[str]:
     beside = page.evaluate("document.documentElement.scrollWidth")
     return violations(page) + ([f"{beside} px wide"] if beside > width else [])
@@ -140,7 +161,7 @@ def test_it_fits_and_runs_clean(look: Look) -> None:
             answer = page.goto(look.site.portal.write(address, name, look.site.world))
             assert answer is not None
             assert answer.status == 200, name
-            assert page.evaluate("document.documentElement.dataset.bsTheme") == look.options["color_scheme"]
+            assert background(page) == GROUNDS[look.options["color_scheme"]]
             look.check(page, name)
 
 
@@ -359,7 +380,18 @@ def test_a_portal_that_is_new(new: str, look: Look) -> None:
         if name not in NO_PAGES:
             with quiet(page, look.wrong):
                 page.goto(new + reverse(name))
+                expect(page.get_by_text(FIRST[name])).to_be_visible()
                 look.check(page, f"{name} of a new portal")
+
+
+def test_a_new_portal_leads_to_its_first_master(new: str, sign_in: SignIn) -> None:
+    """From wherever somebody begins."""
+    page = sign_in("root", base_url=new)
+    for label in ("Approvals", "Bundles"):
+        page.get_by_role("link", name=label, exact=True).click()
+        page.locator(".empty").first.get_by_role("link", name="Request a replica").click()
+        page.locator(".empty").get_by_role("link", name="Register a master").click()
+        expect(page.get_by_text(FIRST["master_register"])).to_be_visible()
 
 
 @pytest.fixture(scope="module")

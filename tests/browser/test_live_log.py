@@ -235,6 +235,15 @@ def test_long_lines_wrap_when_asked(portal: Portal, run: Run, sign_in: SignIn) -
     assert log.evaluate("log => log.scrollWidth > log.clientWidth")
 
 
+def test_figures_are_in_the_language_of_the_page_not_of_the_browser(portal: Portal, run: Run, sign_in: SignIn) -> None:
+    portal.write(w.lines, run, *(f"line {number}" for number in range(4, 1201)))
+    page = sign_in("viewer", locale="en-US")
+    page.get_by_role("button", name="Deutsch").click()
+    page.goto(f"/runs/{run.pk}/?q=line")
+    expect(page.locator("[data-looked]")).to_contain_text("1.200")
+    expect(page.locator("[data-figures]:visible")).to_have_text("6.212 / 10.012 entries")
+
+
 def test_times_are_in_the_readers_zone(portal: Portal, run: Run, sign_in: SignIn) -> None:
     page = sign_in("viewer", timezone_id="Asia/Tokyo")
     page.goto(f"/runs/{run.pk}/")
@@ -252,9 +261,11 @@ def test_a_link_leads_to_the_failing_line(portal: Portal, run: Run, sign_in: Sig
     def fail() -> None:
         w.lines(run, *(f"line {number}" for number in range(4, 3001)))
         w.lines(run, "UDP 88 does not answer.", level="error")
-        w.lines(run, *(f"line {number}" for number in range(3002, 3101)))
+        w.lines(run, *(f"line {number}" for number in range(3002, 3501)))
+        w.lines(run, "The connection check failed.", level="error")
         run.state, run.error, run.finished_at = RunState.FAILED, "UDP 88 does not answer.", timezone.now()
-        run.save(update_fields=["state", "error", "finished_at"])
+        run.failing_line = 3001
+        run.save(update_fields=["state", "error", "finished_at", "failing_line"])
 
     page = sign_in("viewer")
     page.goto(f"/runs/{run.pk}/")

@@ -82,7 +82,7 @@ export class Log {
     const { count, looked, last } = this.found;
     const words = looked < last ? this.looked.dataset.some : this.looked.dataset.all;
     const figures = { found: count, looked, last };
-    this.looked.textContent = words.replace(/\{(\w+)\}/g, (_, name) => figures[name].toLocaleString());
+    this.looked.textContent = words.replace(/\{(\w+)\}/g, (_, name) => figures[name].toLocaleString(document.documentElement.lang));
   }
 
   wrap(wrapped) { this.view.wrap(wrapped); }

@@ -50,6 +50,7 @@ export function row(line, { clock, sought, linked, address }) {
   item.id = `L${line.seq}`;
   const number = element("a", "line-seq", line.seq);
   number.href = `${address}#L${line.seq}`;
+  number.tabIndex = -1; // the window has one stop for the keyboard
   const text = element("span", "line-text");
   for (const [look, part] of line.spans ?? [["", line.text]]) {
     const place = look ? text.appendChild(element("span", look)) : text;

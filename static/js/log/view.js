@@ -27,6 +27,7 @@ export class LogView {
     this.heights = new Map(); // of rows that wrap
     this.asked = 0; // the frame that will draw
     this.widest = 0;
+    this.stop = null; // the link that Tab comes to
     log.classList.add("log-live");
     log.addEventListener("scroll", () => this.scrolled(), { passive: true });
     log.addEventListener("keydown", (event) => this.pressed(event));
@@ -187,11 +188,14 @@ export class LogView {
   draw() {
     if (!this.source) return;
     this.height = this.log.clientHeight;
+    const held = this.list.contains(document.activeElement);
     const count = this.source.count, fill = Math.ceil(this.height / this.lineHeight) + 2;
     if (this.following) this.first = Math.max(0, count - fill);
     this.fill(this.first, Math.min(count, this.first + fill));
     if (this.atEnd(count)) this.alignEnd(count, fill);
     this.widen();
+    this.keepStop();
+    if (held && !this.list.contains(document.activeElement)) this.log.focus({ preventScroll: true });
     this.list.style.transform = `translateY(${-this.shift}px)`;
     const space = `${Math.min(HIGHEST, Math.ceil(count * this.usual))}px`;
     if (this.space.style.height !== space) {
@@ -201,6 +205,15 @@ export class LogView {
     if (this.following && this.top !== this.end) this.place();
     this.source.want(this.first, Math.min(count, this.first + fill));
     this.moved();
+  }
+
+  // Whoever goes on with Tab passes one link, that of the first row that is whole, and not a million.
+  keepStop() {
+    const link = this.list.children[this.shift > 0 ? 1 : 0]?.querySelector("a") ?? null;
+    if (link === this.stop) return;
+    if (this.stop) this.stop.tabIndex = -1;
+    if (link) link.tabIndex = 0;
+    this.stop = link;
   }
 
   // As wide as the widest row so far, so that the horizontal scroll bar does not jump.

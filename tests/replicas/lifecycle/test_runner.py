@@ -159,6 +159,27 @@ def test_a_run_needs_no_lock_file(data: Path, caplog: pytest.LogCaptureFixture) 
     assert "there is no lock file" in caplog.text
 
 
+def test_the_failing_line_is_the_first_error_of_the_step_however_long_it_went_on() -> None:
+    run = make_run()
+    for attempt, step in enumerate(("prepare", "install"), 1):
+        World(HOST).tell(step, "closed")
+        Run.objects.filter(pk=run.pk).update(state=RunState.QUEUED, attempt=attempt)
+        execute(run.pk)
+        log = texts(run)
+        failed = max(number for number, text in enumerate(log, 1) if "FAILED" in text)
+        assert (run.state, run.failing_line) == (RunState.FAILED, failed)
+        assert len(log) - failed > 150
+        World(HOST).go_on(step, "closed")
+    assert LogLine.objects.filter(run=run, text="A port is closed.", level="error").count() == 2
+
+
+def test_the_engines_words_are_the_failing_line_where_the_step_said_nothing() -> None:
+    run = make_run()
+    World(HOST).tell("prepare", "fail")
+    execute(run.pk)
+    assert texts(run)[(run.failing_line or 0) - 1] == "prepare failed with ********"
+
+
 def test_changed_plan_is_refused() -> None:
     run = make_run()
     run.plan.digest = "0" * 64
@@ -167,6 +188,7 @@ def test_changed_plan_is_refused() -> None:
     run.refresh_from_db()
     assert run.state == RunState.FAILED
     assert run.error.startswith("The steps are no longer the ones that were approved")
+    assert texts(run)[(run.failing_line or 0) - 1] == run.error
     assert World(HOST).effects() == []
 
 

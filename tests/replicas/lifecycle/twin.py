@@ -28,6 +28,7 @@ from replicas.lifecycle.symptoms import Symptom
 from replicas.lifecycle.undo import undo
 
 LINES = 20
+PORTS = 300
 CLAIM = "prepare-at"
 
 
@@ -93,6 +94,8 @@ class TwinStep(Step):
         if world.told(self.key, "follow"):
             await follow(world, self.key, cast(RunContext, ctx))
         await pause(world, self.key, "inside")
+        if world.told(self.key, "closed"):
+            check_ports(ctx)
         if world.told(self.key, "fail"):
             raise StepError(f"{self.key} failed with {ctx.secret('admin')}", "Try again.")
         if world.told(self.key, "cut"):
@@ -116,6 +119,14 @@ class TwinStep(Step):
             raise StepError(f"{self.key} cannot be undone now", "Try again.")
         (world.path / self.key).unlink(missing_ok=True)
         ctx.log(f"{self.key} is undone")
+
+
+def check_ports(ctx: Context) -> None:
+    """One of many is closed."""
+    for port in range(1, PORTS + 1):
+        bad = port == PORTS // 2
+        ctx.log(f"port {port}: {'FAILED' if bad else 'OK'}", "error" if bad else "info")
+    raise StepError("A port is closed.", "Open it.")
 
 
 async def follow(world: World, key: str, ctx: RunContext) -> None:

@@ -43,6 +43,7 @@ PAGES = {
     "realms": Page(EVERYBODY),
     "realm": Page(EVERYBODY, "master.realm"),
     "realm_dns": Page(EVERYBODY, "master.realm"),
+    "realm_records": Page(OPERATORS, "master.realm", "post"),
     "realm_look": Page(OPERATORS | {"approver", "administrator"}, "master.realm", "post"),
     "replicas": Page(EVERYBODY),
     "replica": Page(EVERYBODY, "verified"),

@@ -15,7 +15,7 @@ from django.utils import timezone
 from replicas.actions import look_now
 from replicas.lifecycle import looking
 from replicas.models import Credential, RealmLook
-from replicas.views.topology import NODE_HEIGHT, NODE_WIDTH, draw
+from replicas.views.topology import NODE_HEIGHT, NODE_WIDTH, OTHER, OUTLINES, Node, draw
 from tests.replicas.views.conftest import World
 from tests.replicas.views.growing import grow
 
@@ -80,16 +80,16 @@ def test_an_agreement_that_nobody_measured_is_not_called_broken(looked: World) -
     assert "Another agreement would help" not in shown
 
 
-def test_the_picture_says_everything_in_words_too(looked: World) -> None:
-    found = re.search(r"<svg class=\"topology.*?</svg>", page(looked), re.S)
+def picture_in(shown: str) -> ElementTree.Element:
+    found = re.search(r"<svg class=\"topology.*?</svg>", shown, re.DOTALL)
     assert found is not None
-    svg = ElementTree.fromstring(found[0])  # noqa: S314 - our own
+    return ElementTree.fromstring(found[0])  # noqa: S314 - our own
+
+
+def test_the_picture_says_everything_in_words_too(looked: World) -> None:
+    svg = picture_in(page(looked))
     texts = [text.text for text in svg.iter("text")]
-    assert {"in step", "95 s behind", "broken", "CA, DNS", "does not answer"} <= set(texts)
-    assert {link.get("href") for link in svg.iter("a")} == {
-        reverse("master", args=[looked.master.pk]),
-        reverse("replica", args=[looked.verified.pk]),
-    }
+    assert {"in step", "95 s behind", "broken", "✖ unwell"} <= set(texts)
     looks = [group.get("class") for group in svg.iter("g")]
     assert [look for look in looks if look and look.startswith("edge")] == [
         "edge edge-good",
@@ -98,15 +98,45 @@ def test_the_picture_says_everything_in_words_too(looked: World) -> None:
     ]
 
 
+def test_every_server_in_the_picture_is_a_link(looked: World) -> None:
+    shown = page(looked)
+    svg = picture_in(shown)
+    linked = {link.get("href", ""): link.findtext("*/title") or "" for link in svg.iter("a")}
+    assert len([group for group in svg.iter("g") if "node" in (group.get("class") or "")]) == len(linked)
+    assert linked == {
+        reverse("master", args=[looked.master.pk]): f"{MASTER}: CA, DNS",
+        reverse("replica", args=[looked.verified.pk]): f"{VERIFIED}: CA",
+        "#server-3": f"{LOST}. lost.example.com does not answer.",
+    }
+    assert LOST in shown.split('id="server-3"')[1].split("</li>")[0], "whom the portal does not know"
+
+
+def test_roles_are_marks_and_stay_when_a_server_is_unwell(looked: World) -> None:
+    (server, *_) = HEALTH["servers"]
+    ailing = server | {"roles": ["CA", "DNS", "KRA", "AD trust"], "problem": "It does not answer."}
+    RealmLook.objects.update(health=HEALTH | {"servers": [ailing], "agreements": []})
+    (node,) = [group for group in picture_in(page(looked)).iter("g") if "node" in (group.get("class") or "")]
+    assert [text.text for text in node.iter("text")] == [MASTER, *ailing["roles"], "✖ unwell"]
+    assert len(list(node.iter("path"))) == len({*OUTLINES.values()} - {OTHER}) == 4, "each has its own shape"
+    across = [float(place) for path in node.iter("path") for place in re.findall(r"[MH]([\d.]+)", path.get("d") or "")]
+    (rect,) = node.iter("rect")
+    assert float(rect.get("x") or 0) < min(across)
+    assert max(across) < float(rect.get("x") or 0) + NODE_WIDTH
+
+
+def in_box(node: Node, x: float, y: float) -> bool:
+    return abs(node.x - x) < NODE_WIDTH / 2 and abs(node.y - y) < NODE_HEIGHT / 2
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7, 12])
 def test_no_two_servers_stand_on_each_other(count: int) -> None:
-    servers = [{"name": f"host{number}", "roles": [], "problem": ""} for number in range(count)]
+    servers: list[dict[str, Any]] = [{"name": f"host{number}", "roles": [], "problem": ""} for number in range(count)]
     agreements = [
         {"supplier": f"host{one}", "consumer": f"host{(one + 1) % count}", "lag": 0.0, "problem": ""}
         for one in range(count)
         if count > 1
     ]
-    picture = draw(servers, agreements, {})
+    picture = draw(servers, agreements, {one["name"]: "#" for one in servers})
     for node in picture.nodes:
         assert 0 <= node.left <= picture.width - NODE_WIDTH
         assert 0 <= node.top <= picture.height - NODE_HEIGHT
@@ -114,6 +144,8 @@ def test_no_two_servers_stand_on_each_other(count: int) -> None:
             apart = abs(node.x - other.x) >= NODE_WIDTH or abs(node.y - other.y) >= NODE_HEIGHT
             assert node is other or apart, (node, other)
     for edge in picture.edges:
+        for x, y in ((edge.x1, edge.y1), (edge.x2, edge.y2)):
+            assert not any(in_box(node, x, y) for node in picture.nodes), "a line ends beside its box"
         assert 0 < edge.label_x < picture.width
         assert 0 < edge.label_y < picture.height
         back = [other for other in picture.edges if (other.supplier, other.consumer) == (edge.consumer, edge.supplier)]
@@ -125,8 +157,9 @@ def test_missing_records_are_marked_copied_and_added(looked: World) -> None:
     shown = page(looked, "realm_dns")
     assert shown.count('class="missing"') == 1
     assert SRV in shown.split('id="records">')[1].split("</pre>")[0]
-    assert reverse("replica_act", args=[looked.verified.pk, "records"]) in shown
-    assert reverse("replica_act", args=[looked.verified.pk, "records"]) not in page(looked, "realm_dns", "viewer")
+    where = reverse("realm_records", args=[looked.master.realm_id])
+    assert where in shown
+    assert where not in page(looked, "realm_dns", "viewer")
 
 
 def test_the_dashboard_sums_it_up(looked: World) -> None:
