@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -14,7 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TextIO
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
@@ -24,18 +27,29 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from lab import Host, Lab
 from replicas.audit import chain
-from replicas.choices import Role, StepState
-from replicas.models import LogLine, Plan, StepRun
+from replicas.choices import PlanAction, Role, StepState
+from replicas.models import AuditEvent, LogLine, Master, Plan, Run, StepRun
 from replicas.stream import ansi
 from tests.browser.conftest import chromium as chromium  # noqa: PLC0414 - a fixture
 from tests.browser.conftest import served
 from tests.replicas.views import world as w
+from tests.replicas.views.test_access import PAGES, address
 
 pytestmark = [pytest.mark.hosts, pytest.mark.browser]
 MASTER, REPLICA = "ipaserver.example.com", "ipareplica.example.com"
 RECORD = f"_ldap._tcp.example.com. SRV 0 100 389 {REPLICA}."
 RUN_SECONDS = 240_000  # of Playwright: milliseconds
 ROWS = "all => all.map(one => [Number(one.id.slice(1)), one.querySelector('.line-text').textContent])"
+POST = """async ([path, token]) => {
+    const body = new URLSearchParams({ csrfmiddlewaretoken: token, reason: "Because", despite: "Because" });
+    return (await fetch(path, { method: "POST", body, redirect: "manual" })).status;
+}"""
+SOCKET = """([address]) => new Promise((done) => {
+    const socket = new WebSocket(address), told = [];
+    socket.addEventListener("open", () => socket.send('{"cursor": 0}'));
+    socket.addEventListener("message", (event) => { told.push(event.data); socket.close(); });
+    socket.addEventListener("close", () => done(told.length));
+})"""
 
 
 @dataclass
@@ -159,7 +173,7 @@ def test_a_day(house: House, lab_as_new: Lab) -> None:
     takes_the_history(vera)
     verifies_it(vera)
     assert house.ask(chain.verify).problem == ""
-    nobody_does_more(house, vera, olga)
+    nobody_does_more(house, {"viewer": vera, "operator": olga, "approver": anna, "administrator": ada})
 
 
 def registers_the_master(page: Page, lab: Lab) -> None:
@@ -353,17 +367,70 @@ def verifies_it(page: Page) -> None:
     expect(page.get_by_text("Verified by vera")).to_be_visible()
 
 
-def nobody_does_more(house: House, vera: Page, olga: Page) -> None:
-    """By address; the forms and the sockets have tests of their own."""
-    for page, paths in (
-        (vera, ("/replicas/request/", "/replicas/bulk/", "/masters/register/", "/masters/1/policy/", "/webhooks/")),
-        (olga, ("/masters/register/", "/masters/1/policy/", "/webhooks/")),
-    ):
-        for path in paths:
-            answer = page.goto(path)
-            assert answer is not None
-            assert answer.status == 403, path
-    for path in ("/", "/history/", "/runs/1/", "/replicas/1/", "/notices/", "/history/events.csv"):
-        stranger = house.browser.new_context(base_url=house.url).request.get(path, max_redirects=0)
+def nobody_does_more(house: House, pages: dict[str, Page]) -> None:
+    """Each role, and somebody without one: by address, by form with the page's own token, and by socket."""
+    house.ask(w.person, "nils", None)
+    world = house.ask(everything)
+    for role, page in (pages | {"nobody": house.sign_in("nils")}).items():
+        barred = [name for name, one in PAGES.items() if role not in one.allowed and not one.own]
+        assert barred, role
+        before = house.ask(refusals)
+        page.goto("/notices/")  # one that most have; the page that says no has a token as well
+        extra = 0 if role != "nobody" else 1
+        token = page.locator("[name=csrfmiddlewaretoken]").first.input_value()
+        for name in barred:
+            where = house.ask(address, name, world)
+            if PAGES[name].method == "post":
+                assert page.evaluate(POST, [where, token]) == 403, f"{role}: {name}"
+            else:
+                answer = page.request.get(where)
+                assert answer.status == 403, f"{role}: {name}"
+        assert house.ask(refusals) - before == len(barred) + extra, role
+        assert bool(page.evaluate(SOCKET, [socket_of(house)])) == (role != "nobody")
+    strangers_are_shut_out(house)
+
+
+def everything() -> SimpleNamespace:
+    """What the addresses of the ladder are about."""
+    run = Run.objects.filter(plan__action=PlanAction.INSTALL).latest("pk")
+    return SimpleNamespace(
+        master=Master.objects.get(), verified=run.plan.replica, failed=run, bypassed=run, running=run,
+        waiting=Plan.objects.latest("pk"), webhook=w.webhook("chat", "https://chat.example.com/hooks/1"),
+    )  # fmt: skip
+
+
+def refusals() -> int:
+    return AuditEvent.objects.filter(verb="access:refuse").count()
+
+
+def socket_of(house: House) -> str:
+    return f"{house.url.replace('http', 'ws', 1)}/ws/runs/1/"
+
+
+def strangers_are_shut_out(house: House) -> None:
+    """Who is not signed in, by address and socket; and another site, even with the cookies of somebody who is."""
+    context = house.browser.new_context(base_url=house.url)
+    house.contexts.append(context)
+    for path in ("/", "/history/", "/runs/1/", "/replicas/1/", "/notices/", "/history/events.csv", "/realms/1/dns/"):
+        stranger = context.request.get(path, max_redirects=0)
         assert stranger.status == 302
         assert "/login/" in stranger.headers["location"]
+    page = context.new_page()
+    page.goto("/login/")
+    assert page.evaluate(SOCKET, [socket_of(house)]) == 0
+    vera = house.sign_in("vera")
+    cookies = "; ".join(f"{one['name']}={one['value']}" for one in vera.context.cookies())
+    assert handshake(house, cookies, house.url) == 101
+    assert handshake(house, cookies, "https://elsewhere.example.org") == 403
+    assert handshake(house, "", house.url) == 403
+
+
+def handshake(house: House, cookies: str, origin: str) -> int:
+    """The status of a WebSocket's first answer."""
+    connection = http.client.HTTPConnection(urlsplit(house.url).netloc, timeout=10)
+    headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+               "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Origin": origin, "Cookie": cookies}  # fmt: skip
+    connection.request("GET", "/ws/runs/1/", headers=headers)
+    status = connection.getresponse().status
+    connection.close()
+    return status
