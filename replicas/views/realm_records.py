@@ -18,7 +18,7 @@ from replicas import permissions
 from replicas.actions import tables
 from replicas.actions.tables import SomeRefused
 from replicas.choices import PlanState, ReplicaState
-from replicas.errors import PortalError
+from replicas.errors import Conflict, PortalError
 from replicas.forms.requests import RecordsForm
 from replicas.forms.uploads import typed
 from replicas.lifecycle.rating import is_missing
@@ -62,14 +62,11 @@ def realm_records(request: SignedInRequest, pk: int) -> HttpResponse:
     realm = get_object_or_404(Realm.objects.select_related("look"), pk=pk)
     look = getattr(realm, "look", None)
     found = adding(request.user, realm, {row["host"] for row in look.dns if is_missing(row)} if look else ())
-    if not found or not found.able:
-        messages.info(request, _("There are no missing records that a plan could add now."))
-        return redirect("realm_dns", pk)
-    form = RecordsForm(request.POST)
-    sent = attempt(request, form, lambda data: _draw(request, found.able, form, data))
+    able, form = found.able if found else [], RecordsForm(request.POST)
+    sent = attempt(request, form, lambda data: _draw(request, able, form, data))
     if sent.done:
         return redirect(*sent.value)
-    for words in _told(sent.failure, found.able):
+    for words in _told(sent.failure, able):
         messages.error(request, words)
     return redirect("realm_dns", pk)
 
@@ -80,7 +77,11 @@ def _verified(realm: Realm, hosts: Collection[str]) -> QuerySet[Replica]:
 
 
 def _draw(request: SignedInRequest, able: list[Replica], form: RecordsForm, data: dict[str, Any]) -> tuple[str, object]:
-    """The page of the one draft, or of all, by name and key."""
+    """The page of the one draft, or of all, by name and key. Raises Conflict when there is nothing to add."""
+    if not able:
+        raise Conflict(
+            _("There are no missing records that a plan could add now."), _("Look at the realm again, or at its plans.")
+        )
     if len(able) == 1:
         return "draft", show_first(request, Wish(ACT, form, able[0]), data).pk
     who, kept = actor(request), typed(request.POST, data)

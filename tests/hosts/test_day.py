@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -14,7 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TextIO
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
@@ -24,16 +27,29 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from lab import Host, Lab
 from replicas.audit import chain
-from replicas.choices import Role, StepState
-from replicas.models import StepRun
+from replicas.choices import PlanAction, Role, StepState
+from replicas.models import AuditEvent, LogLine, Master, Plan, Run, StepRun
+from replicas.stream import ansi
 from tests.browser.conftest import chromium as chromium  # noqa: PLC0414 - a fixture
 from tests.browser.conftest import served
 from tests.replicas.views import world as w
+from tests.replicas.views.test_access import PAGES, address
 
 pytestmark = [pytest.mark.hosts, pytest.mark.browser]
 MASTER, REPLICA = "ipaserver.example.com", "ipareplica.example.com"
 RECORD = f"_ldap._tcp.example.com. SRV 0 100 389 {REPLICA}."
 RUN_SECONDS = 240_000  # of Playwright: milliseconds
+ROWS = "all => all.map(one => [Number(one.id.slice(1)), one.querySelector('.line-text').textContent])"
+POST = """async ([path, token]) => {
+    const body = new URLSearchParams({ csrfmiddlewaretoken: token, reason: "Because", despite: "Because" });
+    return (await fetch(path, { method: "POST", body, redirect: "manual" })).status;
+}"""
+SOCKET = """([address]) => new Promise((done) => {
+    const socket = new WebSocket(address), told = [];
+    socket.addEventListener("open", () => socket.send('{"cursor": 0}'));
+    socket.addEventListener("message", (event) => { told.push(event.data); socket.close(); });
+    socket.addEventListener("close", () => done(told.length));
+})"""
 
 
 @dataclass
@@ -51,6 +67,7 @@ class House:
 
     def sign_in(self, name: str) -> Page:
         context = self.browser.new_context(base_url=self.url, accept_downloads=True)
+        context.set_default_navigation_timeout(RUN_SECONDS)
         self.contexts.append(context)
         page = context.new_page()
         page.goto("/login/")
@@ -70,7 +87,15 @@ def lab_as_new(lab: Lab) -> Iterator[Lab]:
 
 
 @pytest.fixture
-def house(lab_as_new: Lab, chromium: Browser, tmp_path: Path, django_db_blocker: Any) -> Iterator[House]:
+def patient() -> Iterator[None]:
+    """The machine has a realm on it, too."""
+    expect.set_options(timeout=30_000)
+    yield
+    expect.set_options(timeout=5_000)
+
+
+@pytest.fixture
+def house(patient: None, lab_as_new: Lab, chromium: Browser, tmp_path: Path, django_db_blocker: Any) -> Iterator[House]:
     database = connections.settings["default"]
     before = database["NAME"]
     database["NAME"] = str(tmp_path / "portal.sqlite3")
@@ -109,19 +134,17 @@ def test_a_day(house: House, lab_as_new: Lab) -> None:
 
     olga, anna, bert = house.sign_in("olga"), house.sign_in("anna"), house.sign_in("bert")
     asks(olga, replica)
-    refuses(anna, "Which site is it for?")
+    refuses(anna, "That site has no IPv6: leave the address out")
     expect_told(olga, "Rejected")
-    olga.goto("/replicas/")
-    olga.get_by_role("link", name=REPLICA).click()
-    expect(olga.get_by_text("Which site is it for?")).to_be_visible()
-    act(olga, "Request again", Reason="For the site in Ulm")
-    submits(olga)
+    corrects(olga, replica)
+    refused, corrected = house.ask(lambda: list(Plan.objects.order_by("pk").values_list("digest", "steps")))
+    assert refused[0] != corrected[0]
+    assert str(replica.address6) in str(refused[1])
+    assert str(replica.address6) not in str(corrected[1])
     approves(anna, "It needs the approval of somebody else as well.")
     approves(bert, "Approved. The run is queued.")
 
-    olga.goto("/replicas/")
-    olga.get_by_role("link", name=REPLICA).click()
-    bert.goto(olga.url)
+    olga.goto(bert.url)
     for page in (olga, bert):
         expect(page.locator("[data-step-state=running]").first.or_(page.get_by_text("Running").first)).to_be_visible(
             timeout=RUN_SECONDS
@@ -133,24 +156,24 @@ def test_a_day(house: House, lab_as_new: Lab) -> None:
     for page in (olga, bert):
         expect(page.locator("[data-run-badge]")).to_have_text("Succeeded", timeout=RUN_SECONDS)
         expect(page.get_by_text("Done in").last).to_be_visible(timeout=RUN_SECONDS)
-    texts = [page.locator("[data-count]").inner_text() for page in (olga, bert)]
-    assert texts[0] == texts[1], "both saw every line"
+    stored = house.ask(log_of_the_only_run)
+    for page in (olga, bert):
+        assert every_line(page, len(stored)) == stored
 
-    olga.reload()
-    expect(olga.get_by_text("_ldap._tcp.example.com.").first).to_be_visible()
-    act(olga, "Add the missing records")
+    repairs_the_dns(olga)
     submits(olga, "DNS updates")
     approves(anna, "It needs the approval of somebody else as well.")
     approves(bert, "Approved. The run is queued.")
     expect_told(olga, "Done", times=2)
     answer = replica.run(["dig", "+short", f"@{master.address}", "_ldap._tcp.example.com", "SRV"]).stdout.decode()
     assert f"0 100 389 {REPLICA}." in answer
+    look_until(olga, missing=0)
 
     vera = house.sign_in("vera")
     takes_the_history(vera)
     verifies_it(vera)
     assert house.ask(chain.verify).problem == ""
-    nobody_does_more(house, vera, olga)
+    nobody_does_more(house, {"viewer": vera, "operator": olga, "approver": anna, "administrator": ada})
 
 
 def registers_the_master(page: Page, lab: Lab) -> None:
@@ -192,6 +215,57 @@ def asks(page: Page, host: Host) -> None:
         "Name in the DNS",
         "Replication of the master",
     )
+
+
+def corrects(page: Page, host: Host) -> None:
+    """What was refused is asked for in another way."""
+    page.goto("/replicas/")
+    page.get_by_role("link", name=REPLICA).click()
+    expect(page.get_by_text("That site has no IPv6")).to_be_visible()
+    page.get_by_role("link", name="Request another like this").click()
+    page.locator("#id_hostname").fill(REPLICA)
+    page.locator("#id_ssh_address").fill(str(host.address))
+    page.locator("#id_ip_addresses").fill(str(host.address))
+    page.get_by_role("button", name="Show the plan").click()
+    submits(page)
+
+
+def log_of_the_only_run() -> list[tuple[int, str]]:
+    lines = LogLine.objects.order_by("seq").values_list("seq", "text")
+    return [(seq, ansi.plain(text)) for seq, text in lines]
+
+
+def every_line(page: Page, count: int) -> list[tuple[int, str]]:
+    """What somebody reads who scrolls through the whole log: numbers and texts."""
+    log, found = page.locator("[data-log]"), dict[int, str]()
+    log.press("Home")
+    for _ in range(count):
+        page.wait_for_timeout(50)
+        found |= dict(page.locator("[data-lines] li:not([data-awaited])").evaluate_all(ROWS))
+        if len(found) == count:
+            break
+        log.evaluate("log => log.scrollBy(0, log.clientHeight / 2)")
+    return sorted(found.items())
+
+
+def repairs_the_dns(page: Page) -> None:
+    """From the page of the realm, which says what is missing where."""
+    look_until(page, missing=1)
+    expect(page.locator("tr.missing")).to_contain_text(f"389 {REPLICA}.")
+    page.locator("summary", has_text="Add the missing records").click()
+    page.get_by_role("button", name="Show the plan").click()
+
+
+def look_until(page: Page, missing: int) -> None:
+    """Have the realm looked at until its page for DNS marks so many records of the replica and the master."""
+    for _ in range(60):
+        page.goto("/realms/1/dns/")
+        if page.get_by_text(REPLICA).count() and page.locator("tr.missing").count() == missing:
+            return
+        page.get_by_role("button", name="Look now").click()
+        expect(page.get_by_text("is being looked at").first).to_be_visible()
+        page.wait_for_timeout(1000)
+    pytest.fail(page.content())
 
 
 def submits(page: Page, *good: str) -> None:
@@ -293,17 +367,70 @@ def verifies_it(page: Page) -> None:
     expect(page.get_by_text("Verified by vera")).to_be_visible()
 
 
-def nobody_does_more(house: House, vera: Page, olga: Page) -> None:
-    """By address; the forms and the sockets have tests of their own."""
-    for page, paths in (
-        (vera, ("/replicas/request/", "/replicas/bulk/", "/masters/register/", "/masters/1/policy/", "/webhooks/")),
-        (olga, ("/masters/register/", "/masters/1/policy/", "/webhooks/")),
-    ):
-        for path in paths:
-            answer = page.goto(path)
-            assert answer is not None
-            assert answer.status == 403, path
-    for path in ("/", "/history/", "/runs/1/", "/replicas/1/", "/notices/", "/history/events.csv"):
-        stranger = house.browser.new_context(base_url=house.url).request.get(path, max_redirects=0)
+def nobody_does_more(house: House, pages: dict[str, Page]) -> None:
+    """Each role, and somebody without one: by address, by form with the page's own token, and by socket."""
+    house.ask(w.person, "nils", None)
+    world = house.ask(everything)
+    for role, page in (pages | {"nobody": house.sign_in("nils")}).items():
+        barred = [name for name, one in PAGES.items() if role not in one.allowed and not one.own]
+        assert barred, role
+        before = house.ask(refusals)
+        page.goto("/notices/")  # one that most have; the page that says no has a token as well
+        extra = 0 if role != "nobody" else 1
+        token = page.locator("[name=csrfmiddlewaretoken]").first.input_value()
+        for name in barred:
+            where = house.ask(address, name, world)
+            if PAGES[name].method == "post":
+                assert page.evaluate(POST, [where, token]) == 403, f"{role}: {name}"
+            else:
+                answer = page.request.get(where)
+                assert answer.status == 403, f"{role}: {name}"
+        assert house.ask(refusals) - before == len(barred) + extra, role
+        assert bool(page.evaluate(SOCKET, [socket_of(house)])) == (role != "nobody")
+    strangers_are_shut_out(house)
+
+
+def everything() -> SimpleNamespace:
+    """What the addresses of the ladder are about."""
+    run = Run.objects.filter(plan__action=PlanAction.INSTALL).latest("pk")
+    return SimpleNamespace(
+        master=Master.objects.get(), verified=run.plan.replica, failed=run, bypassed=run, running=run,
+        waiting=Plan.objects.latest("pk"), webhook=w.webhook("chat", "https://chat.example.com/hooks/1"),
+    )  # fmt: skip
+
+
+def refusals() -> int:
+    return AuditEvent.objects.filter(verb="access:refuse").count()
+
+
+def socket_of(house: House) -> str:
+    return f"{house.url.replace('http', 'ws', 1)}/ws/runs/1/"
+
+
+def strangers_are_shut_out(house: House) -> None:
+    """Who is not signed in, by address and socket; and another site, even with the cookies of somebody who is."""
+    context = house.browser.new_context(base_url=house.url)
+    house.contexts.append(context)
+    for path in ("/", "/history/", "/runs/1/", "/replicas/1/", "/notices/", "/history/events.csv", "/realms/1/dns/"):
+        stranger = context.request.get(path, max_redirects=0)
         assert stranger.status == 302
         assert "/login/" in stranger.headers["location"]
+    page = context.new_page()
+    page.goto("/login/")
+    assert page.evaluate(SOCKET, [socket_of(house)]) == 0
+    vera = house.sign_in("vera")
+    cookies = "; ".join(f"{one['name']}={one['value']}" for one in vera.context.cookies())
+    assert handshake(house, cookies, house.url) == 101
+    assert handshake(house, cookies, "https://elsewhere.example.org") == 403
+    assert handshake(house, "", house.url) == 403
+
+
+def handshake(house: House, cookies: str, origin: str) -> int:
+    """The status of a WebSocket's first answer."""
+    connection = http.client.HTTPConnection(urlsplit(house.url).netloc, timeout=10)
+    headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+               "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Origin": origin, "Cookie": cookies}  # fmt: skip
+    connection.request("GET", "/ws/runs/1/", headers=headers)
+    status = connection.getresponse().status
+    connection.close()
+    return status

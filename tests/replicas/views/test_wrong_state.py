@@ -136,6 +136,12 @@ def looked_at_now(world: World) -> list[Any]:
     return [world.master.realm_id]
 
 
+def with_every_record(world: World) -> list[Any]:
+    """Nobody looked, or what was missing is there by now."""
+    RealmLook.objects.filter(realm=world.master.realm).update(dns=[])
+    return [world.master.realm_id]
+
+
 def without_passwords(world: World) -> list[Any]:
     world.master.realm.credentials.all().delete()
     return [world.master.realm_id]
@@ -243,6 +249,7 @@ TRIES = [
     Try("table_submit", "operator", outrun_table, "The table is not valid any more.", {"despite": "All the same"}),
     Try("realm_look", "operator", looked_at_now, "is being looked at already", {}),
     Try("realm_look", "operator", without_passwords, "is not stored", {}),
+    Try("realm_records", "operator", with_every_record, "There are no missing records", {}),
     Try("master_host_key", "administrator", master, "presents another key than", WHY | {"fingerprint": "SHA256:old"}),
     Try(
         "master_host_key", "administrator", pinned_already, "presents the key that is pinned",
