@@ -18,8 +18,9 @@ def main(payload: dict[str, Any]) -> dict[str, object]:
     target = payload["target"]
     try:
         shutil.rmtree(target, ignore_errors=True)
-        answer = unpack.unpack(payload["path"], payload["passphrase"], target, payload["host"], archive.Limits())
-        unpack.sealed(payload["path"], payload["sha256"])
+        answer = unpack.unpack(
+            payload["path"], payload["passphrase"], target, payload["host"], archive.Limits(), payload["sha256"]
+        )
     except unpack.Refused as refused:
         shutil.rmtree(target, ignore_errors=True)
         return dict(refused.answer)

@@ -25,8 +25,9 @@ def opened(payload: dict[str, Any]) -> Iterator[tuple[str, dict[str, object]]]:
     parent = tempfile.mkdtemp(prefix="portal-bundle-", dir="/run")
     try:
         folder = os.path.join(parent, archive.FOLDER)
-        answer = unpack.unpack(payload["path"], payload["passphrase"], folder, payload["host"], archive.Limits())
-        unpack.sealed(payload["path"], payload["sha256"])
+        answer = unpack.unpack(
+            payload["path"], payload["passphrase"], folder, payload["host"], archive.Limits(), payload["sha256"]
+        )
         yield folder, answer
     finally:
         shutil.rmtree(parent)

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import IO, NoReturn
 
 from replicas.hostside import archive
 
@@ -55,9 +55,25 @@ def home() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
-def decrypt(path: str, passphrase: str, most: int) -> bytes:
-    """The plain text of a file, of which no more than `most` bytes are ever read. Raises Refused."""
-    with home() as folder, tempfile.TemporaryFile(dir=folder) as status:
+def copy(path: str, into: IO[bytes], most: int) -> str:
+    """The file as it is now, where nobody changes it any more; returns its SHA-256. Raises Refused if it is larger."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        for piece in iter(lambda: stream.read(PIECE), b""):
+            digest.update(piece)
+            into.write(piece)
+            if into.tell() > most:
+                bad(path, f"it has more than {most} bytes")
+    into.seek(0)
+    return digest.hexdigest()
+
+
+def decrypt(path: str, sealed: IO[bytes], folder: str, passphrase: str, most: int) -> bytes:
+    """The plain text of what was at `path`, of which no more than `most` bytes are ever read. Raises Refused.
+
+    `folder` is gpg's home.
+    """
+    with tempfile.TemporaryFile(dir=folder) as status:
         secret = _pipe(passphrase.encode() + b"\n")
         argv = [
             "gpg",
@@ -77,12 +93,10 @@ def decrypt(path: str, passphrase: str, most: int) -> bytes:
             "--output",
             "-",
             "--decrypt",
-            "--",
-            path,
         ]
         with subprocess.Popen(
             argv,
-            stdin=subprocess.DEVNULL,
+            stdin=sealed,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             pass_fds=(secret, status.fileno()),
@@ -142,31 +156,33 @@ def check_host(path: str, realm: dict[str, str], host: str) -> None:
         )
 
 
-def unpack(path: str, passphrase: str, target: str, host: str, limits: archive.Limits) -> dict[str, object]:
+def unpack(
+    path: str, passphrase: str, target: str, host: str, limits: archive.Limits, sha256: str = ""
+) -> dict[str, object]:
+    """Raises Refused, also unless the file has that digest, if one is given. What is compared is what is opened."""
     target = os.path.normpath(target)
     if not target.startswith(f"{MEMORY}/") or not in_memory(os.path.realpath(os.path.dirname(target))):
         raise Refused("StepError", f"{target} is not in memory.", f"Mount a tmpfs on {MEMORY}.")
     if not os.path.isfile(path):
         raise Refused("BundleError", f"There is no bundle {path} on {os.uname().nodename}.", "Transfer it again.")
     # Each member comes with a header and padding, each at most two blocks with its extended header's.
-    plain = decrypt(path, passphrase, limits.total + (limits.members + 20) * 4 * archive.BLOCK)
+    most = limits.total + (limits.members + 20) * 4 * archive.BLOCK
+    with home() as folder, tempfile.TemporaryFile(dir=folder) as sealed:
+        found = copy(path, sealed, most + PIECE)  # what cannot be compressed becomes a little larger
+        plain = decrypt(path, sealed, folder, passphrase, most)
     try:
         content = dict(archive.members(io.BytesIO(plain), limits))
         realm = archive.describe(content.get("realm_info", b""))
         check_host(path, realm, host)
+        check_sealed(path, sha256, found)
         return {"members": archive.extract(io.BytesIO(plain), target, limits), "realm": realm}
     except archive.BadBundle as error:
         bad(path, str(error))
 
 
-def sealed(path: str, sha256: str) -> None:
-    """Raises Refused unless the file is the one that was sealed. Asked last: unpack knows better causes."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while piece := stream.read(PIECE):
-            digest.update(piece)
-    found = digest.hexdigest()
-    if found != sha256:
+def check_sealed(path: str, sha256: str, found: str) -> None:
+    """Asked last: the others know better causes."""
+    if sha256 and found != sha256:
         raise Refused(
             "BundleError",
             f"{path} on {os.uname().nodename} is not the bundle that was sealed: its SHA-256 is {found}, not {sha256}.",
