@@ -65,9 +65,12 @@ def copy(path: str, into: IO[bytes], most: int) -> str:
     return digest.hexdigest()
 
 
-def decrypt(path: str, sealed: IO[bytes], passphrase: str, most: int) -> bytes:
-    """The plain text of what was at `path`, of which no more than `most` bytes are ever read. Raises Refused."""
-    with home() as folder, tempfile.TemporaryFile(dir=folder) as status:
+def decrypt(path: str, sealed: IO[bytes], folder: str, passphrase: str, most: int) -> bytes:
+    """The plain text of what was at `path`, of which no more than `most` bytes are ever read. Raises Refused.
+
+    `folder` is gpg's home.
+    """
+    with tempfile.TemporaryFile(dir=folder) as status:
         secret = _pipe(passphrase.encode() + b"\n")
         argv = [
             "gpg",
@@ -161,9 +164,9 @@ def unpack(
         raise Refused("BundleError", f"There is no bundle {path} on {os.uname().nodename}.", "Transfer it again.")
     # Each member comes with a header and padding, each at most two blocks with its extended header's.
     most = limits.total + (limits.members + 20) * 4 * archive.BLOCK
-    with tempfile.TemporaryFile(dir=MEMORY) as sealed:
+    with home() as folder, tempfile.TemporaryFile(dir=folder) as sealed:
         found = copy(path, sealed, most + PIECE)  # what cannot be compressed becomes a little larger
-        plain = decrypt(path, sealed, passphrase, most)
+        plain = decrypt(path, sealed, folder, passphrase, most)
     try:
         content = dict(archive.members(io.BytesIO(plain), limits))
         realm = archive.describe(content.get("realm_info", b""))
