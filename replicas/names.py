@@ -42,6 +42,7 @@ FIELDS = (
     _("checked at"), _("checkpoints"),
     _("ciphertext"), _("content"), _("created at"), _("data key"), _("decided at"), _("decision"), _("digest"),
     _("dns"), _("done at"), _("due at"), _("error"), _("event"), _("events"), _("expires at"), _("facts"),
+    _("failing line"),
     _("findings"), _("finished at"), _("first seq"), _("health"), _("held until"), _("index"), _("job"), _("key id"),
     _("key"), _("kind"), _("last id"), _("last seq"), _("lease until"), _("level"), _("name"), _("notice"),
     _("object id"), _("offers"), _("offsets"), _("plan"), _("previous"), _("problem"), _("progress done"),

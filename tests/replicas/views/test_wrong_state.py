@@ -260,6 +260,7 @@ TRIES = [
 ELSEWHERE = {
     "replica_bulk": "a table is wrong cell by cell: test_bulk.py",
     "replica_host_key": "the same as master_host_key",
+    "realm_records": "each replica may refuse: test_realm_records.py",
 }
 """Forms that need no line above, and why."""
 ANY_STATE = {
