@@ -119,6 +119,7 @@ def look(operator: Person, realm_id: int) -> None:
     from replicas.models import RealmLook
 
     asked_at = timezone.now()
-    operator.send(f"/realms/{realm_id}/", {}, to=f"/realms/{realm_id}/look/")
     while not RealmLook.objects.filter(realm=realm_id, at__gt=asked_at).exists():
-        time.sleep(0.2)
+        # Again, because it is refused while another look is under way or has just been.
+        operator.send(f"/realms/{realm_id}/", {}, to=f"/realms/{realm_id}/look/")
+        time.sleep(2)
