@@ -131,6 +131,7 @@ SHOTS = {
     "master_register:2": Shot("administrator", at("master_register"), inspect_a_master),
     "master_host_key": Shot("administrator", at("master_host_key", *MASTER)),
     "policy": Shot("administrator", at("policy", *MASTER)),
+    "realms": Shot("operator", at("realms")),
     "realm": Shot("operator", at("realm", *REALM)),
     "realm_dns": Shot("operator", at("realm_dns", *REALM)),
     "replicas": Shot("operator", at("replicas")),
