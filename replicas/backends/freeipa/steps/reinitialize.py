@@ -7,12 +7,12 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from replicas.backends.freeipa import topology
+from replicas.backends.freeipa import realm, topology
 from replicas.backends.freeipa.access import session
 from replicas.backends.freeipa.leftovers import directory_at
-from replicas.backends.freeipa.replication import DOMAIN, Agreement, address, agreement, code, required, root
+from replicas.backends.freeipa.replication import DOMAIN, REFRESH, Agreement, address, agreement, code, required, root
 from replicas.backends.freeipa.steps.prove import ATTRIBUTE, PROOFS, crossing, entry
-from replicas.clients.ldap import Directory
+from replicas.clients.ldap import NO_SUCH_ATTRIBUTE, Directory, LdapRefused
 from replicas.errors import DirectoryError, StepError, WrongPassword
 from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
@@ -22,6 +22,9 @@ COMMAND = "topologysegment_reinitialize"
 BEFORE = "initialized_before"
 """Fact: when the agreement's last initialization began before this run asked for one."""
 DONE = "reinitialized"
+BUSY = "replica busy"
+"""Another server sends it changes at that moment; nobody tries again by itself."""
+BUSY_SECONDS = 300.0
 BEGIN_SECONDS, LAST_SECONDS, WORKS_SECONDS = 180.0, 3600.0, 180.0
 POLL_SECONDS, ASK_SECONDS = 0.5, 2.0
 
@@ -67,6 +70,12 @@ class Reinitialize(Step):
             if now.begun == ctx.facts[BEFORE] and not now.initializing:
                 await self._ask(ctx, bound)
             ended = await self._follow(ctx, bound, show)
+            while BUSY in ended.init and time.monotonic() - begun < BUSY_SECONDS:
+                ctx.log(f"{name} was busy with another server; asking again")
+                await ctx.fact(BEFORE, ended.begun)
+                await asyncio.sleep(ASK_SECONDS)
+                await self._ask(ctx, bound)
+                ended = await self._follow(ctx, bound, show)
         if code(ended.init) or "succeeded" not in ended.init:
             await ctx.fact(BEFORE, ended.begun)  # that one is over: who tries again asks for another one
             raise StepError(f"{partner} could not initialize {name}: {ended.init}", remedy(ctx.job))
@@ -78,11 +87,7 @@ class Reinitialize(Step):
         return await required(bound, root(ctx.job, ctx.job.options.suffix), ctx.job.replica.hostname)
 
     async def _ask(self, ctx: Context, bound: Directory) -> None:
-        """Raises StepError without the segment, and when what was asked for before does not go from it.
-
-        The servers take it away some 20 s after the end, and until then the same again is nothing to change. It is not
-        stopped (`stop`) instead: that ends replication with the agreement until its server is started anew.
-        """
+        """Raises StepError without the segment, and when it cannot be asked."""
         name, partner, suffix = ctx.job.replica.hostname, ctx.job.options.partner, ctx.job.options.suffix
         async with session(ctx) as opened:
             found = await topology.segment(opened, suffix, name, partner)
@@ -91,19 +96,21 @@ class Reinitialize(Step):
                     f"{name} has no segment of the suffix {suffix} with {partner} any more.", "Choose another server."
                 )
             side = "left" if found.left == name else "right"
-            end = time.monotonic() + BEGIN_SECONDS
-            while not (await opened.call(COMMAND, suffix, found.name, **{side: True})).changed:
-                now = await self._agreement(ctx, bound)
-                if now.begun != ctx.facts[BEFORE] or now.initializing:
+            chosen = (suffix, found.name)
+            if not (await opened.call(COMMAND, *chosen, **{side: True})).changed:
+                if await self._begins(ctx, bound):
                     ctx.log(f"{partner} has begun with what was asked for before")
                     return
-                if time.monotonic() > end:
-                    raise StepError(
-                        f"{partner} neither begins with what the segment {found.name} asks for, nor forgets it.",
-                        remedy(ctx.job),
-                    )
-                await asyncio.sleep(ASK_SECONDS)
+                await _forget(ctx, found, "right" if side == "left" else "left")
+                if not (await opened.call(COMMAND, *chosen, **{side: True})).changed:
+                    raise StepError(f"{opened.server} does not take a new wish for {found.name}.", "Try again.")
         ctx.log(f"Asked {partner} to send everything below {root(ctx.job, suffix)}: the {side} node of {found.name}")
+
+    async def _begins(self, ctx: Context, bound: Directory) -> bool:
+        """Whether it begins within a moment."""
+        await asyncio.sleep(ASK_SECONDS)
+        now = await self._agreement(ctx, bound)
+        return now.begun != ctx.facts[BEFORE] or now.initializing
 
     async def _follow(self, ctx: Context, bound: Directory, show: Callable[[], Awaitable[None]]) -> Agreement:
         """The agreement once it is over. Raises StepError when it does not begin, or does not end."""
@@ -123,6 +130,21 @@ class Reinitialize(Step):
                 raise StepError(told, remedy(ctx.job))
             await show()
             await asyncio.sleep(POLL_SECONDS)
+
+
+async def _forget(ctx: Context, found: realm.Segment, side: str) -> None:
+    """Take from the segment what an earlier one was asked for with; the server that has it does nothing more with it.
+
+    The initialized server does so some 20 s after its end, and nobody when there was none. The command's own `stop` is
+    something else: it ends replication with the agreement until the Directory Server is started anew.
+    """
+    entry = f"cn={found.name},cn={found.suffix},cn=topology,cn=ipa,cn=etc,{ctx.job.realm.suffix}"
+    async with directory_at(ctx, ctx.job.master.hostname, ctx.job.master.address) as bound:
+        try:
+            await bound.modify(entry, ("delete", f"{REFRESH};{side}", []))
+        except LdapRefused as error:
+            if error.code != NO_SUCH_ATTRIBUTE:  # it is gone by now
+                raise
 
 
 class ProveArrives(Step):

@@ -25,6 +25,7 @@ from replicas.backends.freeipa.steps.removable import removable
 from replicas.backends.freeipa.steps.segment import AddSegment, ProveSegment
 from replicas.backends.freeipa.steps.verify import MISSING
 from replicas.backends.freeipa.steps.visibility import SetState, VerifyHidden
+from replicas.clients.ldap import LdapRefused
 from replicas.errors import DnsError, StepError
 from replicas.lifecycle.job import Action
 from tests.replicas.backends.freeipa.conftest import Make, RealmContext, job
@@ -63,6 +64,8 @@ class Book:
         self.said: dict[str, list[dict[str, list[str]] | None]] = {}
         self.description: list[str] = []
         self.filters: list[str] = []
+        self.segment: list[tuple[str, Any]] = []
+        self.refused = 0
 
 
 class FakeDirectory:
@@ -82,6 +85,11 @@ class FakeDirectory:
         return {"opscompleted": ["4"]} if dn == "cn=monitor" else {"description": list(self.book.description)}
 
     async def modify(self, dn: str, change: tuple[str, str, list[str]]) -> None:
+        if "cn=topology" in dn:
+            self.book.segment.append((dn, change))
+            if self.book.refused:
+                raise LdapRefused("no such attribute", self.book.refused)
+            return
         assert dn.startswith("fqdn=")
         self.book.description = list(change[2])
 
@@ -153,23 +161,26 @@ def ask(recorded: Recorded, *answers: str) -> None:
         written(recorded, name, name, ["domain", SEGMENT], {"left": True}, answer)
 
 
-async def test_what_an_earlier_one_left_at_the_segment_is_waited_for(
-    recorded: Recorded, context: Make, book: Book, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("gone", [False, True])
+async def test_what_an_earlier_one_left_at_the_segment_is_forgotten(
+    recorded: Recorded, context: Make, book: Book, gone: bool
 ) -> None:
-    """Seen of 4.12.4: «start» stays there for 20 s when all is over, and the same again is nothing to change."""
-    monkeypatch.setattr(reinitialize, "BEGIN_SECONDS", 60)
-    ask(recorded, NOTHING, NOTHING, "topologysegment_reinitialize")
+    """Seen of 4.12.4: «start» stays there for a while when all is over, and the same again is nothing to change."""
+    ask(recorded, NOTHING, "topologysegment_reinitialize")
     old = of_agreement("Error (0) Total update succeeded", "1", refresh="stop")
-    book.said[MASTER] = [old, old, old, of_agreement("Error (0) Total update succeeded", "2")]
+    book.said[MASTER] = [old, old, of_agreement("Error (0) Total update succeeded", "2")]
+    book.refused = 16 if gone else 0
     made = again(context)
     await Reinitialize(made.job).run(made)
     assert DONE in made.facts
+    assert book.segment == [
+        (f"cn={SEGMENT},cn=domain,cn=topology,cn=ipa,cn=etc,{ROOT}", ("delete", "nsds5BeginReplicaRefresh;right", []))
+    ]
 
 
 async def test_what_was_asked_for_and_begins_only_now_is_followed(
-    recorded: Recorded, context: Make, book: Book, monkeypatch: pytest.MonkeyPatch
+    recorded: Recorded, context: Make, book: Book
 ) -> None:
-    monkeypatch.setattr(reinitialize, "BEGIN_SECONDS", 60)
     ask(recorded, NOTHING)
     book.said[MASTER] = [
         of_agreement("Error (0) Total update succeeded", "1"),
@@ -179,15 +190,42 @@ async def test_what_was_asked_for_and_begins_only_now_is_followed(
     made = again(context)
     await Reinitialize(made.job).run(made)
     assert "has begun with what was asked for before" in made.text
+    assert not book.segment
 
 
-async def test_what_neither_begins_nor_goes_is_an_error(
+async def test_a_wish_that_is_not_taken_is_an_error(recorded: Recorded, context: Make, book: Book) -> None:
+    ask(recorded, NOTHING, NOTHING)
+    book.said[MASTER] = [of_agreement("Error (0) Total update succeeded", "1")]
+    with pytest.raises(StepError, match="does not take a new wish"):
+        await Reinitialize(again(context).job).run(again(context))
+
+
+async def test_a_replica_that_is_busy_with_another_server_is_asked_for_again(
+    recorded: Recorded, context: Make, book: Book
+) -> None:
+    """Seen of 4.12.4 with three servers; the words are its own."""
+    busy = "Error (1) Replication error acquiring replica: replica busy"
+    ask(recorded, "topologysegment_reinitialize")
+    ask(recorded, NOTHING, "topologysegment_reinitialize")
+    book.said[MASTER] = [
+        of_agreement("", "1"),
+        of_agreement(busy, "2"),
+        of_agreement(busy, "2"),
+        of_agreement("Error (0) Total update succeeded", "3"),
+    ]
+    made = again(context)
+    await Reinitialize(made.job).run(made)
+    assert "was busy with another server; asking again" in made.text
+    assert DONE in made.facts
+
+
+async def test_a_replica_that_stays_busy_is_an_error(
     recorded: Recorded, context: Make, book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reinitialize, "BEGIN_SECONDS", 0)
-    ask(recorded, NOTHING)
-    book.said[MASTER] = [of_agreement("Error (0) Total update succeeded", "1")]
-    with pytest.raises(StepError, match="neither begins with what the segment .* nor forgets it"):
+    monkeypatch.setattr(reinitialize, "BUSY_SECONDS", 0)
+    ask(recorded, "topologysegment_reinitialize")
+    book.said[MASTER] = [of_agreement("", "1"), of_agreement("Error (1) acquiring replica: replica busy", "2")]
+    with pytest.raises(StepError, match="could not initialize .* replica busy"):
         await Reinitialize(again(context).job).run(again(context))
 
 
