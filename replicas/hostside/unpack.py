@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from typing import IO, Dict, Iterator, NoReturn
+from typing import IO, Dict, Iterator, NoReturn, Optional
 
 from replicas.hostside import archive
 
@@ -154,7 +154,7 @@ def check_host(path: str, realm: Dict[str, str], host: str) -> None:
 
 
 def unpack(
-    path: str, passphrase: str, target: str, host: str, limits: archive.Limits, sha256: str = ""
+    path: str, passphrase: str, target: str, host: str, limits: archive.Limits, sha256: Optional[str] = None
 ) -> Dict[str, object]:
     """Raises Refused, also unless the file has that digest, if one is given. What is compared is what is opened."""
     target = os.path.normpath(target)
@@ -177,9 +177,9 @@ def unpack(
         bad(path, str(error))
 
 
-def check_sealed(path: str, sha256: str, found: str) -> None:
+def check_sealed(path: str, sha256: Optional[str], found: str) -> None:
     """Asked last: the others know better causes."""
-    if sha256 and found != sha256:
+    if sha256 is not None and found != sha256:
         raise Refused(
             "BundleError",
             f"{path} on {os.uname().nodename} is not the bundle that was sealed: its SHA-256 is {found}, not {sha256}.",

@@ -45,6 +45,14 @@ def test_a_bundle_in_the_place_of_the_sealed_one(folder: Path) -> None:
     assert not (folder / "opened").exists()
 
 
+def test_a_run_that_sealed_none_opens_none(folder: Path) -> None:
+    path = folder / "bundle.gpg"
+    path.write_bytes(bundle(b"ours"))
+    payload = {"path": str(path), "sha256": "", "passphrase": PASSWORD, "host": HOST, "target": str(folder / "opened")}
+    assert "is not the bundle that was sealed" in str(freeipa_open.main(payload)["error"])
+    assert not (folder / "opened").exists()
+
+
 def test_one_that_is_put_back_while_it_is_opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another one under the same password, until gpg has read it."""
     path, sealed, judge = folder / "bundle.gpg", bundle(b"ours"), unpack.judge
