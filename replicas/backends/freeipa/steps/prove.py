@@ -20,7 +20,8 @@ from replicas.lifecycle.steps.wording import duration
 PROOFS = "proofs"
 MARK = "replica-proof-"
 ATTRIBUTE = "description"
-REPLICATED_SECONDS = 120.0
+REPLICATED_SECONDS = 330.0
+"""A server that could not reach another one pauses for 3 s, then for twice as long each time, 5 minutes at most."""
 POLL_SECONDS = 0.2
 
 

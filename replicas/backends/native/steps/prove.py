@@ -26,8 +26,8 @@ ANSWERS = {
     "KRB-ERROR 60": "refuses an empty request",
 }
 PREFIX = "replica-proof-"
-REPLICATED_SECONDS = 120.0
-"""A server that could not reach another one pauses for 3 s, and then for twice as long each time."""
+REPLICATED_SECONDS = 330.0
+"""A server that could not reach another one pauses for 3 s, then for twice as long each time, 5 minutes at most."""
 POLL_SECONDS = 0.05
 
 
