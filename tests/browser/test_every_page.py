@@ -42,6 +42,7 @@ NO_PAGES = {
 }
 """Addresses that show nothing, and what they give."""
 FIRST = {
+    "realms": "There is no realm yet",
     "dashboard": "An administrator registers the master of a realm",
     "masters": "No master is registered. Register the first server of a realm",
     "master_register": "Step 1 of 2: where the master is",
