@@ -125,6 +125,11 @@ class RunContext:
         """Whether both hosts were reached: then an error of the network is likely to pass."""
         return len(self._hosts) == len(self._opening)
 
+    @property
+    def reached(self) -> list[Host]:
+        """The hosts to which a connection is open."""
+        return [host for host in self._hosts.values() if host.connected]
+
     def milestones(self) -> dict[str, int]:
         """How far the run is: each fact, how far each command's output was read, and the progress of the step."""
         found = {f"fact {key}": 1 for key in self._facts} | {

@@ -27,6 +27,7 @@ from replicas.lifecycle.loop import StepLoop
 from replicas.lifecycle.outcome import Outcome
 from replicas.lifecycle.patience import PAUSES, Patience
 from replicas.lifecycle.records import StepRows
+from replicas.lifecycle.steps import disks
 from replicas.models import Run
 from replicas.stream.redaction import Redactor
 from replicas.stream.writer import LogWriter
@@ -163,9 +164,9 @@ class Execution:
             except Cancelled:
                 loop.run(ctx.commands.tidy(stop=True))
                 raise
-            except PortalError:
+            except PortalError as error:
                 loop.run(ctx.commands.tidy())
-                raise
+                raise loop.run(_with_full_disks(ctx, error)) from error
             finally:
                 self.lease.on_stop = None
                 loop.run(ctx.close())
@@ -254,6 +255,14 @@ class Execution:
             self.writer.write(result.error, "warning" if result.state == RunState.CANCELLED else "error")
             if result.remedy:
                 self.writer.write(result.remedy)
+
+
+async def _with_full_disks(ctx: RunContext, error: PortalError) -> PortalError:
+    """A service without space says only that it does not start, if anything: look, and tell people the cause."""
+    if "space" in error.message:
+        return error
+    told = await disks.explain(ctx.reached)
+    return StepError(f"{error.message} {told}", f"Free space there. {error.remedy}".strip()) if told else error
 
 
 def _refuse_to_repeat(step: Step, before: str) -> None:

@@ -23,6 +23,10 @@ class Symptom(NamedTuple):
     """For errors that say none of their own."""
 
 
+FULL = Symptom(
+    "no (enough )?space|MiB are free|disk full|free space",
+    gettext_noop("A file system is full. What was begun is finished or begun anew by a retry."),
+)
 SHARED = (
     Symptom(
         "host key .* is not the pinned one",
@@ -82,10 +86,6 @@ SHARED = (
         gettext_noop("Kerberos refuses clocks that differ by more than five minutes. Usually chrony is not running."),
     ),
     Symptom(
-        "no space|MiB are free|disk full|free space",
-        gettext_noop("A file system is full. What was begun is finished or begun anew by a retry."),
-    ),
-    Symptom(
         "was ended by signal",
         gettext_noop("The host was shut down, or the kernel ended the program because memory ran out."),
     ),
@@ -111,6 +111,11 @@ SHARED = (
 )
 
 
-def recognise(error: str, tables: Iterable[Symptom]) -> Symptom | None:
+def tables(own: Iterable[Symptom]) -> tuple[Symptom, ...]:
+    """Those of a backend, then those of all; without space anything else goes wrong too, so that comes first."""
+    return (FULL, *own, *SHARED)
+
+
+def recognise(error: str, symptoms: Iterable[Symptom]) -> Symptom | None:
     """The first symptom that the error shows."""
-    return next((symptom for symptom in tables if re.search(symptom.signs, error, re.IGNORECASE)), None)
+    return next((symptom for symptom in symptoms if re.search(symptom.signs, error, re.IGNORECASE)), None)

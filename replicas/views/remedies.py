@@ -88,7 +88,7 @@ def trouble(user: User, run: Run, acts: Sequence[Act]) -> Trouble | None:
 
 def tables(run: Run) -> tuple[symptoms.Symptom, ...]:
     """The symptoms of the realm's backend, then those of all."""
-    return (*registry.get(run.plan.replica.master.realm.backend).symptoms, *symptoms.SHARED)
+    return symptoms.tables(registry.get(run.plan.replica.master.realm.backend).symptoms)
 
 
 def in_order(acts: Sequence[Act], names: Sequence[str]) -> list[Act]:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
 from replicas.errors import CommandFailed, StepError
 from replicas.lifecycle.base import Context
 
+if TYPE_CHECKING:
+    from replicas.clients.ssh import Host
+
 SECONDS = 120.0
 BEFORE = "units_before"
+ERROR = re.compile(r"\bERR\b|\berror\b|\bfatal\b|\bcannot\b|\bno such\b|\bdenied\b", re.IGNORECASE)
+
+STAMP = re.compile(r"^\[[^]]*\] - (ERR - )?")
+"""What the Directory Server puts before each line."""
 
 
 async def active(ctx: Context, *units: str) -> bool:
@@ -16,27 +26,39 @@ async def active(ctx: Context, *units: str) -> bool:
 
 
 async def start(ctx: Context, *units: str) -> None:
-    """Enable and (re)start them. Raises StepError with the last line of the journal when one does not come up."""
+    """Enable and (re)start them. Raises StepError with what the journal says when one does not come up."""
     replica = await ctx.host("replica")
     await _remember(ctx, *units)
     await replica.run("systemctl", "enable", "--quiet", *units)
+    await _restart(ctx, *units)
+
+
+async def force_restart(ctx: Context, unit: str) -> None:
+    """Kill it, as it may not react any more, and start it anew; for what holds nothing that would be missed."""
+    await (await ctx.host("replica")).run("systemctl", "kill", "--signal=KILL", unit, check=False)
+    await _restart(ctx, unit)
+
+
+async def _restart(ctx: Context, *units: str) -> None:
+    replica = await ctx.host("replica")
     try:
         await replica.run("systemctl", "restart", *units, timeout=SECONDS)
     except CommandFailed as error:
         failed = [unit for unit in units if not await active(ctx, unit)] or list(units)
-        shown = await replica.run("journalctl", "--unit", failed[0], "--lines=1", "--output=cat", check=False)
         raise StepError(
-            f"{failed[0]} does not start on {replica.name}: {shown.text.strip() or error.message}",
+            f"{failed[0]} does not start on {replica.name}: {await _cause(replica, failed[0]) or error.message}",
             f"Look at journalctl --unit {failed[0]} on {replica.name}, then try again.",
             retryable=error.retryable,
         ) from error
 
 
-async def force_restart(ctx: Context, unit: str) -> None:
-    """Kill it, as it may not react any more, and start it anew; for what holds nothing that would be missed."""
-    replica = await ctx.host("replica")
-    await replica.run("systemctl", "kill", "--signal=KILL", unit, check=False)
-    await replica.run("systemctl", "restart", unit, timeout=SECONDS)
+async def _cause(replica: Host, unit: str) -> str:
+    """The first error of its last start, which later ones only follow from; without any, the last line it wrote."""
+    start = (await replica.run("systemctl", "show", "--property=InvocationID", "--value", unit, check=False)).text
+    matches = (f"_SYSTEMD_INVOCATION_ID={start.strip()}", "+", f"INVOCATION_ID={start.strip()}")
+    shown = await replica.run("journalctl", "--output=cat", *matches, check=False)
+    lines = [line.strip() for line in shown.text.splitlines() if line.strip()]
+    return STAMP.sub("", next(filter(ERROR.search, lines), lines[-1] if lines else ""))
 
 
 async def stop(ctx: Context, *units: str) -> None:

@@ -15,6 +15,7 @@ from replicas.clients.ldap import Directory
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps import disks
 from replicas.lifecycle.steps.wording import duration
 
 PROOFS = "proofs"
@@ -47,6 +48,7 @@ class ProveService(Step):
         return bool(ctx.facts.get(PROOFS))
 
     async def run(self, ctx: Context) -> None:
+        await disks.refuse(ctx)
         async with access.session(ctx) as opened:
             proofs = [await require_roles(opened, ctx.job), await self._segments(ctx, opened)]
         proofs += [await self._ticket(ctx), await self._web(ctx), *await self._write(ctx)]

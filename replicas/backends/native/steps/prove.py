@@ -14,6 +14,7 @@ from replicas.clients.ldap import Directory
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps import disks
 from replicas.lifecycle.steps.wording import duration
 from replicas.together import together
 
@@ -53,6 +54,7 @@ class ProveService(Step):
         return bool(ctx.facts.get(PROOFS))
 
     async def run(self, ctx: Context) -> None:
+        await disks.refuse(ctx)
         async with directory(ctx, "master") as master, directory(ctx, "replica") as replica:
             await master.delete(entry_of(ctx.job))
             try:
