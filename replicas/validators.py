@@ -277,9 +277,9 @@ def _normalise(replica: Replica) -> None:
             setattr(replica, field, parse_words(field, getattr(replica, field)) or None)
         except ValidationError as error:
             errors[field] = error
-    for field in ("skip_conncheck_reason", "other_host_reason"):
-        reason = getattr(replica, field).strip()
-        setattr(replica, field, reason)
+    for field, none in (("skip_conncheck_reason", ""), ("other_host_reason", ""), ("leftovers_reason", None)):
+        reason = (getattr(replica, field) or "").strip()
+        setattr(replica, field, reason or none)
         try:
             if reason:
                 validate_reason(reason)

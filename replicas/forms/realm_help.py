@@ -83,6 +83,10 @@ HELP = {
     "dirsrv_cert_name": LABEL_HELP,
     "http_cert_name": LABEL_HELP,
     "pkinit_cert_name": LABEL_HELP,
+    "leftovers_reason": _(
+        "Filled in, what the realm still knows of an earlier replica of this name goes first, for this reason: its "
+        "server entry, agreements, host, principals and replica ids. Not while that replica answers."
+    ),
     "no_pkinit": _(
         "Tickets are not given out for certificates (--no-pkinit). In a realm without an authority it excludes a "
         "certificate of the KDC, and one of both is needed."
@@ -91,7 +95,7 @@ HELP = {
 GROUPS = {
     _("For FreeIPA and Red Hat IdM"): (
         "setup_kra", "setup_adtrust", "hidden_replica", "mkhomedir", "no_host_dns", "no_ui_redirect", "skip_mem_check",
-        "skip_schema_check", "dirsrv_config_file",
+        "skip_schema_check", "dirsrv_config_file", "leftovers_reason",
     ),
     _("Forwarders and zones"): ("auto_forwarders", "auto_reverse", "allow_zone_overlap", "more_reverse_zones"),
     _("DNS over TLS"): (

@@ -126,6 +126,7 @@ class ReplicaRequestForm(Uploads, OneRunPasswords, forms.ModelForm[Replica]):
             "hostname": forms.TextInput(
                 attrs={"spellcheck": "false", "autocapitalize": "none", "placeholder": "ipareplica.example.com"}
             ),
+            "leftovers_reason": forms.Textarea(attrs={"rows": 2}),
             "skip_conncheck_reason": forms.Textarea(attrs={"rows": 2}),
             "other_host_reason": forms.Textarea(attrs={"rows": 2}),
         }

@@ -123,6 +123,8 @@ class Options:
     dirsrv_cert_name: str = ""
     http_cert_name: str = ""
     pkinit_cert_name: str = ""
+    leftovers_reason: str = ""
+    """Why what the realm knows of an earlier replica of that name is removed first; empty: it is refused."""
     dirsrv_certificate: UploadedCertificate | None = None
     http_certificate: UploadedCertificate | None = None
     pkinit_certificate: UploadedCertificate | None = None
@@ -141,7 +143,7 @@ LISTS = ("more_reverse_zones", "dot_forwarders", "ntp_servers")
 TEXTS = (
     "dns_policy", "dns_over_tls_cert", "dns_over_tls_key", "ntp_pool", "netbios_name", "dirsrv_config_file",
     "pki_config_override", "token_name", "token_library_path", "token_password_file", "dirsrv_cert_name",
-    "http_cert_name", "pkinit_cert_name",
+    "http_cert_name", "pkinit_cert_name", "leftovers_reason",
 )  # fmt: skip
 NUMBERS = ("rid_base", "secondary_rid_base")
 """Likewise: lists of words, texts and numbers."""

@@ -122,6 +122,9 @@ class Replica(SSHTarget):
     dirsrv_cert_name = models.CharField(_("name of the Directory Server's certificate"), **LABEL)  # noqa: DJ001
     http_cert_name = models.CharField(_("name of the web server's certificate"), **LABEL)  # noqa: DJ001
     pkinit_cert_name = models.CharField(_("name of the KDC's certificate"), **LABEL)  # noqa: DJ001
+    leftovers_reason = models.TextField(  # noqa: DJ001
+        _("reason for removing what is left of an earlier replica"), null=True, blank=True
+    )
     certificates = models.JSONField(
         _("uploaded certificates"),
         null=True,

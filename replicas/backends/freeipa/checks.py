@@ -73,17 +73,25 @@ async def placed(ctx: Context) -> str:
 
 
 async def existing(ctx: Context) -> str:
-    """The realm knows no server of that name, unless it is what this run itself left. Raises StepError."""
+    """The realm knows no server of that name, unless this run left it, or is to remove it first. Raises StepError."""
+    name, reason = ctx.job.replica.hostname, ctx.job.options.leftovers_reason
     if ctx.facts.get(CLAIM):
         return "What the realm knows of the replica comes from this run"
     async with session(ctx) as opened:
-        await leftovers.refuse(opened, ctx.job.replica.hostname)
-    return f"{ctx.job.realm.name} does not know {ctx.job.replica.hostname} as a server"
+        if not reason:
+            await leftovers.refuse(opened, name)
+        found = await leftovers.entries(opened, name)
+    if found:
+        await leftovers.refuse_alive(ctx)
+        return f"Removed first, because «{reason}»: {found.described(name)}"
+    return f"{ctx.job.realm.name} does not know {name} as a server"
 
 
 async def vectors(ctx: Context) -> str:
     if ctx.facts.get(CLAIM):
         return "What the update vectors have of the replica comes from this run"
+    if ctx.job.options.leftovers_reason:
+        return f"Ids of {ctx.job.replica.hostname} are cleaned out of the update vectors first"
     return await leftovers.refuse_vectors(ctx)
 
 

@@ -13,6 +13,7 @@ from replicas.backends.freeipa.steps.clear import ClearInterrupted
 from replicas.backends.freeipa.steps.dogtag import AddRole, ProveRole
 from replicas.backends.freeipa.steps.enrol import EnrolHost
 from replicas.backends.freeipa.steps.gone import ProveGone
+from replicas.backends.freeipa.steps.leftovers import RemoveLeftovers
 from replicas.backends.freeipa.steps.nameserver import InstallNameServer
 from replicas.backends.freeipa.steps.prepare import PrepareBundle
 from replicas.backends.freeipa.steps.promote import PromoteReplica
@@ -42,6 +43,7 @@ def install(job: Job) -> tuple[Step, ...]:
     addresses = job.realm.dns and options.ip_addresses
     return (
         CheckHosts(),
+        *((RemoveLeftovers(),) if options.leftovers_reason else ()),
         ClearInterrupted(),
         *((AddHostRecords(host_records(job)),) if addresses else ()),
         PrepareBundle(job),

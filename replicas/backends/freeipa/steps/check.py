@@ -8,11 +8,14 @@ from replicas.backends.freeipa.checks import CHECKS, CLAIM, SIGNS_IN
 from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
 
+CHECKED = "hosts_checked"
+
 
 class CheckHosts(Step):
     """Raises WrongPassword, StepError and FreeIpaError, each with what to change; changes nothing itself.
 
-    Fact `replica_claimed`: from then on, what the realm knows of the replica comes from this run.
+    Fact `replica_claimed`: from then on, what the realm knows of the replica comes from this run. With leftovers that
+    are removed first it is theirs to note, and the fact here is `hosts_checked`.
     """
 
     key = "check-hosts"
@@ -26,7 +29,7 @@ class CheckHosts(Step):
         ]
 
     async def done(self, ctx: Context) -> bool:
-        return bool(ctx.facts.get(CLAIM))
+        return bool(ctx.facts.get(CLAIM) or ctx.facts.get(CHECKED))
 
     async def run(self, ctx: Context) -> None:
         # Alone, as several sign-ins with a wrong password would lock the account.
@@ -38,4 +41,4 @@ class CheckHosts(Step):
             if isinstance(one, BaseException):
                 raise one
             ctx.log(one)
-        await ctx.fact(CLAIM, True)
+        await ctx.fact(CHECKED if ctx.job.options.leftovers_reason else CLAIM, True)

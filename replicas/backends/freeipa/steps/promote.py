@@ -106,22 +106,10 @@ class PromoteReplica(Step):
         ctx.log(f"{job.replica.hostname} is a server of {job.realm.name}")
 
     async def undo_realm(self, ctx: Context) -> None:
-        name = ctx.job.replica.hostname
         if not ctx.job.options.host_gone_reason:
             # An installer that is still at work would make again what is removed here.
             await stop_commands(ctx, INSTALLER_UNITS)
-        async with session(ctx) as opened:
-            if await leftovers.server(opened, name) is None:
-                ctx.log(f"{ctx.job.realm.name} has no server {name}")
-                return
-            try:
-                await opened.call("server_del", name)
-            except NotFound:
-                ctx.log(f"{ctx.job.realm.name} has no server {name} any more")
-            except RemovalRefused as error:
-                raise RemovalRefused(error.message, error.code, refused(error.message, name)) from error
-            else:
-                ctx.log(f"Removed the server {name}; the realm itself cleans its ids out of the update vectors")
+        await remove_server(ctx)
 
     async def undo_host(self, ctx: Context) -> None:
         replica = await ctx.host("replica")
@@ -159,6 +147,23 @@ class PromoteReplica(Step):
             await opened.members("hostgroup_add_member", SERVERS, host=[name])
         if uploaded.arguments(ctx.job.options):
             await opening.open_bundle(ctx, uploaded.FOLDER)
+
+
+async def remove_server(ctx: Context) -> None:
+    """`server_del`, if there is one. Raises RemovalRefused with what to do about it, FreeIpaError."""
+    name = ctx.job.replica.hostname
+    async with session(ctx) as opened:
+        if await leftovers.server(opened, name) is None:
+            ctx.log(f"{ctx.job.realm.name} has no server {name}")
+            return
+        try:
+            await opened.call("server_del", name)
+        except NotFound:
+            ctx.log(f"{ctx.job.realm.name} has no server {name} any more")
+        except RemovalRefused as error:
+            raise RemovalRefused(error.message, error.code, refused(error.message, name)) from error
+        else:
+            ctx.log(f"Removed the server {name}; the realm itself cleans its ids out of the update vectors")
 
 
 def refused(message: str, name: str) -> str:

@@ -148,7 +148,7 @@ def test_each_option_goes_to_the_installer_that_knows_it() -> None:
         "--ntp-server=ntp_servers-1", "--ntp-server=ntp_servers-2", "--ntp-pool=/root/ntp_pool",
     ]  # fmt: skip
     given = {argument.partition("=")[0] for argument in (*client, *server)}
-    for name in (*SOME_REALMS, *LISTS, *TEXTS, *NUMBERS, *CERTIFICATE_FILES):
+    for name in {*SOME_REALMS, *LISTS, *TEXTS, *NUMBERS, *CERTIFICATE_FILES} - {"leftovers_reason"}:
         assert ELSEWHERE.get(name, f"--{name.replace('_', '-')}") in given, name
     assert {"--rid-base=0", "--secondary-rid-base=200000"} < set(server)
 
@@ -202,3 +202,34 @@ def test_later_options_are_those_of_later_releases(version: str, has: bool) -> N
 
 def test_an_unknown_release_has_what_all_have() -> None:
     assert FreeIpaBackend().offered({}) == FreeIpaBackend().options - set(LATER)
+
+
+def test_leftovers_are_removed_only_with_a_reason_and_shown_to_approvers() -> None:
+    backend, reason = FreeIpaBackend(), "Its machine burnt down."
+    assert "remove-leftovers" not in [step.key for step in backend.steps(job())]
+    asked = job(leftovers_reason=reason)
+    keys = [step.key for step in backend.steps(asked)]
+    assert keys[:2] == ["check-hosts", "remove-leftovers"]
+    step = backend.steps(asked)[1]
+    shown = " ".join(map(str, step.touches(asked)))
+    for part in ("server replica2.example.com", "host replica2.example.com", "replica ids of replica2.example.com"):
+        assert part in shown
+    assert step.lasting(asked)
+    # Undoing the installation takes nothing away that it did not make.
+    assert "undo-remove-leftovers" not in [step.key for step in backend.steps(job("undo", leftovers_reason=reason))]
+
+
+async def test_what_is_left_is_found_whole(recorded: Server, context: Make) -> None:
+    recorded.expect(LOGIN)
+    renamed(recorded, "server_show", ipaserver="ipareplica")
+    recorded.expect(*SEGMENTS)
+    renamed(recorded, "host_show", replica2="ipareplica")
+    async with session(context()) as opened:
+        found = await leftovers.entries(opened, "ipareplica.example.com")
+    assert found.server
+    assert len(found.segments) == 1
+    assert not found.enrolled
+    assert leftovers.Leftovers(False, (), False, (3, 7)).commands("x") == (
+        "ipa-replica-manage clean-ruv 3; ipa-replica-manage clean-ruv 7"
+    )
+    assert not leftovers.Leftovers(False, (), False)
