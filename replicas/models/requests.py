@@ -137,6 +137,7 @@ class Replica(SSHTarget):
 
     class Meta:
         ordering = ("-created_at",)
+        indexes = (models.Index(fields=["-created_at"], name="replica_newest"),)
         constraints = (
             models.UniqueConstraint("hostname", condition=~Q(state__in=REPLICA_ENDED), name="replica_hostname_in_use"),
             validators.lowercase_hostname_check("replica"),
