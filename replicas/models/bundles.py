@@ -27,6 +27,7 @@ class Bundle(models.Model):
 
     class Meta:
         ordering = ("-sealed_at",)
+        indexes = (models.Index(fields=["-sealed_at"], name="bundle_newest"),)
         constraints = (models.UniqueConstraint("run", "sha256", name="bundle_once_a_run"),)
 
     def __str__(self) -> str:
