@@ -16,11 +16,22 @@ from replicas.lifecycle.credentials import wipe
 from replicas.lifecycle.job import Job, Options, Policy
 from replicas.models import ApprovalPolicy, Plan, Realm, Run
 from replicas.permissions import Actor
+from replicas.realm_rules import OF_DNS
 
 OF_THE_PLAN = ("bundle_hours", "keep_bundle", "host_gone_reason", "removal_reason")
 """Options that come from the portal's settings or with the plan itself, not from the request."""
-OF_A_DNS_PLAN = ("setup_dns", "forwarders", "no_forwarders", "forward_policy", "no_dnssec_validation")
-"""Likewise, of a plan for name service later."""
+FORWARDING = ("forwarders", "no_forwarders", "forward_policy", "no_dnssec_validation")
+DOGTAG = ("pki_config_override", "token_name", "token_library_path", "token_password_file", "skip_mem_check")
+OF_AN_ACTION: dict[str, tuple[str, ...]] = {
+    PlanAction.DNS: ("setup_dns", *FORWARDING, *OF_DNS),
+    PlanAction.CA: ("setup_ca", *DOGTAG),
+    PlanAction.KRA: ("setup_kra", *DOGTAG),
+    PlanAction.HIDE: ("hidden_replica",),
+    PlanAction.UNHIDE: ("hidden_replica",),
+    PlanAction.REINITIALIZE: ("suffix", "partner"),
+    PlanAction.SEGMENT: ("suffix", "partner"),
+}
+"""Likewise, of plans for what is added or changed later."""
 
 
 def policy_of(realm: Realm, job: Job) -> Policy:
@@ -54,7 +65,7 @@ def differences(plan: Plan) -> list[str]:
 
 def _other_options(plan: Plan, job: Job) -> list[str]:
     """What the request says otherwise now, uploaded certificates included."""
-    own = OF_THE_PLAN + (OF_A_DNS_PLAN if plan.action == PlanAction.DNS else ())
+    own = OF_THE_PLAN + OF_AN_ACTION.get(plan.action, ())
     now, names = plan.replica.options(), (field.name for field in dataclasses.fields(Options))
     return [name for name in names if name not in own and getattr(now, name) != getattr(job.options, name)]
 

@@ -13,10 +13,11 @@ from pytest_django import Settings
 
 from replicas import later_rules
 from replicas.actions import later
+from replicas.actions.approve import approve
 from replicas.actions.give_passwords import missing_passwords
 from replicas.actions.setup_dns import setup_dns
 from replicas.backends import registry
-from replicas.choices import PlanAction, ReplicaState, RunState
+from replicas.choices import PlanAction, PlanState, ReplicaState, RunState
 from replicas.errors import Conflict
 from replicas.lifecycle.job import digest
 from replicas.lifecycle.lease import Lease
@@ -115,6 +116,23 @@ def test_the_plan_is_frozen_and_the_row_follows_its_success(cast: Cast, looked: 
     end(run, Lease(run.pk, 1, 0.0), Outcome(RunState.SUCCEEDED))
     assert Replica.objects.values().get() == before | BECAME[action]
     assert not PlanCredential.objects.exists()
+
+
+@pytest.mark.parametrize("action", ASK)
+def test_what_the_plan_brings_along_does_not_void_it(cast: Cast, looked: Replica, action: PlanAction) -> None:
+    plan = asked(cast, looked, action)
+    run = approve(cast.approver, plan, plan.digest, "wanted")
+    assert run is not None
+    plan.refresh_from_db()
+    assert plan.state == PlanState.APPROVED
+
+
+@pytest.mark.parametrize("action", ASK)
+def test_a_request_that_changed_meanwhile_voids_it(cast: Cast, looked: Replica, action: PlanAction) -> None:
+    plan = asked(cast, looked, action)
+    Replica.objects.update(mkhomedir=True)
+    with pytest.raises(Conflict, match="mkhomedir"):
+        approve(cast.approver, Plan.objects.get(), plan.digest, "wanted")
 
 
 @pytest.mark.parametrize("action", ASK)
@@ -291,8 +309,10 @@ def served(cast: Cast, replica: Replica, **options: Any) -> Replica:
     """As the row is after the run."""
     plan = setup_dns(cast.operator, replica, **options)
     thaw(plan, registry.get("freeipa"))
-    run = Run.objects.create(plan=plan, state=RunState.RUNNING, fence=1)
-    end(run, Lease(run.pk, 1, 0.0), Outcome(RunState.SUCCEEDED))
+    run = approve(cast.approver, plan, plan.digest, "wanted")
+    assert run is not None
+    Run.objects.filter(pk=run.pk).update(state=RunState.RUNNING, fence=1)
+    end(Run.objects.get(), Lease(run.pk, 1, 0.0), Outcome(RunState.SUCCEEDED))
     return Replica.objects.get()
 
 
