@@ -16,6 +16,16 @@ from replicas.templatetags.portal_tags import badge, when
 YESNO = (_("yes"), _("no"))
 
 
+class PortalTable(tables.Table):  # type: ignore[misc]
+    """Its cells know their headings, which a phone shows beside each instead of above all."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for bound in self.columns:
+            cell = bound.column.attrs.get("td", {})
+            bound.column.attrs = {**bound.column.attrs, "td": {**cell, "data-label": bound.header}}
+
+
 class StateColumn(tables.Column):  # type: ignore[misc]
     """A state as a badge."""
 
@@ -31,7 +41,7 @@ class WhenColumn(tables.Column):  # type: ignore[misc]
         return when(value)
 
 
-class MasterTable(tables.Table):  # type: ignore[misc]
+class MasterTable(PortalTable):
     hostname = tables.Column(linkify=("master", {"pk": tables.A("pk")}))
     realm = tables.Column(verbose_name=_("Realm"))
     replicas = tables.Column(accessor="replica_count", verbose_name=_("Replicas"))
@@ -42,10 +52,10 @@ class MasterTable(tables.Table):  # type: ignore[misc]
     class Meta:
         model = Master
         fields = ("hostname", "realm", "ssh_address", "dns", "ca", "replicas", "created_at")
-        attrs = {"class": "table"}
+        attrs = {"class": "table stacked"}
 
 
-class ReplicaTable(tables.Table):  # type: ignore[misc]
+class ReplicaTable(PortalTable):
     hostname = tables.Column(linkify=("replica", {"pk": tables.A("pk")}))
     state = StateColumn(verbose_name=_("State"))
     realm = tables.Column(accessor="master__realm__name", verbose_name=_("Realm"))
@@ -56,10 +66,10 @@ class ReplicaTable(tables.Table):  # type: ignore[misc]
     class Meta:
         model = Replica
         fields = ("hostname", "state", "realm", "master", "requested_by", "created_at")
-        attrs = {"class": "table"}
+        attrs = {"class": "table stacked"}
 
 
-class PlanTable(tables.Table):  # type: ignore[misc]
+class PlanTable(PortalTable):
     """The queue of approvers."""
 
     replica = tables.Column(verbose_name=_("Replica"), linkify=("plan", {"pk": tables.A("pk")}))
@@ -75,7 +85,7 @@ class PlanTable(tables.Table):  # type: ignore[misc]
         attrs = {"class": "table stacked"}
 
 
-class DecisionTable(tables.Table):  # type: ignore[misc]
+class DecisionTable(PortalTable):
     """What was decided, by whom and why."""
 
     decision = StateColumn(verbose_name=_("Decision"))
@@ -101,7 +111,7 @@ class ExpiryColumn(tables.Column):  # type: ignore[misc]
         return format_html("{} ({})", when(value), left)
 
 
-class BundleTable(tables.Table):  # type: ignore[misc]
+class BundleTable(PortalTable):
     replica = tables.Column(verbose_name=_("Replica"), linkify=("replica", {"pk": tables.A("replica_id")}))
     state = StateColumn(verbose_name=_("State"))
     path = tables.Column(attrs={"td": {"class": "mono"}})
@@ -113,4 +123,4 @@ class BundleTable(tables.Table):  # type: ignore[misc]
     class Meta:
         model = Bundle
         fields = ("replica", "state", "path", "sealed_at", "expires_at", "used_at", "removed_at")
-        attrs = {"class": "table"}
+        attrs = {"class": "table stacked"}
