@@ -3,11 +3,15 @@
 from pathlib import Path
 
 from lab import masters, paths
+from lab.command import until
 from lab.environment import DOMAIN, Lab
 from lab.freeipa import root, server
 from lab.freeipa.authority import Authority
 from lab.host import Host
 from lab.realm.realm import Realm, Secrets
+
+SERVING_SECONDS = 180.0
+NOT_SERVING = "not every service of the FreeIPA server starts (ipactl status)"
 
 
 class FreeIpaLab(Lab):
@@ -33,6 +37,13 @@ class FreeIpaLab(Lab):
 
         code = Path(server.__file__).parent.glob("*.py")
         return masters.image(host, root, self._files(host), f"freeipa-{self.name}", install, code)
+
+    def _finish(self, host: Host) -> None:
+        """A server that is up has all its services; each waits for the one before."""
+        if host.name == self.master.name:
+            host.wait()
+            until(lambda: not host.run(["ipactl", "status"], check=False).returncode, SERVING_SECONDS, NOT_SERVING)
+        super()._finish(host)
 
     def _files(self, host: Host) -> dict[str, str]:
         """Without IPv6: the first server was told one address."""

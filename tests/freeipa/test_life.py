@@ -65,11 +65,15 @@ def look(portal: Portal) -> RealmLook:
     return RealmLook.objects.get(realm=realm)
 
 
-def reach_the_middle(run: Run) -> None:
-    """The installer makes the Directory Server's instance."""
+INSTANCE, REPLICATION = "[5/", "Starting replication, please wait"
+"""The installer makes the Directory Server's instance; it has an agreement on the master, and no entry there yet."""
+
+
+def reach_the_middle(run: Run, said: str = INSTANCE) -> None:
+    """Until the installer has said that."""
     step = StepRun.objects.get(run=run, key="promote-replica")
     wait(lambda: StepRun.objects.filter(pk=step.pk, state=StepState.RUNNING).exists() or ended(run))
-    wait(lambda: LogLine.objects.filter(run=run, step=step.index, text__contains="[5/").exists() or ended(run))
+    wait(lambda: LogLine.objects.filter(run=run, step=step.index, text__contains=said).exists() or ended(run))
     assert not ended(run)
 
 
@@ -120,7 +124,7 @@ def test_a_retry_takes_back_what_is_half_installed_and_begins_anew(
     asked, given = uploaded(hosts, master)
     run = portal.approve(submit(portal.operator, asked, given))
     worker, host = workers.start(), hosts.host(NAME)
-    reach_the_middle(run)
+    reach_the_middle(run, REPLICATION)
     host.cut_power()
     host.boot()
     host.wait()
@@ -134,6 +138,7 @@ def test_a_retry_takes_back_what_is_half_installed_and_begins_anew(
     succeeded(portal, portal.work(run))
     told = portal.log(run)
     assert "taking it back, to begin anew" in told
+    assert f"Removed on {hosts.master.name}: cn=meTo{NAME}" in told
     assert "another one takes its place" in told
     assert Replica.objects.get().state == ReplicaState.VERIFIED
     assert b"RUNNING" in host.run(["ipactl", "status"]).stdout

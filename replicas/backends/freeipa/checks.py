@@ -68,7 +68,8 @@ async def placed(ctx: Context) -> str:
     async with session(ctx) as opened:
         known = await zones.names(opened)
         found = [zones.place(record, known, job.options.reverse_zone) for record in wanted]
-        await zones.refuse_others(opened, found, wanted)
+        if not job.options.leftovers_reason:  # an earlier replica's records go with it, and these are added after that
+            await zones.refuse_others(opened, found, wanted)
     return f"Zones for the records of {job.replica.hostname}: {', '.join(sorted({one.zone for one in found}))}"
 
 
@@ -81,6 +82,8 @@ async def existing(ctx: Context) -> str:
         if not reason:
             await leftovers.refuse(opened, name)
         found = await leftovers.entries(opened, name)
+        if found.server:
+            await leftovers.refuse_lost_records(ctx, opened)
     if found:
         await leftovers.refuse_alive(ctx)
         return f"Removed first, because «{reason}»: {found.described(name)}"

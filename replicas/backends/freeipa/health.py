@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from replicas.backends.freeipa import realm, serving
 from replicas.backends.freeipa.access import address_of, session
-from replicas.backends.freeipa.leftovers import directory_at, vector
+from replicas.backends.freeipa.leftovers import directory_at
 from replicas.backends.freeipa.suggesting import suggest
 from replicas.clients import vectors
 from replicas.clients.freeipa.session import Session
@@ -23,6 +23,7 @@ from replicas.lifecycle.base import (
     ServerHealth,
     SuggestedAgreement,
 )
+from replicas.lifecycle.steps import update_vectors
 from replicas.together import together
 
 NAME_SERVER = "DNS server"
@@ -86,7 +87,7 @@ async def _ask(ctx: Context, name: str) -> Seen:
         address = ctx.job.master.address if name == ctx.job.master.hostname else await address_of(ctx, name)
         presented = await certificates.of_server(name, address)
         async with directory_at(ctx, name, address) as bound:
-            values = await vector(ctx, bound)
+            values = await update_vectors.values(bound, ctx.job.realm.suffix)
     except PortalError as error:
         return Seen(None, str(error), presented)
     return Seen(vectors.changes(values) if values else None, certificates=presented)

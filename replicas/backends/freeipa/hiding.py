@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from replicas.backends.freeipa import realm, serving
@@ -21,6 +21,8 @@ ALONE = {
     ),
 }
 """Attributes of `config_show` that name the one server which does something, and what to do about it."""
+ITSELF, TRUSTING = "the realm itself", "trusting"
+ROLES = {"ipa_master_server": ITSELF, **realm.ROLES, TRUSTING: "AD trust"}
 
 
 async def hideable(ctx: Context) -> str:
@@ -29,6 +31,7 @@ async def hideable(ctx: Context) -> str:
     async with session(ctx) as opened:
         roles = await serving.roles(opened, name)
         shown = (await opened.call("config_show", all=True)).value
+        trusting = realm.trusting(await realm.servers(opened))
     if roles.get(serving.MASTER) == serving.HIDDEN:
         return f"{name} is hidden already: it is only proved that nothing announces it"
     if roles.get(serving.MASTER) != realm.ENABLED:
@@ -36,23 +39,29 @@ async def hideable(ctx: Context) -> str:
             f"{name} is {roles.get(serving.MASTER, 'absent')} as a server, so it is not announced anyway.",
             f"See «ipa server-role-find --server {name}».",
         )
-    refuse(shown, name)
+    refuse({**shown, TRUSTING: trusting}, name)
     return f"{name} can be hidden: every role that it has is served by another server too"
 
 
 def refuse(shown: Mapping[str, Any], name: str) -> None:
     """By the realm's configuration. Raises StepError."""
-    for attribute, (does, remedy) in ALONE.items():
-        if name in _names(shown.get(attribute)):
-            raise StepError(f"{name} {does}, which a hidden server must not do.", remedy)
-    for attribute, role in {"ipa_master_server": "the realm itself", **realm.ROLES}.items():
+    refuse_alone(shown, name, ALONE, "be hidden")
+    for attribute, role in ROLES.items():
         if _names(shown.get(attribute)) == [name]:
             raise StepError(
                 f"{name} is the last server of {role} that is announced.",
                 f"Set up {role} on another server first, or announce one that is hidden."
-                if role in realm.ROLES.values()
+                if role != ITSELF
                 else "Announce another server first, or make another replica.",
             )
+
+
+def refuse_alone(shown: Mapping[str, Any], name: str, attributes: Iterable[str], what: str) -> None:
+    """Raises StepError for the one server that does something for the realm."""
+    for attribute in attributes:
+        does, remedy = ALONE[attribute]
+        if name in _names(shown.get(attribute)):
+            raise StepError(f"{name} {does}, and must not {what} while it does.", remedy)
 
 
 def _names(value: Any) -> list[str]:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
-from replicas.backends.freeipa import realm
+from replicas.backends.freeipa import realm, zones
 from replicas.backends.freeipa.access import ADMIN
-from replicas.clients import vectors
+from replicas.backends.freeipa.replication import IPACA, towards
 from replicas.clients.freeipa.errors import NotFound
 from replicas.clients.freeipa.session import Session
 from replicas.clients.ldap import Directory
 from replicas.errors import DirectoryError, StepError, WrongPassword
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import Endpoint
-from replicas.lifecycle.steps import host_checks
+from replicas.lifecycle.steps import host_checks, update_vectors
 
 
 async def host(session: Session, name: str) -> dict[str, Any] | None:
@@ -38,15 +38,18 @@ async def server(session: Session, name: str) -> realm.Server | None:
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """What the realm knows of a server: entry, segments (suffix, name), whether its host is enrolled, replica ids."""
+    """What the realm knows of a server: entry, segments (suffix, name), whether its host is enrolled, its replica ids,
+    and the agreements that the master has with it.
+    """
 
     server: bool
     segments: tuple[tuple[str, str], ...]
     enrolled: bool
     ids: tuple[int, ...] = ()
+    agreements: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.server or self.segments or self.enrolled or self.ids)
+        return bool(self.server or self.segments or self.enrolled or self.ids or self.agreements)
 
     def described(self, name: str) -> str:
         parts = [f"the server entry {name}"] if self.server else []
@@ -54,6 +57,7 @@ class Leftovers:
         parts += [f"the enrolled host {name}"] if self.enrolled else []
         if self.ids:
             parts.append(f"the update vector's replica id {', '.join(map(str, self.ids))}")
+        parts += [f"the agreement {dn}" for dn in self.agreements]
         return ", ".join(parts)
 
     def commands(self, name: str) -> str:
@@ -61,6 +65,7 @@ class Leftovers:
         parts = [f"ipa server-del {name}"] if self.server else []
         parts += [f"ipa topologysegment-del {suffix} {segment}" for suffix, segment in self.segments]
         parts += [f"ipa host-del {name} --updatedns"] if self.enrolled else []
+        parts += [f"ldapdelete -Y GSSAPI '{dn}'" for dn in self.agreements]
         parts += [f"ipa-replica-manage clean-ruv {one}" for one in self.ids]
         return "; ".join(parts)
 
@@ -68,13 +73,15 @@ class Leftovers:
 async def entries(session: Session, name: str) -> Leftovers:
     """Those that the realm's interface shows; not the ids."""
     there = await server(session, name) is not None
-    segments = await realm.segments(session, await realm.suffixes(session))
+    joined = await segments(session, name)
     known = await host(session, name)
-    return Leftovers(
-        there,
-        tuple((one.suffix, one.name) for one in segments if one.joins(name)),
-        bool(known and known.get("has_keytab")),
-    )
+    return Leftovers(there, joined, bool(known and known.get("has_keytab")))
+
+
+async def segments(session: Session, name: str) -> tuple[tuple[str, str], ...]:
+    """Suffix and name of each segment that joins that server with another one."""
+    found = await realm.segments(session, await realm.suffixes(session))
+    return tuple((one.suffix, one.name) for one in found if one.joins(name))
 
 
 async def refuse(session: Session, name: str) -> None:
@@ -92,23 +99,38 @@ def _refuse(found: Leftovers, name: str, master: str) -> None:
 
 
 async def refuse_vectors(ctx: Context) -> str:
-    """What was found. Raises StepError for a replica id of that name which is still in an update vector."""
+    """What was found. Raises StepError for replica ids of that name, and for agreements with it, on the master."""
     name, master = ctx.job.replica.hostname, ctx.job.master.hostname
     try:
-        numbers = await left_ids(ctx)
+        async with directory(ctx, ctx.job.master) as bound:
+            known = await update_vectors.suppliers(bound, ctx.job.realm.suffix)
+            found = await replicated(ctx, bound)
     except (DirectoryError, WrongPassword) as error:
         return f"The update vector of {master} was not read: {error.message}"
-    if numbers is None:
+    _refuse(found, name, master)
+    if not known:
         return f"{master} has no update vector yet, as a realm's only server, or {ADMIN} may not read it"
-    _refuse(Leftovers(False, (), False, numbers), name, master)
-    return f"No update vector of {master} has an id of {name}"
+    return f"No update vector of {master} has an id of {name}, and it has no agreement with it"
 
 
-async def left_ids(ctx: Context) -> tuple[int, ...] | None:
-    """The ids of that name in the master's update vector; None without one. Raises WrongPassword, DirectoryError."""
-    async with directory(ctx, ctx.job.master) as bound:
-        values = await vector(ctx, bound)
-    return tuple(ids(ctx.job.replica.hostname, values)) if values else None
+async def replicated(ctx: Context, bound: Directory) -> Leftovers:
+    """Ids and agreements of the replica on that server, of the realm's suffix and of its authority's."""
+    name, found = ctx.job.replica.hostname, set[int]()
+    for suffix in (ctx.job.realm.suffix, IPACA):
+        found |= await update_vectors.ids(ctx, [bound], suffix=suffix)
+    return Leftovers(False, (), False, tuple(sorted(found)), tuple(await towards(bound, name)))
+
+
+async def refuse_lost_records(ctx: Context, session: Session) -> None:
+    """A server takes its address records along. Raises StepError when nobody would add new ones."""
+    job, zone = ctx.job, f"{ctx.job.replica.hostname}."
+    if not job.realm.dns or job.options.ip_addresses:
+        return
+    if any(zone.endswith(f".{known}") for known in await zones.names(session)):
+        raise StepError(
+            f"The address records of {job.replica.hostname} go with the server entry that is left of it.",
+            "Give the replica's IP addresses in the request, so that its records are added after that.",
+        )
 
 
 async def refuse_alive(ctx: Context) -> None:
@@ -134,17 +156,6 @@ async def refuse_alive(ctx: Context) -> None:
                 f"{job.replica.hostname} is in service: {one['address']} answers on port {one['port']}.",
                 "Give the new replica another name; or remove the one that is there first, and switch its host off.",
             )
-
-
-async def vector(ctx: Context, bound: Directory) -> list[str]:
-    """The values of the update vector; none when the account may not read it, and where nothing was replicated yet."""
-    found = await bound.search(ctx.job.realm.suffix, vectors.VECTOR, [vectors.ATTRIBUTE])
-    return [str(value) for _, entry in found for value in entry.get(vectors.ATTRIBUTE, [])]
-
-
-def ids(name: str, values: Iterable[str]) -> list[int]:
-    """The replica ids that an update vector gives to that server."""
-    return sorted(number for number, server in vectors.suppliers(values).items() if server == name)
 
 
 @contextlib.asynccontextmanager

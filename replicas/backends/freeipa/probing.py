@@ -55,6 +55,7 @@ async def read(session: Session, authority: str) -> Capabilities:
     level = await realm.require_served(session, known)
     enabled = {name: bool((await session.call(f"{name}_is_enabled")).value) for name in ("ca", "kra", "dns")}
     holders = await realm.role_holders(session)
+    topology, trusting = await _topology(session)
     return Capabilities(
         realm=str(known["realm"]),
         domain=str(known["domain"]),
@@ -68,21 +69,24 @@ async def read(session: Session, authority: str) -> Capabilities:
             "fips": bool(known["fips_mode"]),
             "realm_has_ca": enabled["ca"],
             "realm_has_kra": enabled["kra"],
-            "roles": {role: list(names) for role, names in holders.items()},
-            **await _topology(session),
+            "roles": {**{role: list(names) for role, names in holders.items()}, "AD trust": list(trusting)},
+            **topology,
         },
     )
 
 
-async def _topology(session: Session) -> dict[str, JSON]:
+async def _topology(session: Session) -> tuple[dict[str, JSON], list[str]]:
+    """Servers, locations and segments; and which of the servers are trust controllers."""
     suffixes = await realm.suffixes(session)
     segments = await realm.segments(session, suffixes)
     locations = [str(one["idnsname"][0]) for one in await session.find("location_find")]
-    return {
-        "servers": [_described(one) for one in await realm.servers(session)],
+    servers = await realm.servers(session)
+    found: dict[str, JSON] = {
+        "servers": [_described(one) for one in servers],
         "locations": list(locations),
         "segments": [[one.suffix, one.left, one.right] for one in segments],
     }
+    return found, realm.trusting(servers)
 
 
 def _described(server: realm.Server) -> dict[str, JSON]:

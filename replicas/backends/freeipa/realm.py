@@ -19,9 +19,9 @@ ROLES = {
     "ca_server_server": "CA",
     "kra_server_server": "KRA",
     "dns_server_server": "DNS",
-    "ipa_ad_trust_controller_server": "AD trust",
 }
-"""Attributes of `config_show` that list the servers of a role."""
+"""Attributes of `config_show` that list the servers of a role; it does not tell of trust controllers."""
+TRUST = "AD trust controller"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,17 @@ def release(version: str) -> tuple[int, int]:
 
 async def role_holders(session: Session) -> dict[str, list[str]]:
     """The servers of each role (ROLES), from the realm's configuration."""
-    shown = (await session.call("config_show", all=True)).value
+    return holders((await session.call("config_show", all=True)).value)
+
+
+def holders(shown: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The same from what `config_show` has answered."""
     return {role: sorted(shown.get(attribute, [])) for attribute, role in ROLES.items()}
+
+
+def trusting(known: Iterable[Server]) -> list[str]:
+    """The servers of the AD trust role."""
+    return sorted(one.name for one in known if TRUST in one.roles)
 
 
 async def hidden(session: Session) -> list[str]:

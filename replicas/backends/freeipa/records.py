@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 from replicas.clients import dns
@@ -11,9 +12,12 @@ from replicas.errors import DnsError
 from replicas.lifecycle.base import Record
 
 
-async def expected(session: Session, host: str) -> tuple[Record, ...]:
-    """The records that lead to the host, by the realm's own reckoning; none for a hidden server. Raises DnsError."""
-    return leading(await _lines(session), host)
+async def expected(session: Session, host: str, addresses: Collection[str] = ()) -> tuple[Record, ...]:
+    """The records that lead to the host, by the realm's own reckoning; none for a hidden server. Raises DnsError.
+
+    With its addresses also those of the name that all authorities share (ipa-ca).
+    """
+    return leading(await _lines(session), host, addresses)
 
 
 async def every(session: Session) -> tuple[Record, ...]:
@@ -32,9 +36,14 @@ def questions(records: Iterable[Record]) -> tuple[Record, ...]:
     return tuple(found.values())
 
 
-def leading(lines: Iterable[str], host: str) -> tuple[Record, ...]:
-    """Those of zone-file lines («NAME TTL IN TYPE VALUE») whose value names the host."""
-    return tuple(record for record in map(read, lines) if names(record, host))
+def leading(lines: Iterable[str], host: str, addresses: Collection[str] = ()) -> tuple[Record, ...]:
+    """Those of zone-file lines («NAME TTL IN TYPE VALUE») whose value names the host, or is one of its addresses."""
+    own = {ip_address(one) for one in addresses}
+    return tuple(record for record in map(read, lines) if names(record, host) or _shared(record, own))
+
+
+def _shared(record: Record, own: Collection[IPv4Address | IPv6Address]) -> bool:
+    return record.type in ("A", "AAAA") and record.name.startswith("ipa-ca.") and ip_address(record.value) in own
 
 
 def read(line: str) -> Record:

@@ -12,6 +12,8 @@ from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import Job
 
 DOMAIN, CA = "domain", "ca"
+IPACA = "o=ipaca"
+"""Where a server with a CA keeps what the authority knows."""
 TREE = "cn=mapping tree,cn=config"
 ROOT, REFRESH = "nsds5ReplicaRoot", "nsds5BeginReplicaRefresh"
 INIT_START, INIT_STATUS = "nsds5ReplicaLastInitStart", "nsds5ReplicaLastInitStatus"
@@ -46,7 +48,7 @@ class Agreement:
 
 def root(job: Job, suffix: str) -> str:
     """The suffix as the directory names it."""
-    return "o=ipaca" if suffix == CA else job.realm.suffix
+    return IPACA if suffix == CA else job.realm.suffix
 
 
 def code(status: str) -> int:
@@ -64,6 +66,12 @@ async def agreement(bound: Directory, root: str, consumer: str) -> Agreement | N
             # «stop» stays there, and says nothing of what goes on.
             return Agreement(begun, "start" in entry.get(REFRESH, []), init, update)
     return None
+
+
+async def towards(bound: Directory, consumer: str) -> list[str]:
+    """The server's agreements with that consumer, of any suffix, by their names; none that admin may not read."""
+    wanted = f"(&(objectClass=nsds5ReplicationAgreement)(nsds5ReplicaHost={escape(consumer)}))"
+    return [dn for dn, _ in await bound.search(TREE, wanted, [ROOT])]
 
 
 async def required(bound: Directory, root: str, consumer: str) -> Agreement:

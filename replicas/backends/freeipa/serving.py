@@ -9,7 +9,7 @@ from replicas.clients.freeipa.session import Session
 from replicas.errors import StepError
 from replicas.lifecycle.job import Job
 
-MASTER, CA, DNS, KRA, TRUST = "IPA master", "CA server", "DNS server", "KRA server", "AD trust controller"
+MASTER, CA, DNS, KRA, TRUST = "IPA master", "CA server", "DNS server", "KRA server", realm.TRUST
 HIDDEN = "hidden"
 
 

@@ -19,33 +19,43 @@ QUIET_LOOKS = 10
 """After this many looks in a row that found nothing, nothing is under way any more."""
 
 
-async def suppliers(bound: Directory, suffix: str) -> dict[int, str]:
-    """Id and server of each supplier that this server's update vector knows; none for who may not read it."""
+async def values(bound: Directory, suffix: str) -> list[str]:
+    """The elements of this server's update vector; none for who may not read it, and where nothing is replicated.
+
+    Who may not read it below the suffix may see it where the server says how it replicates.
+    """
     found = await bound.search(suffix, vectors.VECTOR, [vectors.ATTRIBUTE])
-    return vectors.suppliers(value for _, entry in found for value in entry.get(vectors.ATTRIBUTE, []))
+    entry = {} if found else await bound.get(vectors.configuration(suffix), [vectors.ATTRIBUTE]) or {}
+    return [value for one in (*(entry for _, entry in found), entry) for value in one.get(vectors.ATTRIBUTE, [])]
 
 
-async def ids(ctx: Context, servers: Iterable[Directory], taken: object = None) -> set[int]:
+async def suppliers(bound: Directory, suffix: str) -> dict[int, str]:
+    """Id and server of each supplier in it."""
+    return vectors.suppliers(await values(bound, suffix))
+
+
+async def ids(ctx: Context, servers: Iterable[Directory], taken: object = None, suffix: str = "") -> set[int]:
     """Every id of the replica: the one that was taken for it, and what the vectors know under its name."""
-    host = ctx.job.replica.hostname
-    known = [await suppliers(bound, ctx.job.realm.suffix) for bound in servers]
+    host, suffix = ctx.job.replica.hostname, suffix or ctx.job.realm.suffix
+    known = [await suppliers(bound, suffix) for bound in servers]
     found = {number for one in known for number, server in one.items() if server == host}
     return found | ({taken} if isinstance(taken, int) else set())
 
 
-async def clean(ctx: Context, servers: Sequence[Directory], number: int) -> None:
+async def clean(ctx: Context, servers: Sequence[Directory], number: int, suffix: str = "") -> None:
     """Have the first server clean an id out of all vectors (CLEANALLRUV), and return when no vector has it any more.
 
-    One that this does not reach is asked itself. Raises StepError naming those that still have it.
+    One that this does not reach is asked itself. Of the realm's own suffix, unless another one is named. Raises
+    StepError naming those that still have it.
     """
-    suffix = ctx.job.realm.suffix
+    suffix = suffix or ctx.job.realm.suffix
     if not await _holders(servers, suffix, number):
         ctx.log(f"No update vector has the replica id {number}")
         return
     for bound in servers:
         if bound is servers[0] or number in await suppliers(bound, suffix):
-            await _start(ctx, bound, number)
-            await _settled(ctx, servers if bound is servers[0] else [bound], number)
+            await _start(ctx, bound, number, suffix)
+            await _settled(servers if bound is servers[0] else [bound], number, suffix)
     if holders := await _holders(servers, suffix, number):
         raise StepError(
             f"After {CLEANING_SECONDS:g} s the replica id {number} is still in the update vector of "
@@ -81,13 +91,13 @@ async def end_keep_alive(ctx: Context, servers: Sequence[Directory], number: int
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def _start(ctx: Context, bound: Directory, number: int) -> None:
+async def _start(ctx: Context, bound: Directory, number: int, suffix: str) -> None:
     name = f"clean {number} {time.time_ns()}"
     attributes = {
         "objectClass": ["top", "extensibleObject"],
         "cn": name,
         "replica-id": str(number),
-        "replica-base-dn": ctx.job.realm.suffix,
+        "replica-base-dn": suffix,
         "replica-force-cleaning": "yes",
     }
     try:
@@ -100,9 +110,9 @@ async def _start(ctx: Context, bound: Directory, number: int) -> None:
         ctx.log(f"Cleaning the replica id {number} out of the update vectors (CLEANALLRUV on {bound.hostname})")
 
 
-async def _settled(ctx: Context, servers: Sequence[Directory], number: int) -> None:
+async def _settled(servers: Sequence[Directory], number: int, suffix: str) -> None:
     """Until none of them has the id, nor remembers a cleaning that has not ended; or until time is up."""
-    end, suffix = time.monotonic() + CLEANING_SECONDS, ctx.job.realm.suffix
+    end = time.monotonic() + CLEANING_SECONDS
     while time.monotonic() < end:
         if not await _holders(servers, suffix, number) and not await _cleaning(servers, suffix):
             return

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from replicas.backends.freeipa import leftovers
+from replicas.backends.freeipa import leftovers, removing
 from replicas.backends.freeipa.access import session
 from replicas.backends.freeipa.checks import CLAIM
-from replicas.backends.freeipa.steps import promote, vectors
+from replicas.backends.freeipa.steps import vectors
 from replicas.clients.freeipa.errors import NotFound
 from replicas.clients.freeipa.session import Session
 from replicas.lifecycle.base import Context, Step, Touch
@@ -42,21 +42,11 @@ class RemoveLeftovers(Step):
         name = ctx.job.replica.hostname
         ctx.log(f"Because: {ctx.job.options.leftovers_reason}")
         await leftovers.refuse_alive(ctx)
-        await promote.remove_server(ctx)
+        await removing.remove_server(ctx)
         async with session(ctx) as opened:
-            # The realm's topology plugin needs a moment to drop them by itself.
-            for suffix, segment in (await leftovers.entries(opened, name)).segments:
-                await self._segment(ctx, opened, suffix, segment)
             await self._host(ctx, opened, name)
         await vectors.clean(ctx)
         await ctx.fact(CLAIM, True)
-
-    async def _segment(self, ctx: Context, opened: Session, suffix: str, segment: str) -> None:
-        try:
-            await opened.call("topologysegment_del", suffix, segment)
-        except NotFound:
-            return
-        ctx.log(f"Removed the {suffix} segment {segment}")
 
     async def _host(self, ctx: Context, opened: Session, name: str) -> None:
         """With its records where the realm has the zone."""

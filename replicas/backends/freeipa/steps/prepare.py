@@ -119,6 +119,9 @@ async def uninvite(ctx: Context, opened: Session) -> None:
     entry = await leftovers.host(opened, name)
     if entry is None:
         ctx.log(f"{ctx.job.realm.name} has no host {name}")
+    elif await leftovers.server(opened, name):
+        # Its password is used up, and the realm keeps the host of a server.
+        ctx.log(f"{name} is a server of {ctx.job.realm.name}: its host goes with «Undo»")
     elif ctx.facts.get(HOST_ADDED):
         await opened.call("host_del", name)
         ctx.log(f"Removed the host {name} from {ctx.job.realm.name}")

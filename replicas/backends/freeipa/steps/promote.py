@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 
-from replicas.backends.freeipa import bundle, leftovers, opening, outcome, serving, uploaded
+from replicas.backends.freeipa import bundle, leftovers, opening, outcome, removing, serving, uploaded
 from replicas.backends.freeipa.access import SERVERS, session
 from replicas.backends.freeipa.checks import SERVER_STATE
 from replicas.backends.freeipa.installer import Installer
-from replicas.clients.freeipa.errors import NotFound, RemovalRefused
 from replicas.clients.programs import launch
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step, Touch
@@ -109,7 +108,7 @@ class PromoteReplica(Step):
         if not ctx.job.options.host_gone_reason:
             # An installer that is still at work would make again what is removed here.
             await stop_commands(ctx, INSTALLER_UNITS)
-        await remove_server(ctx)
+        await removing.remove_server(ctx)
 
     async def undo_host(self, ctx: Context) -> None:
         replica = await ctx.host("replica")
@@ -147,30 +146,6 @@ class PromoteReplica(Step):
             await opened.members("hostgroup_add_member", SERVERS, host=[name])
         if uploaded.arguments(ctx.job.options):
             await opening.open_bundle(ctx, uploaded.FOLDER)
-
-
-async def remove_server(ctx: Context) -> None:
-    """`server_del`, if there is one. Raises RemovalRefused with what to do about it, FreeIpaError."""
-    name = ctx.job.replica.hostname
-    async with session(ctx) as opened:
-        if await leftovers.server(opened, name) is None:
-            ctx.log(f"{ctx.job.realm.name} has no server {name}")
-            return
-        try:
-            await opened.call("server_del", name)
-        except NotFound:
-            ctx.log(f"{ctx.job.realm.name} has no server {name} any more")
-        except RemovalRefused as error:
-            raise RemovalRefused(error.message, error.code, refused(error.message, name)) from error
-        else:
-            ctx.log(f"Removed the server {name}; the realm itself cleans its ids out of the update vectors")
-
-
-def refused(message: str, name: str) -> str:
-    """What to do about the two reasons for which a realm keeps a server."""
-    if "topology" in message.lower() or "disconnect" in message.lower():
-        return f"Connect the servers that {name} joins with each other first: add a segment between them."
-    return f"{name} is the last server with a role that the realm needs: set that role up on another server first."
 
 
 async def appears(ctx: Context) -> bool:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from replicas.backends.freeipa import realm
+from replicas.backends.freeipa import hiding, realm
 from replicas.backends.freeipa.access import session
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.undo import finish, undone
+
+KEY_MASTER = "dnssec_key_master_server"
+"""The renewal of certificates moves to another server by itself; this does not."""
 
 
 class CheckRemovable(Step):
@@ -37,10 +40,11 @@ async def removable(ctx: Context) -> str:
     """Raises StepError."""
     name = ctx.job.replica.hostname
     async with session(ctx) as opened:
-        holders = await realm.role_holders(opened)
+        shown = (await opened.call("config_show", all=True)).value
         servers = await realm.servers(opened)
         segments = await realm.segments(opened, await realm.suffixes(opened))
-    refuse_last(holders, name)
+    refuse_last({**realm.holders(shown), "AD trust": realm.trusting(servers)}, name)
+    hiding.refuse_alone(shown, name, (KEY_MASTER,), "be removed")
     for suffix in sorted({one.suffix for one in segments}):
         refuse_cut(name, [one.name for one in servers if suffix in one.suffixes], segments, suffix)
     return f"{ctx.job.realm.name} can do without {name}"
@@ -64,6 +68,16 @@ def refuse_cut(name: str, servers: Iterable[str], segments: Iterable[realm.Segme
             f"Without {name} the servers of the suffix {suffix} would fall apart: {apart}.",
             f"Connect them first: ipa topologysegment-add {suffix}.",
         )
+
+
+def others_connected(name: str, servers: Iterable[realm.Server], segments: Iterable[realm.Segment]) -> bool:
+    """Whether all other servers of each suffix reach each other without it."""
+    kept, links = [one for one in servers if one.name != name], list(segments)
+    suffixes = {suffix for one in kept for suffix in one.suffixes}
+    return all(
+        len(parts([one.name for one in kept if suffix in one.suffixes], [s for s in links if s.suffix == suffix])) == 1
+        for suffix in suffixes
+    )
 
 
 def parts(servers: Iterable[str], segments: Iterable[realm.Segment]) -> list[set[str]]:

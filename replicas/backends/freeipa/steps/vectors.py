@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 from replicas.backends.freeipa.checks import CLAIM
 from replicas.backends.freeipa.leftovers import directory
+from replicas.backends.freeipa.replication import IPACA, towards
+from replicas.clients.ldap import Directory
 from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps import update_vectors
 from replicas.lifecycle.undo import finish, undone
+
+AGREEMENTS_SECONDS, POLL_SECONDS = 20.0, 1.0
 
 
 class CleanVectors(Step):
@@ -35,10 +42,26 @@ class CleanVectors(Step):
 
 
 async def clean(ctx: Context) -> None:
-    """Raises WrongPassword, DirectoryError, StepError."""
+    """Also of the authority's suffix, and the master's agreements with the replica, which nobody manages any more.
+
+    Raises WrongPassword, DirectoryError, StepError.
+    """
+    name, numbers = ctx.job.replica.hostname, set[int]()
     async with directory(ctx, ctx.job.master) as bound:
-        numbers = await update_vectors.ids(ctx, [bound])
-        for number in sorted(numbers):
-            await update_vectors.clean(ctx, [bound], number)
+        for dn in await _left(bound, name):
+            if await bound.delete(dn):
+                ctx.log(f"Removed on {bound.hostname}: {dn}")
+        for suffix in (ctx.job.realm.suffix, IPACA):
+            for number in sorted(await update_vectors.ids(ctx, [bound], suffix=suffix)):
+                await update_vectors.clean(ctx, [bound], number, suffix)
+                numbers.add(number)
     if not numbers:
-        ctx.log(f"No update vector of {ctx.job.master.hostname} has an id of {ctx.job.replica.hostname}")
+        ctx.log(f"No update vector of {ctx.job.master.hostname} has an id of {name}")
+
+
+async def _left(bound: Directory, name: str) -> list[str]:
+    """Agreements that the topology plugin has not dropped by itself after a moment: it never knew of them."""
+    end = time.monotonic() + AGREEMENTS_SECONDS
+    while (left := await towards(bound, name)) and time.monotonic() < end:
+        await asyncio.sleep(POLL_SECONDS)
+    return left

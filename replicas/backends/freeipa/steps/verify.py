@@ -25,7 +25,8 @@ class VerifySystemRecords(VerifyRecords):
             await super().run(ctx)
             return
         async with session(ctx) as opened:
-            wanted = await records.expected(opened, host)
+            addresses = (ctx.job.replica.address, *ctx.job.options.ip_addresses)
+            wanted = await records.expected(opened, host, addresses)
             servers = (await realm.role_holders(opened))["DNS"]
         if ctx.job.options.hidden_replica and not wanted:
             ctx.log(f"{host} is hidden: no record leads to it")

@@ -98,7 +98,7 @@ class VerifyHidden(VerifyRecords):
         server = ""
         if ctx.job.realm.dns:
             async with session(ctx) as opened:
-                if wanted := await records.expected(opened, host):
+                if wanted := await records.expected(opened, host, (ctx.job.replica.address,)):
                     raise DnsError(
                         f"{ctx.job.realm.name} still expects records of {host}, such as «{wanted[0]}».",
                         f"See «ipa server-role-find --server {host}», and try again.",

@@ -6,6 +6,7 @@ The directories are written by hand, as their agreements were not recorded.
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -44,6 +45,16 @@ def changed(recorded: Recorded, old: str, new: str) -> None:
     said = json.dumps(recorded.replay.armed[-1]["response"])
     assert old in said
     recorded.replay.armed[-1]["response"] = json.loads(said.replace(old, new))
+
+
+def only(recorded: Recorded, name: str, role: str) -> None:
+    """The next answer's server has one role more."""
+    assert recorded.replay
+    answer = copy.deepcopy(recorded.replay.armed[-1])
+    for entry in answer["response"]["body"]["result"]["result"]:
+        if entry["cn"] == [name]:
+            entry["enabled_role_servrole"] = [*entry["enabled_role_servrole"], role]
+    recorded.replay.armed[-1] = answer
 
 
 def of_agreement(init: str = "", begun: str = "0", refresh: str = "", update: str = GOOD) -> dict[str, list[str]]:
@@ -403,7 +414,7 @@ async def test_what_the_realm_refuses_is_explained(recorded: Recorded, context: 
 
 
 async def test_one_of_two_servers_can_be_hidden(recorded: Recorded, context: Make) -> None:
-    recorded.expect("login_ok", "server_role_find", "config_show")
+    recorded.expect("login_ok", "server_role_find", "config_show", "server_find")
     assert "can be hidden" in await hiding.hideable(context("hide", replica="ipaserver"))
 
 
@@ -416,6 +427,7 @@ async def test_one_of_two_servers_can_be_hidden(recorded: Recorded, context: Mak
         ({"kra_server_server": [MASTER]}, "last server of KRA"),
         ({"dns_server_server": [MASTER]}, "last server of DNS"),
         ({"ipa_master_server": [MASTER]}, "last server of the realm itself"),
+        ({hiding.TRUSTING: [MASTER]}, "last server of AD trust"),
     ],
 )
 def test_what_a_realm_cannot_do_without_is_not_hidden(shown: dict[str, Any], why: str) -> None:
@@ -520,6 +532,20 @@ async def test_a_removal_looks_at_the_roles_that_are_there_and_not_at_the_reques
     changed(recorded, '"cn": ["ipaConfig"]', f'"cn": ["ipaConfig"], "ca_server_server": ["{REPLICA}"]')
     recorded.expect("server_find", "topologysuffix_find", "topologysegment_find")
     with pytest.raises(StepError, match="ipareplica.* is the last server of CA"):
+        await removable(context("remove", replica="ipareplica"))
+
+
+async def test_a_removal_minds_the_last_trust_controller_and_the_dnssec_keys(recorded: Recorded, context: Make) -> None:
+    """`config_show` does not tell of trust controllers; servers tell their roles."""
+    recorded.expect("login_ok", "config_show", "server_find")
+    only(recorded, REPLICA, "AD trust controller")
+    recorded.expect("topologysuffix_find", "topologysegment_find")
+    with pytest.raises(StepError, match=f"{REPLICA} is the last server of AD trust"):
+        await removable(context("remove", replica="ipareplica"))
+    recorded.expect("login_ok", "config_show")
+    changed(recorded, '"cn": ["ipaConfig"]', f'"cn": ["ipaConfig"], "dnssec_key_master_server": ["{REPLICA}"]')
+    recorded.expect("server_find", "topologysuffix_find", "topologysegment_find")
+    with pytest.raises(StepError, match="keeps the DNSSEC keys of the realm, and must not be removed"):
         await removable(context("remove", replica="ipareplica"))
 
 

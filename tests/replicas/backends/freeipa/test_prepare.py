@@ -11,12 +11,13 @@ from replicas.backends.freeipa import bundle, leftovers
 from replicas.backends.freeipa.access import session
 from replicas.backends.freeipa.backend import LATER, FreeIpaBackend
 from replicas.backends.freeipa.steps.prepare import HOST_ADDED, invite, uninvite
+from replicas.clients import vectors
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import CERTIFICATE_FILES, LISTS, NUMBERS, SOME_REALMS, TEXTS, Job
 from replicas.lifecycle.steps import packing
 from tests.replicas.backends.freeipa.conftest import Make, job
-from tests.replicas.backends.freeipa.recording import renamed
+from tests.replicas.backends.freeipa.recording import renamed, written
 from tests.replicas.clients.freeipa.conftest import Server
 
 LOGIN = "login_ok"
@@ -46,13 +47,28 @@ async def test_a_host_that_was_added_without_an_answer_gets_another_password(rec
 
 async def test_a_known_host_stays_when_it_is_undone(recorded: Server, context: Make) -> None:
     recorded.expect(LOGIN, "host_show", "host_mod_random", "hostgroup_add_member")
-    recorded.expect("hostgroup_remove_member", "host_show", "host_mod_random")
+    recorded.expect("hostgroup_remove_member", "host_show")
+    written(recorded, "server_show", "server_show", ["replica2.example.com"], {"all": True}, "server_show_missing")
+    recorded.expect("host_mod_random")
     made = context()
     async with session(made) as opened:
         await invite(made, opened)
         assert not made.facts
         await uninvite(made, opened)
     assert "was in EXAMPLE.COM before, and stays" in made.text
+
+
+async def test_the_host_of_a_server_is_left_to_undo(recorded: Server, context: Make) -> None:
+    """Revoking a used bundle: FreeIPA refuses to remove or disable the host of a server (3009)."""
+    recorded.expect(LOGIN)
+    renamed(recorded, "hostgroup_remove_member", replica2="ipaserver")
+    renamed(recorded, "host_show", replica2="ipaserver")
+    recorded.expect("server_show")
+    made = context(replica="ipaserver")
+    made.facts[HOST_ADDED] = True
+    async with session(made) as opened:
+        await uninvite(made, opened)
+    assert "its host goes with «Undo»" in made.text
 
 
 async def test_an_enrolled_host_gets_no_password(recorded: Server, context: Make) -> None:
@@ -105,7 +121,8 @@ def test_replica_ids_are_read_from_an_update_vector() -> None:
         "{replica 7 ldap://Replica2.example.com:389} 5f1b 5f1c",
         "{replica 9}",
     ]
-    assert leftovers.ids("replica2.example.com", values) == [3, 7]
+    known = vectors.suppliers(values)
+    assert known == {4: "ipaserver.example.com", 3: "replica2.example.com", 7: "replica2.example.com", 9: ""}
 
 
 def test_a_bundle_has_the_authority_the_password_and_answers_without_it() -> None:
@@ -217,6 +234,16 @@ def test_leftovers_are_removed_only_with_a_reason_and_shown_to_approvers() -> No
     assert step.lasting(asked)
     # Undoing the installation takes nothing away that it did not make.
     assert "undo-remove-leftovers" not in [step.key for step in backend.steps(job("undo", leftovers_reason=reason))]
+
+
+async def test_records_that_would_be_lost_with_leftovers_are_asked_for(recorded: Server, context: Make) -> None:
+    recorded.expect(LOGIN, "dnszone_find")
+    made = context(leftovers_reason="Its machine burnt down.")
+    async with session(made) as opened:
+        with pytest.raises(StepError, match="address records of replica2") as caught:
+            await leftovers.refuse_lost_records(made, opened)
+        assert "IP addresses in the request" in caught.value.remedy
+        await leftovers.refuse_lost_records(context(ip_addresses=("10.77.0.12",)), opened)
 
 
 async def test_what_is_left_is_found_whole(recorded: Server, context: Make) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 import pytest
 
-from replicas.backends.freeipa import outcome
-from replicas.backends.freeipa.steps.promote import PromoteReplica, refused, serves
+from replicas.backends.freeipa import outcome, removing
+from replicas.backends.freeipa.removing import refused
+from replicas.backends.freeipa.steps.promote import PromoteReplica, serves
 from replicas.clients.freeipa.errors import RemovalRefused
-from tests.replicas.backends.freeipa.conftest import Make, job
+from tests.replicas.backends.freeipa.conftest import Make, RealmContext, job
 from tests.replicas.backends.freeipa.recording import renamed, written
 from tests.replicas.clients.freeipa.conftest import Server
 
@@ -31,10 +33,33 @@ async def test_a_server_without_its_role_is_only_being_installed(recorded: Serve
     assert "does not serve EXAMPLE.COM" in outcome.nothing_made("x", made.job.replica.hostname, "EXAMPLE.COM").message
 
 
+def segments(recorded: Server, *, left: bool = False) -> None:
+    """Whether the realm still has the segment that joins the two servers."""
+    recorded.expect("topologysuffix_find")
+    if left:
+        recorded.expect("topologysegment_find")
+    else:
+        nothing = "location_find"
+        written(recorded, "topologysegment_find", "topologysegment_find", ["domain"], {"all": True}, nothing)
+
+
+def refusing(recorded: Server) -> None:
+    renamed(recorded, "server_del_missing", nowhere="ipaserver")
+    assert recorded.replay
+    said = recorded.replay.armed[-1]["response"]
+    error = said["body"]["error"] | {"code": 4033, "message": "Removal of X disconnects topology in suffix 'domain'"}
+    recorded.replay.armed[-1]["response"] = said | {"body": said["body"] | {"error": error}}
+
+
+def of_undo(context: Make) -> RealmContext:
+    return context("undo", replica="ipaserver", host_gone_reason="It burnt down.")
+
+
 async def test_a_server_that_is_gone_is_no_error_to_undo(recorded: Server, context: Make) -> None:
     recorded.expect("login_ok")
     written(recorded, "server_show", "server_show", [MASTER], {"all": True}, "server_show_missing")
-    made = context("undo", replica="ipaserver", host_gone_reason="It burnt down.")
+    segments(recorded)
+    made = of_undo(context)
     await PromoteReplica(made.job).undo_realm(made)
     assert "has no server ipaserver.example.com" in made.text
 
@@ -42,22 +67,60 @@ async def test_a_server_that_is_gone_is_no_error_to_undo(recorded: Server, conte
 async def test_a_server_that_the_realm_knows_is_removed(recorded: Server, context: Make) -> None:
     recorded.expect("login_ok", "server_show")
     renamed(recorded, "server_del_missing<-host_del", nowhere="ipaserver")
-    made = context("undo", replica="ipaserver", host_gone_reason="It burnt down.")
+    segments(recorded)
+    made = of_undo(context)
     await PromoteReplica(made.job).undo_realm(made)
     assert "Removed the server ipaserver.example.com" in made.text
 
 
-async def test_a_removal_that_the_realm_refuses_says_what_to_do(recorded: Server, context: Make) -> None:
+async def test_segments_that_stay_behind_are_removed(
+    recorded: Server, context: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(removing, "SEGMENTS_SECONDS", 0)
     recorded.expect("login_ok", "server_show")
-    renamed(recorded, "server_del_missing", nowhere="ipaserver")
+    renamed(recorded, "server_del_missing<-host_del", nowhere="ipaserver")
+    segments(recorded, left=True)
+    name = "ipareplica.example.com-to-ipaserver.example.com"
+    written(recorded, "topologysegment_find", "topologysegment_del", ["domain", name], {}, "host_del")
+    made = of_undo(context)
+    await PromoteReplica(made.job).undo_realm(made)
+    assert f"Removed the domain segment {name}" in made.text
+
+
+async def test_a_removal_that_would_part_others_says_what_to_do(recorded: Server, context: Make) -> None:
+    recorded.expect("login_ok", "server_show")
+    refusing(recorded)
+    recorded.expect("topologysuffix_find", "topologysegment_find", "server_find")
     assert recorded.replay
-    said = recorded.replay.armed[-1]["response"]
-    error = said["body"]["error"] | {"code": 4033, "message": "Removal of X disconnects topology in suffix 'domain'"}
-    recorded.replay.armed[-1]["response"] = said | {"body": said["body"] | {"error": error}}
-    made = context("undo", replica="ipaserver", host_gone_reason="It burnt down.")
+    found = copy.deepcopy(recorded.replay.armed[-1])
+    entries = found["response"]["body"]["result"]["result"]
+    entries.append(entries[0] | {"cn": ["third.example.com"]})
+    recorded.replay.armed[-1] = found
+    made = of_undo(context)
     with pytest.raises(RemovalRefused) as caught:
         await PromoteReplica(made.job).undo_realm(made)
     assert "add a segment between them" in caught.value.remedy
+
+
+async def test_a_server_that_is_itself_what_parts_the_topology_is_removed(recorded: Server, context: Make) -> None:
+    """Half installed, it has no segment yet, for which the realm refuses to remove it."""
+    recorded.expect("login_ok", "server_show")
+    refusing(recorded)
+    recorded.expect("topologysuffix_find", "topologysegment_find", "server_find")
+    renamed(recorded, "server_del_missing<-host_del", nowhere="ipaserver")
+    assert recorded.replay
+    call = recorded.replay.armed[-1]
+    args, options = call["request"]["body"]["params"]
+    body = call["request"]["body"] | {"params": [args, options | {"ignore_topology_disconnect": True}]}
+    recorded.replay.armed[-1] = call | {"request": call["request"] | {"body": body}}
+    segments(recorded)
+    made = of_undo(context)
+    await PromoteReplica(made.job).undo_realm(made)
+    assert "Removed the server ipaserver.example.com" in made.text
+
+
+def test_refusals_have_remedies_of_their_own() -> None:
+    assert "--disable-dnssec-master" in refused("Replica is active DNSSEC key master. Uninstall could break", MASTER)
 
 
 def test_the_last_server_of_a_role_has_another_remedy() -> None:

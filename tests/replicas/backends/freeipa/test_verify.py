@@ -71,6 +71,14 @@ def test_a_host_is_not_taken_for_one_whose_name_ends_alike() -> None:
     assert records.leading(lines, REPLICA) == ()
 
 
+def test_an_authoritys_address_is_looked_for_at_the_name_that_all_share() -> None:
+    lines = ["ipa-ca.example.com. 3600 IN A 10.77.0.11", "ipa-ca.example.com. 3600 IN AAAA fd00::11"]
+    assert records.leading(lines, REPLICA) == ()
+    found = records.leading(lines, REPLICA, ("10.77.0.11", "FD00:0::11"))
+    assert [(one.type, one.value) for one in found] == [("A", "10.77.0.11"), ("AAAA", "fd00::11")]
+    assert records.leading(lines, REPLICA, ("10.77.0.1",)) == ()
+
+
 async def test_roles_of_the_recorded_server_are_enabled(recorded: Server, context: Make) -> None:
     recorded.expect("login_ok", "server_role_find")
     made = context(replica="ipaserver")

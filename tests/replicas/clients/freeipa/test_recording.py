@@ -172,15 +172,28 @@ async def test_no_secret_reaches_log_lines_or_errors(recorded: Server, caplog: p
         assert secret not in shown
 
 
-async def test_search_that_is_cut_short_is_an_error(recorded: Server) -> None:
+@pytest.mark.parametrize("short", [False, True])
+async def test_search_that_is_cut_short_asks_for_all_and_is_an_error_if_that_is_cut_short(
+    recorded: Server, short: bool
+) -> None:
     assert recorded.replay
-    recorded.expect(LOGIN, "dnszone_find")
+    recorded.expect(LOGIN, "dnszone_find", "dnszone_find")
+    first, second = recorded.replay.armed[-2:]
     response = EXCHANGES["dnszone_find"]["response"]
     result = response["body"]["result"] | {"truncated": True}
-    recorded.replay.armed[-1]["response"] = response | {"body": response["body"] | {"result": result}}
+    cut = response | {"body": response["body"] | {"result": result}}
+    args, options = first["request"]["body"]["params"]
+    body = first["request"]["body"] | {"params": [args, options | {"sizelimit": 0}]}
+    recorded.replay.armed[-2] = first | {"response": cut}
+    recorded.replay.armed[-1] = second | {"request": second["request"] | {"body": body}}
+    if short:
+        recorded.replay.armed[-1]["response"] = cut
     async with recorded.session() as one:
-        with pytest.raises(errors.Truncated, match="Raise the limit"):
-            await one.find("dnszone_find")
+        if short:
+            with pytest.raises(errors.Truncated, match="Raise the limit"):
+                await one.find("dnszone_find")
+        else:
+            assert len(await one.find("dnszone_find")) == len(response["body"]["result"]["result"])
 
 
 async def test_guard_is_asked_before_anything_is_sent(recorded: Server) -> None:
