@@ -387,8 +387,8 @@ def _master_problems(replica: Replica) -> Iterable[tuple[bool, str, Any]]:
         without and replica.setup_dns,
         "setup_dns",
         _(
-            "This realm has no integrated DNS, so there are no zones to serve. Its first name server is set up by hand: "
-            "register that server as a master then."
+            "This realm has no integrated DNS, so there are no zones to serve. Its first name server is set up by "
+            "hand: register that server as a master then."
         ),
     )
     known, offered = registry.options(master.realm.backend), registry.offered(master.realm.backend, master.versions)
