@@ -34,6 +34,8 @@ SECONDS = 60
 WAYS_IN = 3
 """So many masters are asked, one after the other, until one answers."""
 BETWEEN_SECONDS = SECONDS
+AT_ONCE = 64
+"""Records that are asked for at the same time: each question has a socket of its own."""
 Expected = list[tuple[str, Record]]
 
 
@@ -148,7 +150,13 @@ async def compare(addresses: Sequence[str], expected: Expected) -> list[dict[str
 
     The zones are asked of the first of the addresses that knows them; the records of every name server of the zones.
     """
-    return await together(*(_row(addresses, host, record) for host, record in expected))
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def row(host: str, record: Record) -> dict[str, Any]:
+        async with room:
+            return await _row(addresses, host, record)
+
+    return await together(*(row(host, record) for host, record in expected))
 
 
 async def _row(addresses: Sequence[str], host: str, record: Record) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -37,6 +38,23 @@ async def test_both_are_asked_of_the_name_servers(monkeypatch: pytest.MonkeyPatc
     found, rows = await looking._ask(backend, job("look"), {}, [MINE], [])
     assert (found, rows) == (SEEN, [])
     assert asked == [("192.0.2.53",), [MINE, ITS]]
+
+
+async def test_a_large_realm_is_not_asked_for_everything_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asking: list[int] = [0, 0]
+
+    async def row(addresses: object, host: str, record: Record) -> dict[str, Any]:
+        asking[0] += 1
+        asking[1] = max(asking)
+        await asyncio.sleep(0)
+        asking[0] -= 1
+        return {"host": host}
+
+    monkeypatch.setattr(looking, "_row", row)
+    wanted = [(f"server{number}.example.com", ITS[1]) for number in range(3 * looking.AT_ONCE)]
+    rows = await looking.compare(("192.0.2.53",), wanted)
+    assert [one["host"] for one in rows] == [host for host, _ in wanted]
+    assert asking == [0, looking.AT_ONCE]
 
 
 @pytest.mark.django_db

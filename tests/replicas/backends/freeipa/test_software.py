@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from replicas.backends.freeipa import bundle, nameservice, software
+from replicas.backends.freeipa import bundle, checks, later, nameservice, software
 from replicas.backends.freeipa.beforehand import ADVICE, CHECKS
 from replicas.errors import StepError
 from replicas.hostside import wire
@@ -144,6 +144,11 @@ async def test_a_zone_that_is_there_cannot_be_made(context: Make, recorded: Serv
     assert f"none of {zone}" in await nameservice.unmade(context(setup_dns=True, more_reverse_zones=(zone,)))
     made = context(setup_dns=True, more_reverse_zones=(taken,), allow_zone_overlap=True)
     assert "No zone" in await nameservice.unmade(made)
+
+
+def test_an_installation_begins_with_all_of_them() -> None:
+    assert {"new-zones", "packages", "options", "forwarding"} <= set(checks.CHECKS)
+    assert {"new-zones", "forwarding", "name-installer"} <= set(later.CHECKS["dns"])
 
 
 def test_every_check_has_a_name_for_people() -> None:
