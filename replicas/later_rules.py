@@ -48,6 +48,15 @@ def recovery(replica: Replica) -> str:
     return "" if realm_has(replica, "realm_has_kra", "KRA") else _("The realm has none that could be copied.")
 
 
+def name_service(replica: Replica) -> str:
+    """Its installer announces whatever the server serves."""
+    if replica.hidden_replica:
+        return _("%(host)s is hidden, and would be announced with its name service: announce it first.") % {
+            "host": replica.hostname
+        }
+    return ""
+
+
 def hiding(replica: Replica) -> str:
     return _("%(host)s is hidden already.") % {"host": replica.hostname} if replica.hidden_replica else ""
 

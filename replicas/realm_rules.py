@@ -18,7 +18,9 @@ OF_DNS = (*NEEDS_DNS, *NEEDS_TLS)
 NEEDS_TRUST = ("add_agents", "enable_compat")
 NEEDS_CA = ("pki_config_override", "token_name", "token_library_path", "token_password_file")
 TIME = ("ntp_servers", "ntp_pool")
-TOGETHER = (("dns_over_tls_cert", "dns_over_tls_key"), ("token_name", "token_library_path"))
+ONLY_LATER = ("token_name",)
+"""What the installer of a replica has no word for, and that of an authority for a server has."""
+TOGETHER = (("dns_over_tls_cert", "dns_over_tls_key"),)
 NAMED = {name: f"{name}_cert_file" for name in ("dirsrv", "http", "pkinit")}
 
 
@@ -53,6 +55,8 @@ def _exclusions(replica: Replica) -> Iterable[Problem]:
     for name in TIME:
         both = bool(getattr(replica, name)) and bool(replica.no_ntp)
         yield both, name, _("Time is left alone: give no time servers, or have it configured.")
+    made = bool(replica.reverse_zone) and replica.reverse_zone in (replica.more_reverse_zones or ())
+    yield made, "more_reverse_zones", _("The reverse zone for the PTR records is there already: leave it out here.")
     for name in ("more_reverse_zones", "auto_reverse"):
         both = bool(getattr(replica, name)) and replica.no_reverse
         yield both, name, _("It excludes «no reverse zone».")

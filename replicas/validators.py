@@ -386,7 +386,10 @@ def _master_problems(replica: Replica) -> Iterable[tuple[bool, str, Any]]:
     yield (
         without and replica.setup_dns,
         "setup_dns",
-        _("This realm has no integrated DNS, so there are no zones to serve."),
+        _(
+            "This realm has no integrated DNS, so there are no zones to serve. Its first name server is set up by "
+            "hand: register that server as a master then."
+        ),
     )
     known, offered = registry.options(master.realm.backend), registry.offered(master.realm.backend, master.versions)
     chosen = {name for name in REALM_OPTIONS if getattr(replica, name, None)} | set(replica.certificates or {})

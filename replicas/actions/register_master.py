@@ -15,6 +15,7 @@ from replicas.actions.set_credentials import set_credentials
 from replicas.backends import registry
 from replicas.clients import ssh
 from replicas.errors import Conflict, StepError
+from replicas.lifecycle import voiding
 from replicas.lifecycle.base import Capabilities
 from replicas.lifecycle.job import Endpoint
 from replicas.models import Master, Realm
@@ -81,6 +82,11 @@ async def _look(endpoint: Endpoint, given: Registration) -> Capabilities:
 @transaction.atomic
 def _store(actor: Actor, given: Registration, key: str, found: Capabilities) -> Master:
     realm = _realm(given, found)
+    named = found.dns and not realm.dns
+    if named:  # its first name server came later
+        realm.dns = True
+        realm.save(update_fields=["dns"])
+        voiding.void_outdated(realm)
     master = Master(
         realm=realm,
         hostname=given.hostname,
@@ -98,7 +104,8 @@ def _store(actor: Actor, given: Registration, key: str, found: Capabilities) -> 
         actor,
         "master:register",
         master,
-        after={"realm": realm.name, "address": master.ssh_address, "fingerprint": given.fingerprint, "ca": found.ca},
+        after={"realm": realm.name, "address": master.ssh_address, "fingerprint": given.fingerprint, "ca": found.ca}
+        | ({"dns": True} if named else {}),
     )
     if given.store:
         set_credentials(actor, realm, given.passwords)

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from replicas import realm_rules, validators
+from replicas import later_rules, realm_rules, validators
 from replicas.actions import plans
 from replicas.actions.give_passwords import NONE, give_passwords
 from replicas.choices import ForwardPolicy, ReplicaState
@@ -43,6 +43,8 @@ def setup_dns(
         raise Conflict(
             _("DNS service can be added to a verified replica that has none."), _("Look at the state of the replica.")
         )
+    if why := later_rules.name_service(replica):
+        raise Conflict(why)
     wanted = Replica.objects.select_related("master__realm").get(pk=replica.pk)
     given = {
         "forwarders": list(forwarders),

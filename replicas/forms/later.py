@@ -64,11 +64,11 @@ class AuthorityForm(RecoveryForm):
         required=False,
         max_length=64,
         validators=[validators.validate_label],
-        help_text=_("Where the CA's keys are, in a hardware security module (--token-name). Needs the library."),
+        help_text=_("Where the CA's keys are, in a hardware security module (--token-name)."),
     )
     token_library_path = _path(
         _("Library of the security module"),
-        _("Path of its PKCS#11 library on the replica's host (--token-library-path). Needs the token."),
+        _("Path of its PKCS#11 library on the replica's host (--token-library-path)."),
     )
     field_order = ("pki_config_override", "token_name", "token_library_path", "token_password_file", "skip_mem_check")
 

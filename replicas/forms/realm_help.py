@@ -65,13 +65,9 @@ HELP = {
         "Path of a file on the replica's host with settings for its CA (--pki-config-override). Needs the certificate "
         "authority."
     ),
-    "token_name": _(
-        "Where the CA's keys are, in a hardware security module (--token-name). Needs the certificate authority, and "
-        "the library."
-    ),
     "token_library_path": _(
-        "Path of its PKCS#11 library on the replica's host (--token-library-path). Needs the certificate authority, "
-        "and the token."
+        "Path of its PKCS#11 library on the replica's host (--token-library-path), where it is another one than on the "
+        "master. Needs the certificate authority, and a realm whose keys are in a hardware security module."
     ),
     "token_password_file": _(
         "Path of a file on the replica's host with the module's password (--token-password-file). Needs the "
@@ -108,6 +104,6 @@ GROUPS = {
         "add_agents", "enable_compat", "add_sids", "netbios_name", "rid_base", "secondary_rid_base",
     ),
     _("Settings of the certificate authority"): (
-        "pki_config_override", "token_name", "token_library_path", "token_password_file",
+        "pki_config_override", "token_library_path", "token_password_file",
     ),
 }  # fmt: skip

@@ -16,6 +16,7 @@ from replicas.forms.fields import AddressesField, OneRunPasswords, ReasonField, 
 from replicas.forms.uploads import Uploads, opens
 from replicas.lifecycle.job import CERTIFICATE_FILES, LISTS, REALM_OPTIONS, SOME_REALMS, UPLOADS, file_of, label_of
 from replicas.models import Replica
+from replicas.realm_rules import ONLY_LATER
 from replicas.uploads import together
 
 FOLLOWING = {
@@ -45,8 +46,8 @@ DNS_HELP = {
     ),
 }
 """The same in a request, and when DNS is set up later."""
-IN_ROW = tuple(name for name in REALM_OPTIONS if name not in UPLOADS)
-"""Those that are columns of a request."""
+IN_ROW = tuple(name for name in REALM_OPTIONS if name not in (*UPLOADS, *ONLY_LATER))
+"""Those that are columns of a request, and asked for in one."""
 
 
 class ReplicaRequestForm(Uploads, OneRunPasswords, forms.ModelForm[Replica]):

@@ -143,6 +143,8 @@ class Health:
     suggested: tuple[SuggestedAgreement, ...] = ()
     name_servers: tuple[str, ...] = ()
     """Addresses of the servers with name service; empty where the master that was asked has it."""
+    records: tuple[tuple[str, Record], ...] = ()
+    """DNS records that the realm itself expects, beside Backend.records, each with the server that it leads to."""
 
 
 class Context(Protocol):
@@ -319,7 +321,7 @@ class Backend(Protocol):
         ...
 
     def records(self, job: Job) -> tuple[Record, ...]:
-        """The DNS records that the realm should have for this replica."""
+        """The DNS records that the realm should have for this replica, as far as they are known without asking it."""
         ...
 
     async def look(self, ctx: Context) -> Health:

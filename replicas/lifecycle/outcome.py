@@ -122,8 +122,12 @@ def _stored(value: Any) -> Any:
 
 
 def _removed(replica: Replica) -> None:
-    """Its certificates are revoked with its bundle, and nothing is made from it any more."""
-    _change(replica, "replica:change", {"state": ReplicaState.REMOVED, "verified_at": None})
+    """Its certificates are revoked with its bundle, and nothing is made from it any more.
+
+    A reason to remove what an earlier replica left was about that one: a request that is made again has none.
+    """
+    reason = {"leftovers_reason": None} if replica.leftovers_reason else {}
+    _change(replica, "replica:change", {"state": ReplicaState.REMOVED, "verified_at": None, **reason})
     bundles.end(replica)
     for master in Master.objects.filter(hostname=replica.hostname, replicas=None):
         audit.record(Actor.system(), "master:unregister", master, before={"hostname": master.hostname})

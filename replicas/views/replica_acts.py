@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from replicas import permissions
+from replicas import later_rules, permissions
 from replicas.actions.add_records import add_records
 from replicas.actions.cancel import cancel_plan, cancel_run
 from replicas.actions.resubmit import resubmit
@@ -47,7 +47,7 @@ def can_retry(subject: Subject) -> bool:
 def can_set_up_dns(subject: Subject) -> bool:
     replica = subject.replica
     verified = replica.state == ReplicaState.VERIFIED and replica.master.realm.dns
-    return verified and subject.idle and not replica.setup_dns
+    return verified and subject.idle and not replica.setup_dns and not later_rules.name_service(replica)
 
 
 def can_undo(subject: Subject) -> bool:

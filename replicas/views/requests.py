@@ -20,7 +20,9 @@ from replicas.views.acting import attempt
 from replicas.views.drafts import show_first
 from replicas.views.wishes import REQUEST, Wish
 
-ITS_OWN = ("hostname", "ssh_address", "ip_addresses", "reverse_zone", "no_reverse", "other_host_reason")
+ITS_OWN = (
+    "hostname", "ssh_address", "ip_addresses", "reverse_zone", "no_reverse", "other_host_reason", "leftovers_reason",
+)  # fmt: skip
 """What a host has for itself, and a request like another one does not take over."""
 OF_OTHER_AUTHORITIES = {*CERTIFICATE_FILES, *UPLOADS, *map(label_of, UPLOADS)}
 """What nobody needs where the realm's own authority issues certificates."""

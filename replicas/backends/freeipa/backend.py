@@ -13,7 +13,6 @@ from replicas.errors import PortalError, StepError
 from replicas.lifecycle.base import Capabilities, Context, Finding, Health, PasswordName, Record, ReplicaState, Step
 from replicas.lifecycle.job import REALM_OPTIONS, Action, Job
 from replicas.lifecycle.steps.host_records import host_records
-from replicas.lifecycle.steps.service_records import service_records
 from replicas.lifecycle.symptoms import gettext_noop
 from replicas.together import together
 
@@ -28,7 +27,11 @@ LATER = dict.fromkeys(
     ),
     (4, 12),
 )
-"""Options that came after realm.OLDEST, and the release that they came with."""
+"""Options that came after realm.OLDEST, and the release that they came with.
+
+Builds differ, and the realm's own version does not tell them apart: DNS over TLS came with 4.12.5, and is in Fedora's
+and Red Hat's builds of 4.12.2. So the installers on the host are asked as well (software.options, nameservice.knows).
+"""
 
 
 class FreeIpaBackend:
@@ -72,8 +75,8 @@ class FreeIpaBackend:
         return plan.ACTIONS[job.action](job)
 
     def records(self, job: Job) -> tuple[Record, ...]:
-        """A hidden server is announced nowhere."""
-        return host_records(job) + (() if job.options.hidden_replica else service_records(job))
+        """Those of the host; by which records its services are found, the realm itself says at each look."""
+        return host_records(job)
 
     async def look(self, ctx: Context) -> Health:
         return await health.look(ctx)

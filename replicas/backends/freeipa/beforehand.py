@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from replicas.backends.freeipa import advice, checks, later
+from replicas.backends.freeipa import advice, checks, later, nameservice
 from replicas.backends.freeipa.later import Check
 from replicas.backends.freeipa.steps.removable import removable
 from replicas.lifecycle.steps import host_advice
@@ -16,7 +16,7 @@ HINDRANCES: dict[str, Check] = {
 ADVICE: dict[str, Check] = {
     "topology": advice.topology,
     "identifiers": advice.identifiers,
-    "forwarders": host_advice.forwarders,
+    "forwarders": nameservice.advised,
     "certificates": host_advice.certificates,
 }
 """What does not stop the plan, and causes trouble later."""
@@ -35,6 +35,6 @@ SIGNING_IN = (checks.SIGNS_IN, "signing-in")
 IN_REALM = frozenset(
     {
         *("existing", "vectors", "authority", "releases", "zones", "removable", "topology", "identifiers"),
-        *("role", "name-service", "hideable", "hidden", "segment", "ends"),
+        *("role", "name-service", "new-zones", "hideable", "hidden", "segment", "ends"),
     }
 )

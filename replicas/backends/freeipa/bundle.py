@@ -13,10 +13,10 @@ from replicas.lifecycle.steps import packing
 NONE: Mapping[str, bytes] = MappingProxyType({})
 SWITCHES = ("no_host_dns", "no_ui_redirect", "add_agents", "enable_compat", "add_sids", "skip_schema_check")
 VALUES = (
-    "netbios_name", "rid_base", "secondary_rid_base", "dirsrv_config_file", "pki_config_override", "token_name",
+    "netbios_name", "rid_base", "secondary_rid_base", "dirsrv_config_file", "pki_config_override",
     "token_library_path", "token_password_file",
 )  # fmt: skip
-"""Options of ipa-replica-install that are handed on as they are."""
+"""Options of ipa-replica-install that are handed on as they are; the token's name it takes from the realm itself."""
 CA, PASSWORD, ANSWERS = "ca.crt", "host_password.txt", "answers.json"
 
 
@@ -66,13 +66,13 @@ def promotion(job: Job) -> list[str]:
     """
     options = job.options
     arguments = ["--unattended", "--skip-conncheck"]
-    for address in options.ip_addresses:
-        arguments.append(f"--ip-address={address}")
     arguments += chosen(job, "setup_ca", "setup_kra", "setup_adtrust", "hidden_replica", "skip_mem_check", *SWITCHES)
     arguments += given(job, *VALUES)
     arguments += uploaded.arguments(options) or named(options)
     if options.setup_dns:
-        arguments += ["--setup-dns", *forwarding(job), *reverse(job), *encryption(job)]
+        # Without name service the installer refuses addresses that the host's own /etc/hosts does not have.
+        addresses = [f"--ip-address={address}" for address in options.ip_addresses]
+        arguments += ["--setup-dns", *addresses, *forwarding(job), *reverse(job), *encryption(job)]
     return arguments
 
 
@@ -100,9 +100,11 @@ def forwarding(job: Job) -> list[str]:
 
 
 def reverse(job: Job) -> list[str]:
-    """The portal adds PTR records itself, so a zone is named only where the request does."""
-    zones = dict.fromkeys(filter(None, (job.options.reverse_zone, *job.options.more_reverse_zones)))
-    found = [f"--reverse-zone={zone}" for zone in zones] + chosen(job, "auto_reverse")
+    """Zones to be made: the installer refuses to hear of one that exists, as the one for the PTR records has to.
+
+    Those records the portal adds itself.
+    """
+    found = [f"--reverse-zone={zone}" for zone in job.options.more_reverse_zones] + chosen(job, "auto_reverse")
     return (found or ["--no-reverse"]) + chosen(job, "allow_zone_overlap")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from replicas.backends.freeipa import certificates, compatible, leftovers, realm, zones
+from replicas.backends.freeipa import certificates, compatible, leftovers, nameservice, realm, software, zones
 from replicas.backends.freeipa.access import session
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
@@ -180,9 +180,13 @@ CHECKS: dict[str, Callable[[Context], Awaitable[str]]] = {
     "vectors": vectors,
     "authority": authority,
     "zones": placed,
+    "new-zones": nameservice.unmade,
     "certificate-files": certificates.files,
     "named-files": named,
     "blank": blank,
+    "packages": software.packages,
+    "options": software.options,
+    "forwarding": nameservice.forwarding,
     "settings": settings,
     "resources": host_checks.resources,
 }

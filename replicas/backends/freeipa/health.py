@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from replicas.backends.freeipa import realm, serving
+from replicas.backends.freeipa import realm, records, serving
 from replicas.backends.freeipa.access import address_of, session
 from replicas.backends.freeipa.leftovers import directory_at
 from replicas.backends.freeipa.suggesting import suggest
@@ -20,6 +20,7 @@ from replicas.lifecycle.base import (
     CertificateHealth,
     Context,
     Health,
+    Record,
     ServerHealth,
     SuggestedAgreement,
 )
@@ -27,6 +28,7 @@ from replicas.lifecycle.steps import update_vectors
 from replicas.together import together
 
 NAME_SERVER = "DNS server"
+LOCATIONS = "._locations."
 SHOWN = {"CA server": "CA", NAME_SERVER: "DNS", "KRA server": "KRA", "AD trust controller": "AD trust"}
 
 
@@ -49,6 +51,7 @@ async def look(ctx: Context) -> Health:
         suffixes = await realm.suffixes(opened)
         segments = await realm.segments(opened, suffixes)
         torn = {suffix: await _torn(opened, suffix) for suffix in suffixes}
+        announced = await records.every(opened) if ctx.job.realm.dns else ()
     answers = await together(*(_ask(ctx, one.name) for one in servers))
     seen = {one.name: answer for one, answer in zip(servers, answers, strict=True)}
     return Health(
@@ -60,7 +63,21 @@ async def look(ctx: Context) -> Health:
         ),
         suggested=tuple(suggestions(servers, segments)),
         name_servers=await name_servers(ctx, servers),
+        records=tuple(leading(servers, announced)),
     )
+
+
+def leading(servers: Iterable[realm.Server], announced: Iterable[Record]) -> Iterator[tuple[str, Record]]:
+    """With the weights and locations that the realm gives them; none leads to a server that is hidden.
+
+    A name server in a location answers the realm's own names with an alias to those of its location, which are there
+    as records of their own.
+    """
+    known = list(servers)
+    aliased = any(one.location and NAME_SERVER in one.roles for one in known)
+    plain = [record for record in announced if not aliased or LOCATIONS in record.name]
+    for one in known:
+        yield from ((one.name, record) for record in plain if records.names(record, one.name))
 
 
 async def name_servers(ctx: Context, servers: Iterable[realm.Server]) -> tuple[str, ...]:

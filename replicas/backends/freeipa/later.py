@@ -34,6 +34,8 @@ CHECKS: Mapping[Action, Mapping[str, Check]] = {
         "reachable": host_advice.reachable,
         "name-service": nameservice.lacking,
         "name-installer": nameservice.knows,
+        "new-zones": nameservice.unmade,
+        "forwarding": nameservice.forwarding,
         "named-files": checks.named,
     },
     "ca": {"signing-in": signing_in, **ON_HOST},

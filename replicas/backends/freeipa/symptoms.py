@@ -44,6 +44,14 @@ SYMPTOMS = (
         AGAIN,
     ),
     Symptom(
+        r"DNS server \S+: query '\. SOA':|The forwarder \S+ does not resolve names",
+        gettext_noop(
+            "A forwarder does not answer, which the installer takes for an error as long as signatures are to be "
+            "checked: correct its address, let port 53 through, or ask for «no DNSSEC validation»."
+        ),
+        AGAIN,
+    ),
+    Symptom(
         "does not support DNSSEC|EDNS0",
         gettext_noop("A forwarder does not do DNSSEC: choose another one, or no validation."),
         AGAIN,

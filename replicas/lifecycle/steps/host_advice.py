@@ -5,7 +5,9 @@ Each check returns what it found, or raises StepError with what to do about it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import ip_address
+from typing import Any
 
 from replicas.clients.certificates import days_left, presented
 from replicas.errors import StepError
@@ -40,29 +42,50 @@ async def own_name(ctx: Context) -> str:
 
 async def forwarders(ctx: Context) -> str:
     """Each forwarder answers the replica host, with signatures if they are to be checked."""
-    options, replica = ctx.job.options, ctx.job.replica.hostname
-    if not options.forwarders:
+    asked = ctx.job.options.forwarders
+    if not asked:
         return "No forwarders"
+    found = await ask_forwarders(ctx)
+    require_answers(ctx, found)
+    require_signatures(ctx, found)
+    return f"{', '.join(asked)} resolve names for {ctx.job.replica.hostname}"
+
+
+async def ask_forwarders(ctx: Context, seconds: float = PROBE_SECONDS) -> list[dict[str, Any]]:
+    """What each said to the replica host when it was asked for the root's signed SOA record."""
+    addresses = list(ctx.job.options.forwarders)
+    if not addresses:
+        return []
     payload = {
-        "host": replica,
-        "addresses": list(options.forwarders),
-        "seconds": PROBE_SECONDS,
+        "host": ctx.job.replica.hostname,
+        "addresses": addresses,
+        "seconds": seconds,
         "checks": [{"port": 53, "protocol": "udp", "kind": "forwarder"}],
     }
     answer = await (await ctx.host("replica")).python("probe", payload)
-    for one in answer["results"]:
+    return list(answer["results"])
+
+
+def require_answers(ctx: Context, found: Iterable[dict[str, Any]]) -> None:
+    """Raises StepError for a forwarder that does not resolve names."""
+    for one in found:
         if not one["ok"]:
             raise StepError(
-                f"The forwarder {one['address']} does not resolve names for {replica}: {one['detail']}.",
+                f"The forwarder {one['address']} does not resolve names for {ctx.job.replica.hostname}: "
+                f"{one['detail']}.",
                 "Correct the address, or let port 53 through; without any forwarder that answers, names outside of "
                 "the realm are not resolved.",
             )
-        if one["detail"] == wire.UNSIGNED and not options.no_dnssec_validation:
+
+
+def require_signatures(ctx: Context, found: Iterable[dict[str, Any]]) -> None:
+    """Raises StepError for a forwarder that leaves out what is to be checked."""
+    for one in found:
+        if one["ok"] and one["detail"] == wire.UNSIGNED and not ctx.job.options.no_dnssec_validation:
             raise StepError(
                 f"The forwarder {one['address']} leaves DNSSEC signatures out.",
                 "Names would not be resolved with validation: choose another forwarder, or «no DNSSEC validation».",
             )
-    return f"{', '.join(options.forwarders)} resolve names for {replica}"
 
 
 async def certificates(ctx: Context) -> str:

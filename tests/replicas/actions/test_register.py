@@ -73,6 +73,20 @@ def test_a_registration_does_not_show_its_passwords(given: Registration) -> None
     assert SECRET not in repr(given)
 
 
+def test_a_realm_whose_first_name_server_is_registered_later_has_zones_from_then_on(
+    cast: Cast, given: Registration, says: list[Capabilities]
+) -> None:
+    says.append(replace(SAYS, dns=False))
+    assert not register(cast.administrator, given).realm.dns
+    says.append(SAYS)
+    second = register(cast.administrator, replace(given, hostname="dns1.example.com"))
+    assert second.realm.dns
+    assert Realm.objects.get().dns
+    assert "'dns': True" in str(AuditEvent.objects.filter(verb="master:register").latest("pk").after)
+    says.append(replace(SAYS, dns=False))
+    assert register(cast.administrator, replace(given, hostname="other.example.com")).realm.dns
+
+
 def test_twice_is_refused(cast: Cast, given: Registration, says: Any) -> None:
     register(cast.administrator, given)
     with pytest.raises(Conflict, match="registered already"):

@@ -16,14 +16,16 @@ from replicas.actions import later
 from replicas.actions.approve import approve
 from replicas.actions.give_passwords import missing_passwords
 from replicas.actions.setup_dns import setup_dns
+from replicas.actions.undo import remove
 from replicas.backends import registry
 from replicas.choices import PlanAction, PlanState, ReplicaState, RunState
 from replicas.errors import Conflict
+from replicas.forms.requests import ReplicaRequestForm
 from replicas.lifecycle.job import digest
 from replicas.lifecycle.lease import Lease
 from replicas.lifecycle.outcome import Outcome, end
 from replicas.lifecycle.plan import freeze, lasting, thaw
-from replicas.models import Credential, HostKey, Master, Plan, PlanCredential, RealmLook, Replica, Run
+from replicas.models import AuditEvent, Credential, HostKey, Master, Plan, PlanCredential, RealmLook, Replica, Run
 from tests.replicas.services.conftest import KEY, Cast
 
 NAME, OTHER, THIRD = "ipareplica.example.com", "ipaserver.example.com", "third.example.com"
@@ -244,11 +246,38 @@ def test_options_follow_the_rules_of_a_request(
     assert set(caught.value.error_dict) == {field}
 
 
-def test_a_token_needs_its_library(cast: Cast, replica: Replica) -> None:
+def test_a_token_is_named_for_an_authority_that_is_added_later_and_in_no_request(cast: Cast, replica: Replica) -> None:
+    """ipa-replica-install takes it from the realm, and has no such option."""
+    assert not {"token_name"} & set(ReplicaRequestForm.base_fields)
     Master.objects.update(versions={"FreeIPA": "4.12.4"})
-    with pytest.raises(ValidationError) as caught:
-        later.add_authority(cast.operator, replica, token_name="hsm", passwords=MANAGER)  # noqa: S106
-    assert set(caught.value.error_dict) == {"token_library_path"}
+    plan = later.add_authority(cast.operator, replica, token_name="hsm", passwords=MANAGER)  # noqa: S106
+    assert plan.frozen_job().options.token_name == "hsm"  # noqa: S105
+
+
+def test_a_reason_to_remove_leftovers_goes_with_the_replica_that_was_made_after_it(
+    cast: Cast, replica: Replica
+) -> None:
+    """Whoever asks for it again has to say why what this one left would be removed."""
+    replica.leftovers_reason = "The machine before it burnt down."
+    replica.save()
+    plan = remove(cast.operator, replica, "not needed")
+    run = Run.objects.create(plan=plan, state=RunState.RUNNING, fence=1)
+    end(run, Lease(run.pk, 1, 0.0), Outcome(RunState.SUCCEEDED))
+    replica.refresh_from_db()
+    assert replica.leftovers_reason is None
+    event = AuditEvent.objects.filter(verb="replica:change").latest("pk")
+    assert "burnt down" in str(event.before)
+
+
+def test_a_hidden_replica_gets_no_name_service(cast: Cast, replica: Replica) -> None:
+    """Its installer would announce all that the server serves."""
+    replica.hidden_replica = True
+    replica.save()
+    with pytest.raises(Conflict, match="announce it first"):
+        setup_dns(cast.operator, replica, no_forwarders=True)
+    replica.hidden_replica = False
+    replica.save()
+    assert setup_dns(cast.operator, replica, no_forwarders=True).frozen_job().options.setup_dns
 
 
 def test_the_directory_manager_password_is_needed_for_an_authority_alone(cast: Cast, replica: Replica) -> None:

@@ -105,7 +105,7 @@ def test_a_realm_without_dns_refuses_addresses_with_the_reason(master: Master) -
     master.realm.save()
     form = ReplicaRequestForm(form_data(master, {"ip_addresses": ADDRESS, "setup_dns": True, "no_forwarders": True}))
     assert "no DNS record to update" in errors(form, "ip_addresses")
-    assert "no zones to serve" in errors(form, "setup_dns")
+    assert "no zones to serve. Its first name server is set up by hand" in errors(form, "setup_dns")
 
 
 def test_an_authority_needs_one_to_copy(master: Master) -> None:
@@ -195,7 +195,13 @@ IN_FREEIPA: list[tuple[dict[str, Any], str, str]] = [
     ({"netbios_name": "a$b"}, "netbios_name", "no NetBIOS name"),
     ({"rid_base": 1000, "secondary_rid_base": 1000}, "secondary_rid_base", "different numbers"),
     ({"pki_config_override": "/root/pki.ini"}, "pki_config_override", "certificate authority too"),
-    ({"setup_ca": True, "token_name": "hsm"}, "token_library_path", "without the other"),
+    (
+        DNS
+        | {"ip_addresses": ADDRESS, "reverse_zone": "2.0.192.in-addr.arpa"}
+        | {"more_reverse_zones": ["3.0.192.in-addr.arpa", "2.0.192.in-addr.arpa."]},
+        "more_reverse_zones",
+        "is there already",
+    ),
     ({"token_password_file": "/root/pin"}, "token_password_file", "certificate authority too"),
     ({"http_cert_name": "web"}, "http_cert_name", "say which file"),
     ({"dirsrv_config_file": "changes.ldif"}, "dirsrv_config_file", "not a path"),
@@ -233,7 +239,7 @@ GOOD: list[dict[str, Any]] = [
     {"ntp_servers": ["time.example.com", "192.0.2.123"], "ntp_pool": "pool.example.com"},
     {"setup_adtrust": True, "add_agents": True, "enable_compat": True},
     {"add_sids": True, "netbios_name": "EXAMPLE", "rid_base": 1000, "secondary_rid_base": 100000000},
-    {"setup_ca": True, "token_name": "hsm", "token_library_path": "/usr/lib64/pkcs11/lib.so"},
+    {"setup_ca": True, "token_library_path": "/usr/lib64/pkcs11/lib.so", "token_password_file": "/root/pin"},
     {"no_host_dns": True, "no_ui_redirect": True, "no_dns_sshfp": True, "ssh_trust_dns": True},
     {"dirsrv_config_file": "/root/changes.ldif", "skip_schema_check": True},
 ]

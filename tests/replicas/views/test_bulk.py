@@ -332,8 +332,9 @@ def test_the_example_is_a_table_that_is_understood(world: World) -> None:
 def test_a_request_like_another_one_takes_its_options_and_not_its_host(world: World) -> None:
     like = world.verified
     Replica.objects.filter(pk=like.pk).update(
-        setup_dns=True, forwarders=["192.0.2.53"], ip_addresses=["192.0.2.40"], ssh_user="deploy"
-    )
+        setup_dns=True, forwarders=["192.0.2.53"], ip_addresses=["192.0.2.40"], ssh_user="deploy",
+        leftovers_reason="The machine before it burnt down.",
+    )  # fmt: skip
     client = world.client("operator")
     address = f"{reverse('replica_request')}?like={like.pk}"
     assert address in client.get(reverse("replica", args=[like.pk])).content.decode()
@@ -342,4 +343,5 @@ def test_a_request_like_another_one_takes_its_options_and_not_its_host(world: Wo
     assert (form["ssh_user"].value(), form["master"].value()) == ("deploy", like.master_id)
     assert not form["hostname"].value()
     assert not form["ip_addresses"].value()
+    assert "burnt down" not in str(form.initial)
     assert client.get(f"{reverse('replica_request')}?like=nothing").status_code == 200

@@ -35,7 +35,6 @@ ALONE: dict[str, Any] = {
     "add_agents": True,
     "enable_compat": True,
     "pki_config_override": "/root/pki.ini",
-    "token_name": "hsm",
     "token_library_path": "/usr/lib64/lib.so",
     "token_password_file": "/root/pin",
     "http_cert_name": "web",

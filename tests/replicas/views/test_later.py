@@ -94,9 +94,11 @@ def test_the_draft_becomes_a_plan_that_someone_else_approves(later: World, name:
 def test_what_is_offered_is_what_makes_sense(later: World) -> None:
     both = {"kra", "hide", "reinit", "segment"}
     assert offered(later, "operator", later.verified) & set(LATER) == both
+    assert "dns" in offered(later, "operator", later.verified)
     Replica.objects.filter(pk=later.verified.pk).update(setup_ca=False, hidden_replica=True)
     later.verified.refresh_from_db()
     assert offered(later, "operator", later.verified) & set(LATER) == {"ca", "unhide", "reinit", "segment"}
+    assert "dns" not in offered(later, "operator", later.verified), "its installer would announce the replica"
     later.master.realm.backend = "native"
     later.master.realm.save()
     later.verified.refresh_from_db()

@@ -578,3 +578,13 @@ async def test_a_name_server_is_not_set_up_again(recorded: Recorded, context: Ma
         await nameservice.lacking(made)
     recorded.expect("login_ok", "server_role_find")
     assert "no name server yet" in await nameservice.lacking(made)
+
+
+async def test_a_hidden_server_gets_no_name_service_whose_installer_would_announce_it(
+    recorded: Recorded, context: Make
+) -> None:
+    recorded.expect("login_ok", "server_role_find")
+    changed(recorded, '"enabled"', '"hidden"')
+    with pytest.raises(StepError, match=f"{MASTER} is hidden, and ipa-dns-install would announce") as caught:
+        await nameservice.lacking(context("dns", replica="ipaserver", setup_dns=True))
+    assert "Announce it first" in caught.value.remedy

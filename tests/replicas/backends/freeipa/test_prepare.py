@@ -16,6 +16,7 @@ from replicas.errors import StepError
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import CERTIFICATE_FILES, LISTS, NUMBERS, SOME_REALMS, TEXTS, Job
 from replicas.lifecycle.steps import packing
+from replicas.realm_rules import ONLY_LATER
 from tests.replicas.backends.freeipa.conftest import Make, job
 from tests.replicas.backends.freeipa.recording import renamed, written
 from tests.replicas.clients.freeipa.conftest import Server
@@ -133,7 +134,7 @@ def test_a_bundle_has_the_authority_the_password_and_answers_without_it() -> Non
     answers = json.loads(members["answers.json"])
     assert "one-time" not in members["answers.json"].decode()
     assert answers["promote"] == [
-        "--unattended", "--skip-conncheck", "--ip-address=10.77.0.12", "--setup-ca", "--setup-dns",
+        "--unattended", "--skip-conncheck", "--setup-ca", "--setup-dns", "--ip-address=10.77.0.12",
         "--forwarder=192.0.2.53", "--forward-policy=first", "--no-reverse",
     ]  # fmt: skip
     assert "--hostname=replica2.example.com" in answers["enrol"]
@@ -165,9 +166,10 @@ def test_each_option_goes_to_the_installer_that_knows_it() -> None:
         "--ntp-server=ntp_servers-1", "--ntp-server=ntp_servers-2", "--ntp-pool=/root/ntp_pool",
     ]  # fmt: skip
     given = {argument.partition("=")[0] for argument in (*client, *server)}
-    for name in {*SOME_REALMS, *LISTS, *TEXTS, *NUMBERS, *CERTIFICATE_FILES} - {"leftovers_reason"}:
+    for name in {*SOME_REALMS, *LISTS, *TEXTS, *NUMBERS, *CERTIFICATE_FILES} - {"leftovers_reason", *ONLY_LATER}:
         assert ELSEWHERE.get(name, f"--{name.replace('_', '-')}") in given, name
     assert {"--rid-base=0", "--secondary-rid-base=200000"} < set(server)
+    assert not given & {f"--{name.replace('_', '-')}" for name in ONLY_LATER}
 
 
 def test_without_choices_nothing_is_said() -> None:
@@ -187,7 +189,10 @@ def test_a_plan_of_an_older_portal_has_none_of_them() -> None:
     ("options", "arguments"),
     [
         ({}, ["--no-reverse"]),
-        ({"reverse_zone": ZONES[0], "more_reverse_zones": ZONES}, [f"--reverse-zone={zone}" for zone in ZONES]),
+        ({"reverse_zone": ZONES[0]}, ["--no-reverse"]),
+        ({"reverse_zone": ZONES[0], "more_reverse_zones": ZONES[1:]}, [f"--reverse-zone={ZONES[1]}"]),
+        ({"more_reverse_zones": ZONES}, [f"--reverse-zone={zone}" for zone in ZONES]),
+        ({"reverse_zone": ZONES[0], "auto_reverse": True}, ["--auto-reverse"]),
         ({"auto_reverse": True, "allow_zone_overlap": True}, ["--auto-reverse", "--allow-zone-overlap"]),
         ({"allow_zone_overlap": True}, ["--no-reverse", "--allow-zone-overlap"]),
     ],
