@@ -115,6 +115,16 @@ def test_failing_step_is_retried(fault: str, error: str, caplog: pytest.LogCaptu
     assert World(HOST).effects() == ["prepare", "seal-bundle", "install"]
 
 
+def test_a_full_disk_is_named_whatever_failed_first() -> None:
+    run = make_run()
+    World(HOST).tell("install", "fail")
+    World(HOST).tell("df", "full")
+    execute(run.pk)
+    run.refresh_from_db()
+    assert run.error == f"install failed with ******** No space is left in /var on {HOST}."
+    assert run.remedy == "Free space there. Try again."
+
+
 def broken(*args: object) -> None:
     raise ValueError(f"broken with {SECRET}")
 

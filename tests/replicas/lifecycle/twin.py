@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from replicas.clients.ssh import Host
+from replicas.clients.host import Host, Result
 from replicas.errors import DirectoryLost, HostUnreachable, StepError
 from replicas.hostside.follow import Output
 from replicas.lifecycle.base import (
@@ -58,18 +58,26 @@ class World:
 
 
 class TwinHost:
-    """Nothing to talk to."""
+    """Nothing to talk to, but for what its file systems have (df)."""
 
     connected = True
     guard: Callable[[], None]
-    name = "twin"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    async def run(self, program: str, *rest: object, **more: object) -> Result:
+        assert program == "df"
+        full = World(self.name).told("df", "full")
+        shown = f"Avail Inodes IFree Mounted on\n{0 if full else 10**9} 0 - /var\n"
+        return Result(0, shown.encode(), b"")
 
     async def close(self) -> None:
         return None
 
 
 async def connect(endpoint: Endpoint) -> Host:
-    return cast(Host, TwinHost())
+    return cast(Host, TwinHost(endpoint.hostname))
 
 
 class TwinStep(Step):
