@@ -6,17 +6,21 @@ import base64
 import hashlib
 import io
 import itertools
+from typing import Any
 
 import pytest
 
 from replicas.backends.native import bundle, records
 from replicas.backends.native.access import render
-from replicas.backends.native.names import Names
+from replicas.backends.native.names import CA_CERTIFICATE, Names
+from replicas.backends.native.probing import probe
 from replicas.backends.native.steps.authority import first_serial
 from replicas.backends.native.steps.directory import hashed
 from replicas.backends.native.steps.nameserver import options, resolver
 from replicas.backends.native.steps.prove import sentence
 from replicas.backends.registry import get
+from replicas.clients.host import Result
+from replicas.errors import StepError
 from replicas.hostside import archive, native_directory
 from replicas.lifecycle.job import Endpoint, Job, Options, RealmFacts
 from replicas.lifecycle.steps import packing
@@ -130,3 +134,40 @@ def test_stages_follow_one_another() -> None:
     steps = get("native").steps(job(setup_ca=True, setup_dns=True, ip_addresses=("192.0.2.2",)))
     blocks = [stage for stage, _ in itertools.groupby(step.stage for step in steps)]
     assert blocks == ["prepare", "transfer", "check", "install", "initialize", "install", "verify"]
+
+
+class Master:
+    """A host that has these files, and nothing else."""
+
+    name = "one.example.com"
+
+    def __init__(self, own: str) -> None:
+        self.files = {
+            "/etc/krb5.conf": "[libdefaults]\n default_realm = EXAMPLE.COM\n",
+            "/etc/dirsrv/slapd-EXAMPLE-COM/dse.ldif": "nsslapd-defaultnamingcontext: dc=example,dc=com\n" + own,
+            CA_CERTIFICATE: "PEM",
+        }
+
+    async def run(self, *argv: str, check: bool = True) -> Result:
+        return Result(0, self.files.get(argv[-1], "").encode(), b"")
+
+    async def exists(self, path: str) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("own", "refused"),
+    [
+        ("", False),
+        ("nsslapd-localhost: localhost\n", False),
+        ("nsslapd-localhost: One.example.com\n", False),
+        ("nsslapd-localhost: two.example.com\n", True),
+    ],
+)
+async def test_a_master_of_another_name_is_refused(own: str, refused: bool) -> None:
+    master: Any = Master(own)
+    if refused:
+        with pytest.raises(StepError, match=r"calls itself two.example.com, not one.example.com"):
+            await probe(master)
+    else:
+        assert (await probe(master)).realm == "EXAMPLE.COM"
