@@ -14,11 +14,11 @@ from replicas import audit
 from replicas.choices import PlanAction, PlanState, ReplicaState, RunState
 from replicas.lifecycle.credentials import wipe
 from replicas.lifecycle.job import Job, Options, Policy
-from replicas.models import ApprovalPolicy, Plan, Realm, Run
+from replicas.models import ApprovalPolicy, Master, Plan, Realm, Replica, Run
 from replicas.permissions import Actor
 from replicas.realm_rules import OF_DNS
 
-OF_THE_PLAN = ("bundle_hours", "keep_bundle", "host_gone_reason", "removal_reason")
+OF_THE_PLAN = ("bundle_hours", "keep_bundle", "host_gone_reason", "removal_reason", "instead_of")
 """Options that come from the portal's settings or with the plan itself, not from the request."""
 FORWARDING = ("forwarders", "no_forwarders", "forward_policy", "no_dnssec_validation")
 DOGTAG = ("pki_config_override", "token_name", "token_library_path", "token_password_file", "skip_mem_check")
@@ -40,6 +40,14 @@ def policy_of(realm: Realm, job: Job) -> Policy:
     return found.for_plan(job.options) if found else Policy()
 
 
+def master_of(replica: Replica, job: Job) -> Master:
+    """The registered master that the job works with: the replica's own, or the one that is there in its place."""
+    if job.master.hostname == replica.master.hostname:
+        return replica.master
+    others = Master.objects.filter(realm=replica.master.realm_id, hostname=job.master.hostname)
+    return others.select_related("host_key").first() or replica.master
+
+
 def differences(plan: Plan) -> list[str]:
     """What has changed since the plan was frozen, in words; its steps are compared before they run."""
     replica, job = plan.replica, plan.frozen_job()
@@ -47,13 +55,13 @@ def differences(plan: Plan) -> list[str]:
     today = dataclasses.replace(
         job,
         realm=realm.facts(),
-        master=replica.master.endpoint(),
+        master=master_of(replica, job).endpoint(),
         replica=replica.endpoint(),
         policy=policy_of(realm, job),
     )
     changed = [
         (today.policy != job.policy, _("The policy for approvals in %(realm)s was changed.") % {"realm": realm}),
-        (today.master != job.master, _("%(host)s has another address or host key.") % {"host": replica.master}),
+        (today.master != job.master, _("%(host)s has another address or host key.") % {"host": job.master.hostname}),
         (today.replica != job.replica, _("%(host)s has another address or host key.") % {"host": replica}),
         (today.realm != job.realm, _("The realm %(realm)s was changed.") % {"realm": realm}),
     ]

@@ -40,7 +40,8 @@ async def removable(ctx: Context) -> str:
         holders = await realm.role_holders(opened)
         servers = await realm.servers(opened)
         segments = await realm.segments(opened, await realm.suffixes(opened))
-    refuse_last(holders, name)
+    lost = ctx.job.options.instead_of
+    refuse_last({role: [one for one in names if one != lost] for role, names in holders.items()}, name)
     for suffix in sorted({one.suffix for one in segments}):
         refuse_cut(name, [one.name for one in servers if suffix in one.suffixes], segments, suffix)
     return f"{ctx.job.realm.name} can do without {name}"

@@ -10,7 +10,7 @@ import pytest
 from replicas.backends.freeipa import bundle, leftovers
 from replicas.backends.freeipa.access import session
 from replicas.backends.freeipa.backend import LATER, FreeIpaBackend
-from replicas.backends.freeipa.steps.prepare import HOST_ADDED, invite, uninvite
+from replicas.backends.freeipa.steps.prepare import HOST_ADDED, PrepareBundle, invite, uninvite
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import CERTIFICATE_FILES, LISTS, NUMBERS, SOME_REALMS, TEXTS, Job
@@ -53,6 +53,17 @@ async def test_a_known_host_stays_when_it_is_undone(recorded: Server, context: M
         assert not made.facts
         await uninvite(made, opened)
     assert "was in EXAMPLE.COM before, and stays" in made.text
+
+
+async def test_without_the_lost_master_only_its_bundle_is_left(recorded: Server, context: Make) -> None:
+    recorded.expect(LOGIN, "hostgroup_remove_member", "host_show", "host_mod_random")
+    made = context("undo", instead_of="lost.example.com")
+    step = PrepareBundle(made.job)
+    await step.undo_realm(made)  # the context has no hosts
+    assert ("warning", f"Left out on lost.example.com, which is worked without: {made.job.bundle_path}") in made.lines
+    assert "no member of ipaservers any more" in made.text
+    assert "file" not in {touch.kind for touch in step.undo_touches(made.job)}
+    assert [one for one in step.undo_lasting(made.job) if "the bundle on it stays" in one]
 
 
 async def test_an_enrolled_host_gets_no_password(recorded: Server, context: Make) -> None:
