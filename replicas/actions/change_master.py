@@ -85,7 +85,7 @@ def _passwords(actor: Actor, realm: Realm, given: Change) -> dict[str, str]:
 
 @transaction.atomic
 def _store(actor: Actor, master: Master, given: Change, found: Capabilities) -> Changed:
-    realm = Realm.objects.select_for_update().get(pk=master.realm_id)
+    realm = Realm.objects.select_for_update(no_key=True).get(pk=master.realm_id)
     _require_of(realm, master, given, found)
     place = {name: getattr(master, name) for name in PLACE}
     before = place | {name: getattr(master, name) for name in READ} | {name: getattr(realm, name) for name in OF_REALM}
