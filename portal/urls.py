@@ -11,6 +11,7 @@ from replicas.models import Master, Replica
 from replicas.views import (
     bulk,
     bundles,
+    change_master,
     dashboard,
     drafts,
     health,
@@ -41,6 +42,7 @@ urlpatterns = [
     path("masters/register/", register.master_register, name="master_register"),
     path("masters/<int:pk>/", masters.master, name="master"),
     path("masters/<int:pk>/passwords/", masters.master_credentials, name="master_credentials"),
+    path("masters/<int:pk>/change/", change_master.master_change, name="master_change"),
     path("masters/<int:pk>/policy/", policies.policy, name="policy"),
     path("masters/<int:pk>/host-key/", host_keys.host_key, {"kind": Master}, name="master_host_key"),
     path("replicas/", replicas.replicas, name="replicas"),

@@ -130,6 +130,7 @@ SHOTS = {
     "master_register": Shot("administrator", at("master_register")),
     "master_register:2": Shot("administrator", at("master_register"), inspect_a_master),
     "master_host_key": Shot("administrator", at("master_host_key", *MASTER)),
+    "master_change": Shot("administrator", at("master_change", *MASTER)),
     "policy": Shot("administrator", at("policy", *MASTER)),
     "realms": Shot("operator", at("realms")),
     "realm": Shot("operator", at("realm", *REALM)),

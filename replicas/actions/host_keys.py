@@ -48,7 +48,7 @@ def changed(hostname: str, fingerprint: str, key: str) -> HostKeyChanged:
 def require_pinned(plan: Plan) -> None:
     """Raise Conflict when the plan's hosts are pinned to other keys than those that are frozen in it."""
     job, replica = plan.frozen_job(), plan.replica
-    for frozen, target in ((job.master, replica.master), (job.replica, replica)):
+    for frozen, target in ((job.master, voiding.master_of(replica, job)), (job.replica, replica)):
         if frozen.host_key != target.host_key.key:
             raise Conflict(
                 _("The plan is approved for another host key of %(host)s than the one that is pinned now.")

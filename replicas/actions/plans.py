@@ -17,16 +17,20 @@ from replicas.errors import Conflict
 from replicas.lifecycle import plan as plans
 from replicas.lifecycle.job import Action, Job
 from replicas.lifecycle.voiding import policy_of
-from replicas.models import Plan, Replica
+from replicas.models import Master, Plan, Replica
 from replicas.permissions import Actor, require
 
 
-def freeze(actor: Actor, replica: Replica, action: Action, reason: str = "", **options: Any) -> Plan:
+def freeze(
+    actor: Actor, replica: Replica, action: Action, reason: str = "", master: Master | None = None, **options: Any
+) -> Plan:
     """Store the plan of an action on a saved replica, with options other than the replica's own where given.
+
+    `master` is another server than the replica's own master that the realm is worked on from.
 
     Belongs into the caller's transaction. Raises NotAllowed, Conflict when another plan waits.
     """
-    plan = draft(require(actor, "request"), replica, action, **options)
+    plan = draft(require(actor, "request"), replica, action, master, **options)
     try:
         with transaction.atomic():
             plan.save()
@@ -40,13 +44,13 @@ def freeze(actor: Actor, replica: Replica, action: Action, reason: str = "", **o
     return plan
 
 
-def draft(user: User, replica: Replica, action: Action, **options: Any) -> Plan:
+def draft(user: User, replica: Replica, action: Action, master: Master | None = None, **options: Any) -> Plan:
     """The plan, not stored yet."""
     realm = replica.master.realm
     job = Job(
         action=action,
         realm=realm.facts(),
-        master=replica.master.endpoint(),
+        master=(master or replica.master).endpoint(),
         replica=replica.endpoint(),
         options=replace(replica.options(), **options),
     )

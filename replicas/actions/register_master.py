@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from django.core.exceptions import ValidationError
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from replicas import audit, sshkey
 from replicas.actions import host_keys
+from replicas.actions.authorities import same_authority
 from replicas.actions.set_credentials import set_credentials
 from replicas.backends import registry
 from replicas.clients import ssh
@@ -75,8 +77,16 @@ def register(actor: Actor, given: Registration) -> Master:
 
 
 async def _look(endpoint: Endpoint, given: Registration) -> Capabilities:
+    return await read(endpoint, given.backend, given.passwords)
+
+
+async def read(endpoint: Endpoint, kind: str, passwords: Mapping[str, str]) -> Capabilities:
+    """What the host says of itself, by a connection that trusts the endpoint's key only.
+
+    Raises HostUnreachable, HostKeyChanged, StepError (not a master of that kind), WrongPassword, DirectoryError.
+    """
     async with await ssh.connect(endpoint, sshkey.private_key_path()) as host:
-        return await registry.get(given.backend).register(host, given.passwords)
+        return await registry.get(kind).register(host, passwords)
 
 
 @transaction.atomic
@@ -125,7 +135,7 @@ def _realm(given: Registration, found: Capabilities) -> Realm:
             ca_certificate=found.ca_certificate,
         )
         _save(realm, given)
-    elif realm.ca_certificate.strip() != found.ca_certificate.strip():
+    elif not same_authority(realm.ca_certificate, found.ca_certificate):
         raise Conflict(
             _("%(host)s belongs to a realm %(realm)s with another authority than the one that is registered.")
             % {"host": given.hostname, "realm": found.realm},
@@ -141,17 +151,24 @@ def _realm(given: Registration, found: Capabilities) -> Realm:
 
 
 def _save(row: Realm | Master, given: Registration) -> None:
-    """What a host says of itself is checked like what a person types: names become paths on other hosts."""
+    require_sound(row, given.hostname)
     try:
-        row.full_clean()
         row.save()
-    except ValidationError as error:
-        raise StepError(
-            _("%(host)s says of itself what cannot be: %(why)s")
-            % {"host": given.hostname, "why": " ".join(error.messages)},
-            _("Check on the host that it is a master of its realm."),
-        ) from error
     except IntegrityError as error:
         raise Conflict(
             _("Somebody else has just registered %(row)s.") % {"row": row}, _("Look at the list of masters.")
+        ) from error
+
+
+def require_sound(row: Realm | Master, hostname: str, but: Collection[str] = ()) -> None:
+    """What a host says of itself is checked like what a person types: names become paths on other hosts.
+
+    `but` are fields that were stored before. Raises StepError.
+    """
+    try:
+        row.full_clean(exclude=but)
+    except ValidationError as error:
+        raise StepError(
+            _("%(host)s says of itself what cannot be: %(why)s") % {"host": hostname, "why": " ".join(error.messages)},
+            _("Check on the host that it is a master of its realm."),
         ) from error

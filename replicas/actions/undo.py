@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from replicas.actions import plans
@@ -14,36 +15,64 @@ from replicas.actions.give_passwords import NONE, give_passwords
 from replicas.choices import REPLICA_ENDED, ReplicaState
 from replicas.errors import Conflict
 from replicas.lifecycle.job import Action
-from replicas.models import Plan, Replica
+from replicas.models import Master, Plan, Replica
 from replicas.permissions import Actor, require
 
 
 @transaction.atomic
 def undo(
-    actor: Actor, replica: Replica, reason: str, host_gone_reason: str = "", passwords: Mapping[str, str] = NONE
+    actor: Actor,
+    replica: Replica,
+    reason: str,
+    host_gone_reason: str = "",
+    passwords: Mapping[str, str] = NONE,
+    way_in: Master | None = None,
 ) -> Plan:
     """Freeze the plan that takes a failed replica back to a blank host; with `host_gone_reason`, the realm's part only.
 
-    Raises NotAllowed, Conflict (another state, a run at work, a plan that waits), ValidationError without a reason.
+    `way_in`, one of `ways_in`, is the server that the realm is worked on from when the replica's master is
+    lost. Raises NotAllowed, Conflict (another state, a run at work, a plan that waits, no such server), ValidationError
+    without a reason.
     """
-    plan = _freeze(actor, replica, "undo", ReplicaState.FAILED, reason, host_gone_reason)
+    plan = _freeze(actor, replica, "undo", ReplicaState.FAILED, reason, host_gone_reason, way_in)
     give_passwords(actor, plan, passwords)
     return plan
 
 
 @transaction.atomic
 def remove(
-    actor: Actor, replica: Replica, reason: str, host_gone_reason: str = "", passwords: Mapping[str, str] = NONE
+    actor: Actor,
+    replica: Replica,
+    reason: str,
+    host_gone_reason: str = "",
+    passwords: Mapping[str, str] = NONE,
+    way_in: Master | None = None,
 ) -> Plan:
     """The same for a verified replica, from which no other one is made. Raises as `undo`."""
     require(actor, "request")
     require_childless(replica)
-    plan = _freeze(actor, replica, "remove", ReplicaState.VERIFIED, reason, host_gone_reason)
+    plan = _freeze(actor, replica, "remove", ReplicaState.VERIFIED, reason, host_gone_reason, way_in)
     give_passwords(actor, plan, passwords)
     return plan
 
 
-def _freeze(actor: Actor, replica: Replica, action: Action, state: str, reason: str, host_gone_reason: str) -> Plan:
+def ways_in(replica: Replica) -> QuerySet[Master]:
+    """Other registered masters of its realm; one that the portal made counts as long as it is verified."""
+    made = Replica.objects.filter(hostname=OuterRef("hostname"))
+    others = Master.objects.filter(realm=replica.master.realm_id)
+    others = others.exclude(hostname__in=(replica.hostname, replica.master.hostname))
+    return others.filter(~Exists(made) | Exists(made.filter(state=ReplicaState.VERIFIED)))
+
+
+def _freeze(
+    actor: Actor,
+    replica: Replica,
+    action: Action,
+    state: str,
+    reason: str,
+    host_gone_reason: str,
+    way_in: Master | None,
+) -> Plan:
     require(actor, "request")
     if not reason.strip():
         raise ValidationError({"reason": _("Say why: the approver and later readers want to know.")})
@@ -55,7 +84,20 @@ def _freeze(actor: Actor, replica: Replica, action: Action, state: str, reason: 
             _("%(host)s is in another state: %(state)s.") % {"host": now.hostname, "state": now.get_state_display()},
             _("A failed replica can be undone, a verified one can be removed."),
         )
-    return plans.freeze(actor, now, action, reason, removal_reason=reason, host_gone_reason=host_gone_reason.strip())
+    options = {"removal_reason": reason, "host_gone_reason": host_gone_reason.strip()}
+    if way_in is not None:
+        _require_way_in(now, way_in)
+        options["instead_of"] = now.master.hostname
+    return plans.freeze(actor, now, action, reason, way_in, **options)
+
+
+def _require_way_in(replica: Replica, way_in: Master) -> None:
+    if not ways_in(replica).filter(pk=way_in.pk).exists():
+        raise Conflict(
+            _("%(other)s is not another server that %(realm)s can be worked on from.")
+            % {"other": way_in, "realm": replica.master.realm},
+            _("Choose another registered master of the realm."),
+        )
 
 
 def require_childless(replica: Replica) -> None:

@@ -24,7 +24,7 @@ VERBS = frozenset(
         "group": ("add", "remove"),
         "history": ("export", "verify"),
         "hostkey": ("accept",),
-        "master": ("register", "unregister"),
+        "master": ("register", "change", "unregister"),
         "plan": ("submit", "insist", "check", "approve", "reject", "cancel", "bypass", "void"),
         "policy": ("set",),
         "replica": ("request", "resubmit", "change"),

@@ -13,13 +13,12 @@ from replicas import validators
 from replicas.backends import registry
 from replicas.clients.keytab import LARGEST
 from replicas.forms.fields import HostnameField, PasswordField, ReasonField
-from replicas.models import CredentialName, KeytabName
+from replicas.models import CredentialName, KeytabName, Master
 
 
-class MasterInspectForm(forms.Form):
-    """Where the master is: enough to fetch its host key."""
+class SSHFields(forms.Form):
+    """Where a master answers, and to whom."""
 
-    hostname = HostnameField(help_text=_("Fully qualified, as the realm knows it: ipaserver.example.com."))
     ssh_address = forms.GenericIPAddressField(
         label=_("SSH address"), help_text=_("IPv4 or IPv6 address that the portal connects to.")
     )
@@ -30,6 +29,13 @@ class MasterInspectForm(forms.Form):
         validators=[validators.validate_login],
         help_text=_("root, or a user that may run everything with sudo without a password."),
     )
+
+
+class MasterInspectForm(SSHFields):
+    """Where the master is: enough to fetch its host key."""
+
+    field_order = ("hostname",)
+    hostname = HostnameField(help_text=_("Fully qualified, as the realm knows it: ipaserver.example.com."))
     backend = forms.ChoiceField(label=_("Kind of realm"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -80,6 +86,34 @@ def keep_needed(fields: dict[str, forms.Field], kind: str) -> None:
     """Leave out the passwords that this kind of realm has no use for."""
     for name in set(CredentialName.values) - set(registry.secrets(kind)):
         del fields[name]
+
+
+class MasterChangeForm(SSHFields):
+    """Where a registered master is now, and the password with which it is read anew."""
+
+    directory_manager = PasswordField(label=_("Directory Manager password"), required=False)
+    admin = PasswordField(label=_("Kerberos password of admin"), required=False)
+    reason = ReasonField()
+
+    def __init__(self, *args: Any, master: Master, password: CredentialName, stored: bool, **kwargs: Any) -> None:
+        """`password` is the one that proves that the realm can be read, `stored` whether the portal has it."""
+        super().__init__(*args, **kwargs)
+        for name in SSHFields.base_fields:
+            self.initial.setdefault(name, getattr(master, name))
+        for name in set(CredentialName.values) - {password}:
+            del self.fields[name]
+        self.fields[password].help_text = (
+            _("Empty: the stored one is used. This one is proved and forgotten.")
+            if stored
+            else _("Needed now: it is not stored. It is proved and forgotten.")
+        )
+
+
+class PlaceForm(forms.Form):
+    """Another place than the stored one, in an address of a page."""
+
+    address = forms.GenericIPAddressField()
+    port = forms.IntegerField(min_value=1, max_value=65535)
 
 
 class CredentialsForm(forms.Form):

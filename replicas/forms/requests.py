@@ -10,12 +10,14 @@ from crispy_forms.layout import HTML, Column, Div, Fieldset, Layout, Row
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from replicas.actions.undo import ways_in
 from replicas.choices import ForwardPolicy
 from replicas.forms import realm_help
 from replicas.forms.fields import AddressesField, OneRunPasswords, ReasonField, WordsField
+from replicas.forms.later import OfReplica
 from replicas.forms.uploads import Uploads, opens
 from replicas.lifecycle.job import CERTIFICATE_FILES, LISTS, REALM_OPTIONS, SOME_REALMS, UPLOADS, file_of, label_of
-from replicas.models import Replica
+from replicas.models import Master, Replica
 from replicas.realm_rules import ONLY_LATER
 from replicas.uploads import together
 
@@ -220,8 +222,8 @@ class StopForm(CancelForm):
     )
 
 
-class RemovalForm(OneRunPasswords):
-    """Why a replica is undone or removed, and what became of its machine."""
+class RemovalForm(OfReplica):
+    """Why a replica is undone or removed, and what became of its machine and of its master."""
 
     reason = ReasonField()
     host_gone_reason = ReasonField(
@@ -232,6 +234,26 @@ class RemovalForm(OneRunPasswords):
         ),
         required=False,
     )
+    way_in = forms.ModelChoiceField(
+        label=_("Work on the realm from another server"),
+        queryset=Master.objects.all(),
+        help_text=_(
+            "Only if the replica's own master is lost for good. Whatever is on that master stays there, and the plan "
+            "says what else is left."
+        ),
+        required=False,
+    )
+
+    def about(self, replica: Replica) -> None:
+        """Offered only where there is another one."""
+        super().about(replica)
+        others = ways_in(replica)
+        if found := list(others):
+            # Asked for once.
+            choices = [("", _("No: from its own master")), *((one.pk, str(one)) for one in found)]
+            self.fields["way_in"].widget.choices = choices
+        elif not self.data.get("way_in"):
+            del self.fields["way_in"]
 
 
 class RetryForm(Uploads, OneRunPasswords):

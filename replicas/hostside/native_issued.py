@@ -1,6 +1,7 @@
 """What is valid of the certificates issued to a host: payload names (common names), floor (least serial).
 
-Answers {"valid": [...], "unlisted": [...]} (serials, hex); unlisted ones are revoked, and clients cannot know it.
+Answers {"valid": [...], "unlisted": [...]} (serials, hex); unlisted ones are revoked, and clients cannot know it. With
+`listed` in the payload, "listed" has everything that is on the published list.
 """
 
 import json
@@ -16,13 +17,15 @@ def main(payload: Dict[str, Any]) -> Dict[str, object]:
     try:
         valid = [serial for serial in native_ca.valid(names) if serial >= floor]
         revoked = {serial for serial in native_ca.issued(names, "R") if serial >= floor}
-        unlisted = sorted(revoked - native_ca.listed()) if revoked else []
+        on_list = native_ca.listed() if revoked or payload.get("listed") else set()
+        unlisted = sorted(revoked - on_list)
     except (native_ca.Failed, OSError) as error:
         return {
             "error": f"The index of the authority on {os.uname().nodename} cannot be read: {error}.",
             "remedy": f"Look at {native_ca.FOLDER} there.",
         }
-    return {"valid": [f"{serial:X}" for serial in valid], "unlisted": [f"{serial:X}" for serial in unlisted]}
+    found = {"valid": valid, "unlisted": unlisted, "listed": sorted(on_list) if payload.get("listed") else []}
+    return {name: [f"{serial:X}" for serial in serials] for name, serials in found.items()}
 
 
 if __name__ == "__main__":

@@ -51,6 +51,14 @@ def of_realm(realm: Realm, name: str) -> dict[str, str]:
     return _unlock(realm.name, [], f"A look at {realm}", but=set(CredentialName.values) - {name})
 
 
+def for_reading(actor: Actor, realm: Realm, name: str) -> dict[str, str]:
+    """The same for somebody who has a master of the realm read anew, who is named in the history."""
+    why = f"A master of {realm} is read anew"
+    with transaction.atomic():
+        rows = Credential.objects.select_related("realm").filter(realm=realm, name=name)
+        return {row.name: _open(row, why, actor) for row in rows}
+
+
 def _given(plan: Plan) -> QuerySet[PlanCredential]:
     return PlanCredential.objects.select_related("plan__replica").filter(plan=plan)
 
@@ -91,6 +99,6 @@ def wipe(actor: Actor, plan: Plan) -> None:
         row.delete()
 
 
-def _open(row: Sealed, why: str) -> str:
-    audit.record(Actor.system(), "credential:use", row, reason=why)
+def _open(row: Sealed, why: str, actor: Actor | None = None) -> str:
+    audit.record(actor or Actor.system(), "credential:use", row, reason=why)
     return keyring.unseal(row)

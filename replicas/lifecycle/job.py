@@ -81,6 +81,8 @@ class Options:
     keep_bundle: bool = False
     host_gone_reason: str = ""
     removal_reason: str = ""
+    instead_of: str = ""
+    """The replica's own master, where it is left out of a removal: the job's master is another server of the realm."""
     setup_kra: bool = False
     setup_adtrust: bool = False
     hidden_replica: bool = False

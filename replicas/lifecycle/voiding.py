@@ -17,11 +17,11 @@ from replicas.choices import PlanAction, PlanState, ReplicaState, RunState
 from replicas.lifecycle.credentials import wipe
 from replicas.lifecycle.job import Job, Options, Policy
 from replicas.lifecycle.order import hold
-from replicas.models import ApprovalPolicy, AuditEvent, Plan, Realm, Replica, Run
+from replicas.models import ApprovalPolicy, AuditEvent, Master, Plan, Realm, Replica, Run
 from replicas.permissions import Actor
 from replicas.realm_rules import OF_DNS
 
-OF_THE_PLAN = ("bundle_hours", "keep_bundle", "host_gone_reason", "removal_reason")
+OF_THE_PLAN = ("bundle_hours", "keep_bundle", "host_gone_reason", "removal_reason", "instead_of")
 """Options that come from the portal's settings or with the plan itself, not from the request."""
 FORWARDING = ("forwarders", "no_forwarders", "forward_policy", "no_dnssec_validation")
 DOGTAG = ("pki_config_override", "token_name", "token_library_path", "token_password_file", "skip_mem_check")
@@ -48,6 +48,14 @@ def policy_of(realm: Realm, job: Job) -> Policy:
     return found.for_plan(job.options) if found else Policy()
 
 
+def master_of(replica: Replica, job: Job) -> Master:
+    """The registered master that the job works with: the replica's own, or the one that is there in its place."""
+    if job.master.hostname == replica.master.hostname:
+        return replica.master
+    others = Master.objects.filter(realm=replica.master.realm_id, hostname=job.master.hostname)
+    return others.select_related("host_key").first() or replica.master
+
+
 def differences(plan: Plan) -> list[str]:
     """What has changed since the plan was frozen, in words; its steps are compared before they run."""
     replica, job = plan.replica, plan.frozen_job()
@@ -66,7 +74,7 @@ def of_the_approval(plan: Plan) -> list[str]:
     under = _("The policy for approvals in %(realm)s was changed.") % {"realm": realm}
     changed = [
         (policy_of(realm, job) != job.policy, under),
-        (replica.master.endpoint() != job.master, other % {"host": replica.master}),
+        (master_of(replica, job).endpoint() != job.master, other % {"host": job.master.hostname}),
         (replica.endpoint() != job.replica, other % {"host": replica}),
     ]
     return [words for differs, words in changed if differs]

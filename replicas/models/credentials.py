@@ -1,4 +1,4 @@
-"""Passwords of a realm, passwords and uploaded keys of one plan alone, encrypted; only the worker opens them."""
+"""Passwords of a realm, passwords and uploaded keys of one plan alone, encrypted; each use is in the history."""
 
 from __future__ import annotations
 

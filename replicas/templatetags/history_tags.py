@@ -31,6 +31,7 @@ VERBS = {
     "history:export": gettext_lazy("History exported"),
     "history:verify": gettext_lazy("Verification asked for"),
     "hostkey:accept": gettext_lazy("Host key accepted"),
+    "master:change": gettext_lazy("Master changed or read anew"),
     "master:register": gettext_lazy("Master registered"),
     "master:unregister": gettext_lazy("Master taken off the list"),
     "plan:approve": gettext_lazy("Plan approved"),

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+from urllib.parse import urlencode
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from replicas.actions import host_keys
 from replicas.clients import ssh
 from replicas.errors import PortalError
-from replicas.forms.masters import HostKeyForm
+from replicas.forms.masters import HostKeyForm, PlaceForm
 from replicas.models import Master
 from replicas.models.topology import SSHTarget
 from replicas.views.access import SignedInRequest, require
@@ -20,31 +24,44 @@ from replicas.views.acting import actor, attempt
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def host_key(request: SignedInRequest, kind: type[SSHTarget], pk: int) -> HttpResponse:
-    """Show what the host presents now beside what is pinned; accept exactly what was shown."""
+    """Show what the host presents now beside what is pinned; accept exactly what was shown.
+
+    A master that is somewhere else now (`?address=&port=`) is asked there, before its address is changed.
+    """
     require(request, "accept_host_key")
     target = get_object_or_404(kind, pk=pk)
+    elsewhere = place(request)
     if request.method != "POST":
         return compare(request, target)
     form = HostKeyForm(request.POST)
     sent = attempt(
-        request, form, lambda data: host_keys.accept(actor(request), target.host_key, present(target), **data)
+        request, form, lambda data: host_keys.accept(actor(request), target.host_key, present(request, target), **data)
     )
     if not sent.done:
         return page(request, target, form, sent.failure)
     messages.success(request, _("The new host key is pinned."))
+    if elsewhere and isinstance(target, Master):
+        return redirect(f"{reverse('master_change', args=[pk])}?{urlencode(elsewhere)}")
     return redirect(name_of(target), pk)
 
 
 def compare(request: SignedInRequest, target: SSHTarget) -> HttpResponse:
     try:
-        fingerprint = ssh.fingerprint(present(target))
+        fingerprint = ssh.fingerprint(present(request, target))
     except PortalError as error:
         return page(request, target, None, error)
     return page(request, target, HostKeyForm(initial={"fingerprint": fingerprint}))
 
 
-def present(target: SSHTarget) -> str:
-    return host_keys.fetch(target.ssh_address, target.ssh_port)
+def present(request: SignedInRequest, target: SSHTarget) -> str:
+    elsewhere = place(request) if isinstance(target, Master) else {}
+    return host_keys.fetch(elsewhere.get("address", target.ssh_address), elsewhere.get("port", target.ssh_port))
+
+
+def place(request: SignedInRequest) -> dict[str, Any]:
+    """The address and port that the page's address names; nothing when it names none."""
+    form = PlaceForm(request.GET)
+    return form.cleaned_data if form.is_valid() else {}
 
 
 def name_of(target: SSHTarget) -> str:
@@ -61,6 +78,7 @@ def page(
         "kind": name_of(target),
         "form": form,
         "fingerprint": fingerprint,
+        "elsewhere": place(request) if isinstance(target, Master) else {},
         "same": fingerprint == target.host_key.fingerprint,
         "failure": failure,
     }

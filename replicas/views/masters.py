@@ -59,7 +59,7 @@ def master_credentials(request: SignedInRequest, pk: int) -> HttpResponse:
     outcome = attempt(request, form, store)
     if not outcome.done:
         return page(request, found, form, outcome.failure)
-    messages.success(request, _("The passwords are stored, encrypted. Only the worker opens them."))
+    messages.success(request, _("The passwords are stored, encrypted. Each use of them is in the history."))
     return redirect("master", pk)
 
 
@@ -74,6 +74,7 @@ def page(
         "credentials": [(CredentialName(name).label, stored.get(name)) for name in needed],
         "takes_keytab": registry.takes_keytab(found.realm.backend),
         "keytab": stored.get(KeytabName.KEYTAB),
+        "may_change": permissions.may(request.user, "register"),
         "may_accept_host_key": permissions.may(request.user, "accept_host_key"),
         "may_request": permissions.may(request.user, "request"),
         "acts": acts(request, found, form),

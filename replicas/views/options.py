@@ -28,6 +28,8 @@ def described(job: Job) -> list[tuple[str, str]]:
     rows = [(_("Reason"), options.removal_reason)] if options.removal_reason else []
     if options.host_gone_reason:
         rows.append((_("The host is gone"), options.host_gone_reason))
+    if options.instead_of:
+        rows.append((_("Worked on without"), options.instead_of))
     rows += [
         (_("Realm"), job.realm.name),
         (_("Master"), job.master.hostname),

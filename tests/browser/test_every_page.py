@@ -244,6 +244,7 @@ def test_forms_that_come_back(look: Look) -> None:
         ("approver", f"/plans/{world.waiting.pk}/", "form[action$='/approve/'], form:has([formaction$='/approve/'])"),
         ("administrator", "/masters/register/", "main form"),
         ("administrator", f"/masters/{world.master.pk}/", "form[action$='/passwords/']"),
+        ("administrator", f"/masters/{world.master.pk}/change/", "main form"),
         ("administrator", f"/masters/{world.master.pk}/policy/", "main form"),
         ("administrator", f"/masters/{world.master.pk}/host-key/", "main form"),
         ("administrator", "/webhooks/", "main form[action='/webhooks/']"),

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 PACKAGES = ("389-ds-base", "krb5-kdc", "krb5-kdc-ldap", "bind9", "apache2", "chrony", "gnupg")
 REALM = re.compile(r"^\s*default_realm\s*=\s*(\S+)", re.MULTILINE)
 DOMAIN = re.compile(r"^\s*default_domain\s*=\s*(\S+)", re.MULTILINE)
+OWN_NAME = re.compile(r"^nsslapd-localhost:\s*(\S+\.\S+)$", re.MULTILINE)
+"""Its full name, by which the realm knows it; one without a dot says nothing."""
 SUFFIX = re.compile(r"^nsslapd-defaultnamingcontext:\s*(.+)$", re.MULTILINE)
 
 
 async def probe(master: Host) -> Capabilities:
-    """Raises StepError when the host is not a master of a native realm."""
+    """Raises StepError when the host is not a master of a native realm, or one of another name."""
     kerberos = await _text(master, "/etc/krb5.conf")
     realm, domain = (found.group(1) if found else "" for found in (REALM.search(kerberos), DOMAIN.search(kerberos)))
     configuration = await _text(master, f"/etc/dirsrv/slapd-{realm.replace('.', '-')}/dse.ldif")
@@ -32,6 +34,12 @@ async def probe(master: Host) -> Capabilities:
                 f"{master.name} is not a master of a native realm: it has no {thing}.",
                 "Register a host that is set up as docs/native-realm.md says.",
             )
+    own = OWN_NAME.search(configuration)
+    if own and own.group(1).lower() != master.name:
+        raise StepError(
+            f"The server at that address calls itself {own.group(1)}, not {master.name}.",
+            "Check the address, and name the server by its own full name.",
+        )
     return Capabilities(
         realm=realm,
         domain=domain or realm.lower(),

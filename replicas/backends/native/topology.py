@@ -45,7 +45,7 @@ async def remaining(ctx: Context, *, strict: bool = False) -> AsyncIterator[list
     """The directories of every server but the replica, the job's master first.
 
     Raises StepError naming a server that cannot be reached; only one that does not serve yet may be left out, with a
-    warning, unless `strict`.
+    warning, unless `strict`, and the master that the job works without.
     """
     async with contextlib.AsyncExitStack() as stack:
         master = await stack.enter_async_context(directory(ctx, "master"))
@@ -56,6 +56,9 @@ async def remaining(ctx: Context, *, strict: bool = False) -> AsyncIterator[list
             try:
                 bound.append(await stack.enter_async_context(_other(ctx, server.name)))
             except (DirectoryError, WrongPassword, StepError) as error:
+                if server.name == ctx.job.options.instead_of:
+                    ctx.log(f"{server.name}, which is worked without, was left out: {error.message}", "warning")
+                    continue
                 if strict or server.serves:
                     raise StepError(
                         f"{server.name} is a server of {ctx.job.realm.name} and cannot be asked: {error.message}",

@@ -8,7 +8,7 @@ from replicas.clients import dns, dns_update
 from replicas.clients.dns_update import Key
 from replicas.lifecycle.base import Context, Record, Step, Touch
 from replicas.lifecycle.job import JSON, Job
-from replicas.lifecycle.steps.zones import Placed, place, read_key, served
+from replicas.lifecycle.steps.zones import Placed, place, primary, read_key, served, stuck
 
 SERVED_SECONDS = 30.0
 
@@ -59,12 +59,25 @@ class AddRecords(Step):
         """Exactly what was added; another record of the same name stays."""
         added = self._added(ctx)
         removed = 0
-        if added:
+        if within := await self._within_reach(ctx, added):
             key = await read_key(ctx, await ctx.host("master"))
-            for fact in added:
+            for fact in within:
                 removed += await self._remove(ctx, str(fact["primary"]), str(fact["zone"]), recorded(fact), key)
         if not removed:
             ctx.log("None of the records that were added is there" if added else "No record was added")
+
+    async def _within_reach(self, ctx: Context, added: list[dict[str, JSON]]) -> list[dict[str, JSON]]:
+        """All of them, where each zone is changed now; not those that only a lost master could take away."""
+        lost, found = ctx.job.options.instead_of, list[dict[str, JSON]]()
+        if not lost:
+            return added
+        for fact in added:
+            zone = str(fact["zone"])
+            if await stuck(ctx, zone):
+                ctx.log(f"Left in {zone}, which only {lost} could change: {recorded(fact)}", "warning")
+            else:
+                found.append({**fact, "primary": await primary(ctx.job.master.address, zone)})
+        return found
 
     async def _remove(self, ctx: Context, primary: str, zone: str, record: Record, key: Key) -> bool:
         removed = await dns_update.remove(primary, zone, record, key)
@@ -123,6 +136,9 @@ class AddMissingRecords(AddRecords):
     async def undo_realm(self, ctx: Context) -> None:
         """What was added, and what others added for the same services: clients would be sent to a host that is gone."""
         await super().undo_realm(ctx)
+        if await stuck(ctx, ctx.job.realm.domain):
+            ctx.log(f"Service records in {ctx.job.realm.domain}, which is out of reach, were not looked for", "warning")
+            return
         key = await read_key(ctx, await ctx.host("master"))
         for one in await self._place(ctx):
             for record in await dns.lookup(one.zone.primary, one.record.name, one.record.type):

@@ -71,6 +71,17 @@ async def served(placed: Sequence[Placed]) -> bool:
     return True
 
 
+async def stuck(ctx: Context, zone: str) -> bool:
+    """Whether only the master that the job works without could change the zone, or tell who else can."""
+    if not (lost := ctx.job.options.instead_of):
+        return False
+    try:
+        soa = await dns.lookup(ctx.job.master.address, zone, "SOA")
+    except DnsError:
+        return True
+    return not soa or soa[0].value.split()[0].rstrip(".").lower() == lost
+
+
 async def read_key(ctx: Context, master: Host) -> dns_update.Key:
     """The realm's TSIG key, from the master; its secret is masked in the log from here on."""
     key = dns_update.parse_key((await master.read(KEY_FILE)).decode("utf-8", "replace"))

@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import ValidationError
 
-from replicas.actions import host_keys, later, register_master, submit
+from replicas.actions import change_master, host_keys, later, register_master, submit
 from replicas.actions.add_records import add_records
 from replicas.actions.cancel import cancel_plan, cancel_run
 from replicas.actions.reject import reject
@@ -23,6 +23,7 @@ from replicas.permissions import ROLES, Actor, may
 from tests.replicas.services.conftest import KEY, Cast, approve, person
 
 GIVEN = register_master.Registration("m.example.com", "192.0.2.9", 22, "root", "twin", "SHA256:x", "secret", "secret")
+MOVED = change_master.Change("192.0.2.9", 22, "root", "moved")
 EVERYBODY = ("viewer", "operator", "approver", "administrator", "outsider", "root")
 OPERATORS, ADMINISTRATORS = {"operator", "root"}, {"administrator", "root"}
 
@@ -58,6 +59,7 @@ LADDER: dict[str, tuple[set[str], Callable[[Actor, Plan], object]]] = {
     "retry": (OPERATORS | ADMINISTRATORS, lambda actor, plan: retry(actor, run_of(plan, RunState.FAILED), "again")),
     "inspect": (ADMINISTRATORS, lambda actor, plan: register_master.inspect(actor, "192.0.2.9", 22)),
     "register": (ADMINISTRATORS, lambda actor, plan: register_master.register(actor, GIVEN)),
+    "change_master": (ADMINISTRATORS, lambda actor, plan: change_master.change(actor, plan.replica.master, MOVED)),
     "set_credentials": (ADMINISTRATORS, lambda actor, plan: set_credentials(actor, plan.replica.master.realm, {})),
     "accept_host_key": (
         ADMINISTRATORS,

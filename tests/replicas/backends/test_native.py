@@ -6,21 +6,33 @@ import base64
 import hashlib
 import io
 import itertools
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from replicas.backends.native import bundle, records
 from replicas.backends.native.access import render
-from replicas.backends.native.names import Names
+from replicas.backends.native.names import CA_CERTIFICATE, ENABLED, Names
+from replicas.backends.native.probing import probe
 from replicas.backends.native.steps.authority import first_serial
 from replicas.backends.native.steps.directory import hashed
 from replicas.backends.native.steps.nameserver import options, resolver
 from replicas.backends.native.steps.prove import sentence
+from replicas.backends.native.steps.removable import refuse_cut, refuse_last
+from replicas.backends.native.topology import Server
 from replicas.backends.registry import get
-from replicas.hostside import archive, native_directory
+from replicas.clients import dns
+from replicas.clients.host import Result
+from replicas.errors import DnsError, StepError
+from replicas.hostside import archive, native_directory, native_disown
+from replicas.lifecycle.base import Record
 from replicas.lifecycle.job import Endpoint, Job, Options, RealmFacts
+from replicas.lifecycle.plan import freeze
 from replicas.lifecycle.steps import packing
 from replicas.lifecycle.steps.host_records import host_records
+from replicas.lifecycle.steps.zones import stuck
 
 
 def job(**chosen: object) -> Job:
@@ -130,3 +142,107 @@ def test_stages_follow_one_another() -> None:
     steps = get("native").steps(job(setup_ca=True, setup_dns=True, ip_addresses=("192.0.2.2",)))
     blocks = [stage for stage, _ in itertools.groupby(step.stage for step in steps)]
     assert blocks == ["prepare", "transfer", "check", "install", "initialize", "install", "verify"]
+
+
+def test_a_removal_without_the_lost_master_says_what_stays() -> None:
+    def frozen(**chosen: object) -> list[dict[str, Any]]:
+        made = job(setup_ca=True, **chosen)
+        return freeze(get("native"), replace(made, action="undo"))[0]
+
+    usual, without = frozen(), frozen(instead_of="lost.example.com")
+    words = [sentence for step in without for sentence in step["lasting"]]
+    assert not any("lost.example.com" in sentence for step in usual for sentence in step["lasting"])
+    assert any(one.startswith("lost.example.com is left out") for one in words)
+    assert any("none is if one.example.com has no authority" in one for one in words)
+    assert any("zones that only lost.example.com can change" in one for one in words)
+    bundle_file = {"kind": "file", "what": job().bundle_path, "where": "one.example.com"}
+    assert any(bundle_file in step["touches"] for step in usual)
+    assert not any(bundle_file in step["touches"] for step in without)
+
+
+INDEX = [
+    "V	270101000000Z		1003	unknown	/O=EXAMPLE.COM/CN=two.example.com",
+    "R	270101000000Z	260101000000Z	1004	unknown	/O=EXAMPLE.COM/CN=two.example.com",
+    "V	270101000000Z		1005	unknown	/O=EXAMPLE.COM/CN=three.example.com",
+]
+
+
+def test_what_another_authority_issued_is_revoked_in_the_index() -> None:
+    known = [{"serial": serial, "subject": "/O=EXAMPLE.COM/CN=two.example.com"} for serial in ("1003", "1004", "20A")]
+    lines = [line.split("	") for line in native_disown.marked(INDEX, known)]
+    assert [(line[0], line[3]) for line in lines] == [("R", "1003"), ("R", "1004"), ("V", "1005"), ("R", "020A")]
+    assert lines[0][2].endswith("Z,cessationOfOperation")
+    assert lines[1][2] == "260101000000Z"
+    assert lines[3][5] == "/O=EXAMPLE.COM/CN=two.example.com"
+
+
+class Master:
+    """A host that has these files, and nothing else."""
+
+    name = "one.example.com"
+
+    def __init__(self, own: str) -> None:
+        self.files = {
+            "/etc/krb5.conf": "[libdefaults]\n default_realm = EXAMPLE.COM\n",
+            "/etc/dirsrv/slapd-EXAMPLE-COM/dse.ldif": "nsslapd-defaultnamingcontext: dc=example,dc=com\n" + own,
+            CA_CERTIFICATE: "PEM",
+        }
+
+    async def run(self, *argv: str, check: bool = True) -> Result:
+        return Result(0, self.files.get(argv[-1], "").encode(), b"")
+
+    async def exists(self, path: str) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("own", "refused"),
+    [
+        ("", False),
+        ("nsslapd-localhost: localhost\n", False),
+        ("nsslapd-localhost: One.example.com\n", False),
+        ("nsslapd-localhost: two.example.com\n", True),
+    ],
+)
+async def test_a_master_of_another_name_is_refused(own: str, refused: bool) -> None:
+    master: Any = Master(own)
+    if refused:
+        with pytest.raises(StepError, match=r"calls itself two.example.com, not one.example.com"):
+            await probe(master)
+    else:
+        assert (await probe(master)).realm == "EXAMPLE.COM"
+
+
+def test_a_lost_master_is_nobody_who_serves_or_connects() -> None:
+    enabled = {"CA": ENABLED}
+    known = {name: Server(name, enabled) for name in ("lost", "host")} | {"other": Server("other", {})}
+    refuse_last(known, "host")
+    with pytest.raises(StepError, match="last certificate authority"):
+        refuse_last(known, "host", "lost")
+    refuse_cut({"other": {"lost"}}, "other", "host", "lost")
+    with pytest.raises(StepError, match="Without host and lost, third would be cut off from other") as raised:
+        refuse_cut({"other": {"lost"}, "third": {"lost"}}, "other", "host", "lost")
+    assert raised.value.remedy == "Connect third with other first."
+
+
+@pytest.mark.parametrize(
+    ("lost", "primary", "expected"),
+    [
+        ("", "lost.example.com.", False),
+        ("lost.example.com", "lost.example.com.", True),
+        ("lost.example.com", "one.example.com.", False),
+        ("lost.example.com", None, True),
+        ("lost.example.com", "", True),
+    ],
+)
+async def test_a_zone_is_stuck_whose_primary_is_lost_or_that_cannot_be_asked_for(
+    lost: str, primary: str | None, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lookup(server: str, name: str, kind: str) -> list[Record]:
+        if primary is None:
+            raise DnsError(f"{server} does not answer.")
+        return [Record(name, "SOA", f"{primary} admin. 1 2 3 4 5")] if primary else []
+
+    monkeypatch.setattr(dns, "lookup", lookup)
+    ctx: Any = SimpleNamespace(job=job(instead_of=lost))
+    assert await stuck(ctx, "example.com.") is expected

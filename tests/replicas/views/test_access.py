@@ -39,6 +39,7 @@ PAGES = {
     "master_register": Page(ADMINISTRATORS),
     "master_credentials": Page(ADMINISTRATORS, "master", "post"),
     "master_host_key": Page(ADMINISTRATORS, "master"),
+    "master_change": Page(ADMINISTRATORS, "master"),
     "policy": Page(ADMINISTRATORS, "master"),
     "realms": Page(EVERYBODY),
     "realm": Page(EVERYBODY, "master.realm"),

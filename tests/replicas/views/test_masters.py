@@ -10,12 +10,14 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from replicas import keyring
-from replicas.actions import host_keys
+from replicas.actions import change_master, host_keys
 from replicas.actions.set_credentials import set_credentials
 from replicas.clients import ssh
-from replicas.errors import PortalError
+from replicas.errors import HostKeyChanged, PortalError
 from replicas.forms.masters import CredentialsForm, MasterRegisterForm
-from replicas.models import AuditEvent, Credential, Realm
+from replicas.lifecycle.base import Capabilities
+from replicas.lifecycle.job import Endpoint
+from replicas.models import AuditEvent, Credential, Master, Realm
 from replicas.permissions import Actor
 from tests.replicas.keytabs import entry, keytab
 from tests.replicas.views.conftest import World
@@ -162,3 +164,94 @@ def test_a_realm_that_takes_no_keytab_is_not_asked_for_one(world: World) -> None
 def test_a_keytab_is_not_replaced_and_removed_at_once(world: World) -> None:
     file = SimpleUploadedFile("portal.keytab", keytab(entry("portal")))
     assert "remove_keytab" in CredentialsForm({"remove_keytab": "on"}, {"keytab": file}, kind="freeipa").errors
+
+
+MOVED = {"ssh_address": "192.0.2.99", "ssh_port": "22", "ssh_user": "root", "directory_manager": "x" * 12}
+
+
+@pytest.fixture
+def change_says(monkeypatch: pytest.MonkeyPatch) -> list[Capabilities | PortalError]:
+    """What comes of reading a master anew."""
+    says: list[Capabilities | PortalError] = [
+        Capabilities("EXAMPLE.COM", "example.com", "dc=example,dc=com", True, True, "-----BEGIN", {"bind9": "9.20"})
+    ]
+
+    async def read(endpoint: Endpoint, kind: str, passwords: dict[str, str]) -> Capabilities:
+        if isinstance(says[-1], PortalError):
+            raise says[-1]
+        return says[-1]
+
+    monkeypatch.setattr(change_master, "read", read)
+    return says
+
+
+def change(world: World, query: str = "", **sent: str) -> Any:
+    where = reverse("master_change", args=[world.master.pk]) + query
+    return world.client("administrator").post(where, MOVED | {"reason": "Moved"} | sent, follow=True)
+
+
+def test_a_master_is_changed_and_void_plans_are_told(world: World, change_says: Any) -> None:
+    shown = world.client("administrator").get(reverse("master", args=[world.master.pk])).content.decode()
+    assert reverse("master_change", args=[world.master.pk]) in shown
+    page = change(world).content.decode()
+    assert "Stored, with everything that was read from it. 1 plan would now be another one, and is void." in page
+    assert "root@192.0.2.99:22" in page
+    assert "9.20" in page
+    assert "Read again. Nothing is different." in change(world).content.decode()
+
+
+def test_a_change_without_a_reason_comes_back(world: World, change_says: Any) -> None:
+    answer = change(world, reason=" ")
+    assert set(answer.context["form"].errors) == {"reason"}
+    assert "x" * 12 not in answer.content.decode()
+    assert Master.objects.get(pk=world.master.pk).ssh_address == "192.0.2.10"
+
+
+def test_the_change_asks_for_the_one_password_that_is_proved(world: World) -> None:
+    where = reverse("master_change", args=[world.master.pk])
+    form = world.client("administrator").get(where).context["form"]
+    assert list(form.fields) == ["ssh_address", "ssh_port", "ssh_user", "directory_manager", "reason"]
+    assert "stored one is used" in form.fields["directory_manager"].help_text
+    Realm.objects.update(backend="freeipa")
+    Credential.objects.all().delete()
+    form = world.client("administrator").get(where).context["form"]
+    assert list(form.fields) == ["ssh_address", "ssh_port", "ssh_user", "admin", "reason"]
+    assert "it is not stored" in form.fields["admin"].help_text
+
+
+def test_another_host_key_at_the_new_place_is_compared_and_accepted_there(
+    world: World, change_says: list[Capabilities | PortalError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[tuple[str, int]] = []
+
+    def fetch(address: str, port: int) -> str:
+        fetched.append((address, port))
+        return KEY
+
+    monkeypatch.setattr(host_keys, "fetch", fetch)
+    change_says.append(HostKeyChanged("The SSH host key of ipaserver.example.com is not the pinned one."))
+    page = change(world).content.decode()
+    assert "is not the pinned one" in page
+    where = f"{reverse('master_host_key', args=[world.master.pk])}?address=192.0.2.99&port=22"
+    assert where.replace("&", "&amp;") in page
+    client = world.client("administrator")
+    assert "192.0.2.99, 22" in client.get(where).content.decode()
+    answer = client.post(where, {"fingerprint": ssh.fingerprint(KEY), "reason": "Reinstalled"})
+    assert set(fetched) == {("192.0.2.99", 22)}
+    world.master.host_key.refresh_from_db()
+    assert world.master.host_key.key == KEY
+    assert answer["Location"] == f"{reverse('master_change', args=[world.master.pk])}?address=192.0.2.99&port=22"
+    assert 'value="192.0.2.99"' in client.get(answer["Location"]).content.decode()
+
+
+@pytest.mark.parametrize("query", ["?address=nowhere&port=22", "?address=192.0.2.99", "?address=192.0.2.99&port=0"])
+def test_a_place_that_is_none_is_left_out(world: World, query: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: list[str] = []
+
+    def fetch(address: str, port: int) -> str:
+        fetched.append(address)
+        return KEY
+
+    monkeypatch.setattr(host_keys, "fetch", fetch)
+    world.client("administrator").get(reverse("master_host_key", args=[world.master.pk]) + query)
+    assert fetched == ["192.0.2.10"]

@@ -9,7 +9,8 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from replicas.choices import PlanAction, ReplicaState, RunState
-from replicas.models import Replica, Run
+from replicas.models import Draft, Master, Plan, Replica, Run
+from tests.replicas.views import world as w
 from tests.replicas.views.conftest import World
 
 ASKED = {
@@ -108,3 +109,27 @@ def test_a_refusal_is_told_on_the_page(world: World) -> None:
 
 def test_there_are_no_other_actions(world: World) -> None:
     assert act(world, "root", world.verified, "explode") == 404
+
+
+def test_another_server_is_offered_for_a_removal_where_there_is_one(world: World) -> None:
+    where = reverse("replica", args=[world.verified.pk])
+    assert "Work on the realm from another server" not in world.client("operator").get(where).content.decode()
+    other = Master.objects.create(
+        hostname="second.example.com", ssh_address="192.0.2.30", host_key=w.key_of("second.example.com"),
+        realm=world.master.realm, ca=True,
+    )  # fmt: skip
+    form = world.client("operator").get(where).content.decode()
+    assert "Work on the realm from another server" in form
+    assert f'<option value="{other.pk}">second.example.com</option>' in form
+    sent = {"reason": "The master burnt down", "way_in": other.pk}
+    answer = world.client("operator").post(
+        reverse("replica_act", args=[world.verified.pk, "remove"]), sent, follow=True
+    )
+    shown = answer.content.decode()
+    assert "Worked on without" in shown
+    assert "ipaserver.example.com is left out" in shown
+    draft = Draft.objects.get(act="remove")
+    assert draft.frozen_job().master.hostname == "second.example.com"
+    client = world.client("operator")
+    client.post(reverse("draft_submit", args=[draft.pk]), {"despite": "not checked yet"}, follow=True)
+    assert Plan.objects.latest("pk").job["options"]["instead_of"] == "ipaserver.example.com"

@@ -147,6 +147,11 @@ def without_passwords(world: World) -> list[Any]:
     return [world.master.realm_id]
 
 
+def master_without_passwords(world: World) -> list[Any]:
+    without_passwords(world)
+    return [world.master.pk]
+
+
 def master(world: World) -> list[Any]:
     return [world.master.pk]
 
@@ -255,6 +260,8 @@ TRIES = [
         "master_host_key", "administrator", pinned_already, "presents the key that is pinned",
         WHY | {"fingerprint": ssh.fingerprint(KEY)},
     ),
+    Try("master_change", "administrator", master_without_passwords, "is not stored",
+        WHY | {"ssh_address": "192.0.2.11", "ssh_port": "22", "ssh_user": "root"}),
     Try("webhooks", "administrator", known_webhook, "There is a webhook «monitor» already.",
         {"name": "monitor", "url": TWICE, "kinds": ["failed"]}),
     Try("replica_request", "operator", nowhere, "a request or a replica for verified.example.com already",

@@ -48,8 +48,13 @@ class PrepareBundle(Step):
     def undo_touches(self, job: Job) -> list[Touch]:
         return [
             Touch("directory", f"host {job.replica.hostname}", job.realm.name),
-            Touch("file", job.bundle_path, job.master.hostname),
+            *([] if job.options.instead_of else [Touch("file", job.bundle_path, job.master.hostname)]),
         ]
+
+    def undo_lasting(self, job: Job) -> list[str]:
+        if not (lost := job.options.instead_of):
+            return []
+        return [f"{lost} is left out: the bundle on it stays, and it must not come back before it is removed itself."]
 
     async def done(self, ctx: Context) -> bool:
         return await packing.kept(ctx)
@@ -68,8 +73,11 @@ class PrepareBundle(Step):
         await packing.store(ctx, members, ctx.secret("admin"))
 
     async def undo_realm(self, ctx: Context) -> None:
-        await discard(ctx, await ctx.host("master"), ctx.job.bundle_path)
-        await sweep_master(ctx)
+        if lost := ctx.job.options.instead_of:
+            ctx.log(f"Left out on {lost}, which is worked without: {ctx.job.bundle_path}", "warning")
+        else:
+            await discard(ctx, await ctx.host("master"), ctx.job.bundle_path)
+            await sweep_master(ctx)
         async with session(ctx) as opened:
             await uninvite(ctx, opened)
 

@@ -43,7 +43,9 @@ async def removable(ctx: Context) -> str:
         shown = (await opened.call("config_show", all=True)).value
         servers = await realm.servers(opened)
         segments = await realm.segments(opened, await realm.suffixes(opened))
-    refuse_last({**realm.holders(shown), "AD trust": realm.trusting(servers)}, name)
+    lost = ctx.job.options.instead_of
+    holders = {**realm.holders(shown), "AD trust": realm.trusting(servers)}
+    refuse_last({role: [one for one in names if one != lost] for role, names in holders.items()}, name)
     hiding.refuse_alone(shown, name, (KEY_MASTER,), "be removed")
     for suffix in sorted({one.suffix for one in segments}):
         refuse_cut(name, [one.name for one in servers if suffix in one.suffixes], segments, suffix)

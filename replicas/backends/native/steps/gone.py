@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from replicas.backends.native import bundle
+from replicas.backends.native import bundle, lost
 from replicas.backends.native.checks import CLAIM, PORTS
 from replicas.backends.native.names import DIRECTORY_KEYTAB, KERBEROS_UNITS, Names
 from replicas.backends.native.records import service_records
@@ -21,6 +21,7 @@ from replicas.lifecycle.base import Context, Record, Step, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps import update_vectors
 from replicas.lifecycle.steps.dns_records import recorded
+from replicas.lifecycle.steps.zones import stuck
 from replicas.lifecycle.undo import begin_again, finish, undone
 
 SETTLED_SECONDS = 30.0
@@ -80,17 +81,29 @@ class ProveGone(Step):
                 left += await in_directory(ctx, bound)
             names = ", ".join(bound.hostname for bound in servers)
         proofs.append(f"{names}: no agreement with {host}, no entry, no principal, no id of it in the update vector.")
-        left += await issued(ctx)
-        proofs.append(f"{ctx.job.master.hostname}: every certificate of {host} is revoked and on the published list.")
+        if ctx.job.options.instead_of:
+            left += [f"certificate {serial} is not on the published list" for serial in await lost.unlisted(ctx)]
+            proofs += await lost.proofs(ctx)
+        else:
+            left += await issued(ctx)
+            master = ctx.job.master.hostname
+            proofs.append(f"{master}: every certificate of {host} is revoked and on the published list.")
         if self.realm_has_dns:
             left += await in_dns(ctx)
-            proofs.append(f"No name server of {ctx.job.realm.domain} leads to {host}.")
+            proofs.append(f"No name server of {ctx.job.realm.domain} leads to {host}{await self._but(ctx)}.")
         if ctx.job.options.host_gone_reason:
             proofs.append(f"{host} itself was not looked at: it is gone.")
         else:
             left += await on_host(ctx)
             proofs.append(f"{host}: no instance, no service, no file of the replica; nobody listens on its ports.")
         return left, proofs
+
+    async def _but(self, ctx: Context) -> str:
+        """Which zones were not looked at."""
+        zones = sorted({ctx.job.realm.domain, *await zones_of_master(ctx)})
+        if not (out := [zone for zone in zones if await stuck(ctx, zone)]):
+            return ""
+        return f", but for {', '.join(out)}, which only {ctx.job.options.instead_of} can change"
 
 
 async def in_directory(ctx: Context, bound: Directory) -> list[str]:
@@ -130,9 +143,13 @@ async def in_dns(ctx: Context) -> list[str]:
         facts = ctx.facts.get(key)
         wanted += [recorded(fact) for fact in facts if isinstance(fact, dict)] if isinstance(facts, list) else []
     for zone in await zones_of_master(ctx):
+        if await stuck(ctx, zone):
+            continue
         name = dns.absolute(zone)
         inside = [record for record in wanted if dns.absolute(record.name).endswith(name)]
         for server in await dns.name_servers(job.master.address, zone):
+            if server.name.rstrip(".") == job.options.instead_of:
+                continue
             left += await served(server, [name_server(job, zone), *inside])
     return left
 

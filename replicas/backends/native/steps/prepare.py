@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from replicas.backends.native import bundle
+from replicas.backends.native import bundle, lost
 from replicas.backends.native.names import CA_FOLDER
 from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
@@ -48,6 +48,9 @@ class PrepareBundle(Step):
 
     def undo_touches(self, job: Job) -> list[Touch]:
         master, subjects = job.master.hostname, sorted({order.subject for order in bundle.orders(job)})
+        if job.options.instead_of:
+            noted = "what the portal noted is revoked, and on the published list, if the server has an authority"
+            return [Touch("certificate", f"{subject}: {noted}", master) for subject in subjects]
         revoked = "every one that was issued is revoked, and on the published list"
         return [
             *(Touch("certificate", f"{subject}: {revoked}", master) for subject in subjects),
@@ -55,7 +58,7 @@ class PrepareBundle(Step):
         ]
 
     def undo_lasting(self, job: Job) -> list[str]:
-        return [REVOKED]
+        return [REVOKED, *lost.lasting(job)]
 
     async def done(self, ctx: Context) -> bool:
         return not ctx.facts.get(ISSUE) and await packing.kept(ctx)
@@ -68,6 +71,10 @@ class PrepareBundle(Step):
         await forget(ctx)
 
     async def undo_realm(self, ctx: Context) -> None:
+        if ctx.job.options.instead_of:
+            await lost.revoke(ctx)
+            await ctx.fact(ISSUE, "")
+            return
         await discard(ctx, await ctx.host("master"), ctx.job.bundle_path)
         await sweep_master(ctx)
         await forget(ctx)

@@ -36,26 +36,31 @@ class CheckRemovable(Step):
             agreements = {bound.hostname: await partners(bound, names) for bound in servers}
         for name, others in agreements.items():
             ctx.log(f"{name} replicates with {', '.join(sorted(others)) or 'nobody'}")
-        _refuse_last(known, host)
-        _refuse_cut(agreements, ctx.job.master.hostname, host)
+        lost = ctx.job.options.instead_of
+        refuse_last(known, host, lost)
+        refuse_cut(agreements, ctx.job.master.hostname, host, lost)
         ctx.log(f"{', '.join(agreements)} stay connected without {host}")
         await finish(ctx, self.key)
 
 
-def _refuse_last(known: dict[str, Server], host: str) -> None:
+def refuse_last(known: dict[str, Server], host: str, lost: str = "") -> None:
+    """Raises StepError when nobody else has a service; the master that is worked without counts as nobody."""
     own = known.get(host, Server(host, {}))
     for service, words in ROLES.items():
-        if own.has(service) and not any(one.has(service) for one in known.values() if one.name != host):
+        if own.has(service) and not any(one.has(service) for one in known.values() if one.name not in (host, lost)):
             raise StepError(
                 f"{host} is the last {words} of the realm.",
                 f"Set up another {words} first: no server would be left that is one.",
             )
 
 
-def _refuse_cut(agreements: dict[str, set[str]], master: str, host: str) -> None:
-    if lost := cut(agreements, master):
+def refuse_cut(agreements: dict[str, set[str]], master: str, host: str, lost: str = "") -> None:
+    """Raises StepError when others would be cut off, or are since a master is lost: they would not hear of it."""
+    if names := ", ".join(sorted(cut(agreements, master))):
+        without = f"{host} and {lost}" if lost else host
         raise StepError(
-            f"Without {host}, {', '.join(sorted(lost))} would be cut off from {master}: no agreements connect them "
-            "otherwise.",
-            f"Remove {', '.join(sorted(lost))} first, or connect it with another server.",
+            f"Without {without}, {names} would be cut off from {master}: no agreements connect them otherwise.",
+            f"Connect {names} with {master} first."
+            if lost
+            else f"Remove {names} first, or connect it with another server.",
         )

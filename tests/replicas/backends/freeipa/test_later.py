@@ -549,6 +549,15 @@ async def test_a_removal_minds_the_last_trust_controller_and_the_dnssec_keys(rec
         await removable(context("remove", replica="ipareplica"))
 
 
+async def test_a_lost_master_has_no_role_any_more(recorded: Recorded, context: Make) -> None:
+    recorded.expect("login_ok", "config_show")
+    holders = f'"ca_server_server": ["lost.example.com", "{REPLICA}"]'
+    changed(recorded, '"cn": ["ipaConfig"]', f'"cn": ["ipaConfig"], {holders}')
+    recorded.expect("server_find", "topologysuffix_find", "topologysegment_find")
+    with pytest.raises(StepError, match="ipareplica.* is the last server of CA"):
+        await removable(context("remove", replica="ipareplica", instead_of="lost.example.com"))
+
+
 def test_the_name_services_installer_gets_what_was_asked_for() -> None:
     wanted = job(
         "dns", setup_dns=True, auto_forwarders=True, more_reverse_zones=("2.0.192.in-addr.arpa",),

@@ -10,7 +10,7 @@ import pytest
 from replicas.backends.freeipa import bundle, leftovers
 from replicas.backends.freeipa.access import session
 from replicas.backends.freeipa.backend import LATER, FreeIpaBackend
-from replicas.backends.freeipa.steps.prepare import HOST_ADDED, invite, uninvite
+from replicas.backends.freeipa.steps.prepare import HOST_ADDED, PrepareBundle, invite, uninvite
 from replicas.clients import vectors
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
@@ -70,6 +70,19 @@ async def test_the_host_of_a_server_is_left_to_undo(recorded: Server, context: M
     async with session(made) as opened:
         await uninvite(made, opened)
     assert "its host goes with «Undo»" in made.text
+
+
+async def test_without_the_lost_master_only_its_bundle_is_left(recorded: Server, context: Make) -> None:
+    recorded.expect(LOGIN, "hostgroup_remove_member", "host_show")
+    written(recorded, "server_show", "server_show", ["replica2.example.com"], {"all": True}, "server_show_missing")
+    recorded.expect("host_mod_random")
+    made = context("undo", instead_of="lost.example.com")
+    step = PrepareBundle(made.job)
+    await step.undo_realm(made)  # the context has no hosts
+    assert ("warning", f"Left out on lost.example.com, which is worked without: {made.job.bundle_path}") in made.lines
+    assert "no member of ipaservers any more" in made.text
+    assert "file" not in {touch.kind for touch in step.undo_touches(made.job)}
+    assert [one for one in step.undo_lasting(made.job) if "the bundle on it stays" in one]
 
 
 async def test_an_enrolled_host_gets_no_password(recorded: Server, context: Make) -> None:
