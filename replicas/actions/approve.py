@@ -13,6 +13,7 @@ from replicas import audit
 from replicas.actions.alone import require_alone
 from replicas.actions.claim import claim
 from replicas.actions.host_keys import require_pinned
+from replicas.actions.submit import require_living_master
 from replicas.actions.undo import require_childless
 from replicas.choices import Decision, PlanAction, PlanState, ReplicaState, RunState
 from replicas.errors import Conflict
@@ -47,6 +48,7 @@ def begin(actor: Actor, plan: Plan, hold: bool = True) -> Run:
     claim(plan, {"state": PlanState.WAITING}, state=PlanState.APPROVED)
     if plan.action == PlanAction.INSTALL:
         claim(plan.replica, {"state": ReplicaState.REQUESTED}, state=ReplicaState.APPROVED)
+        require_living_master(plan.replica)
     elif plan.action in REMOVED_FROM:
         # Whoever approved it thought of this state: a retry may have verified the replica meanwhile.
         state = REMOVED_FROM[plan.action]

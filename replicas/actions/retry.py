@@ -15,9 +15,11 @@ from replicas.actions.approve import opening
 from replicas.actions.claim import claim
 from replicas.actions.give_passwords import NONE, give_passwords
 from replicas.actions.host_keys import require_pinned
+from replicas.actions.undo import require_childless
 from replicas.choices import PlanAction, PlanState, ReplicaState, RunState
 from replicas.errors import Conflict
 from replicas.lifecycle.job import UPLOADS
+from replicas.lifecycle.undo import to_begin_with
 from replicas.lifecycle.voiding import policy_of
 from replicas.models import Bypass, Run
 from replicas.permissions import Actor, require
@@ -41,6 +43,8 @@ def retry(actor: Actor, run: Run, reason: str = "", passwords: Mapping[str, str]
         _require_newest(run)
         require_pinned(run.plan)
         _require_same_policy(run)
+        if run.plan.action == PlanAction.REMOVE:
+            require_childless(run.plan.replica)
     before = {"state": run.state, "attempt": run.attempt, "error": run.error}
     claim(
         run,
@@ -55,6 +59,7 @@ def retry(actor: Actor, run: Run, reason: str = "", passwords: Mapping[str, str]
         lease_until=None,
         finished_at=None,
         held_until=opening(run.plan),
+        facts=to_begin_with(run.facts),
     )
     run.refresh_from_db()
     give_passwords(actor, run.plan, passwords)

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from replicas import audit
 from replicas.actions import host_keys, plans
 from replicas.actions.give_passwords import NONE, give_passwords
-from replicas.choices import REPLICA_ENDED, ReplicaState
+from replicas.choices import PLANS_OF_REMOVAL, REPLICA_ENDED, RUN_ACTIVE, PlanState, ReplicaState, RunState
 from replicas.errors import Conflict
-from replicas.models import Master, Plan, Replica
+from replicas.models import Master, Plan, Replica, Run
 from replicas.permissions import Actor, require
 
 
@@ -52,15 +53,42 @@ class Known:
     replicas: dict[str, list[tuple[int, str]]]
     """By host name: key and state."""
     masters: frozenset[str]
+    """Those that the portal has removed are none any more; their rows stay for what was made from them."""
+    leaving: frozenset[str]
+    """Of the masters that were asked for."""
 
     @classmethod
     def of(cls, *asked: Replica) -> Known:
-        names = {replica.hostname for replica in asked}
+        names, masters = {replica.hostname for replica in asked}, {replica.master.hostname for replica in asked}
         rows: dict[str, list[tuple[int, str]]] = {}
-        found = Replica.objects.filter(hostname__in=names | {replica.master.hostname for replica in asked})
+        found = Replica.objects.filter(hostname__in=names | masters)
         for hostname, key, state in found.values_list("hostname", "pk", "state"):
             rows.setdefault(hostname, []).append((key, state))
-        return cls(rows, frozenset(Master.objects.filter(hostname__in=names).values_list("hostname", flat=True)))
+        registered = set(Master.objects.filter(hostname__in=names).values_list("hostname", flat=True))
+        return cls(rows, frozenset(registered - _removed(registered & rows.keys())), _leaving(masters & rows.keys()))
+
+
+def _removed(hostnames: set[str]) -> set[str]:
+    """Those that were taken back to blank hosts, whatever has been asked for since."""
+    if not hostnames:
+        return set()
+    runs = Run.objects.filter(state=RunState.SUCCEEDED, plan__action__in=PLANS_OF_REMOVAL)
+    return set(
+        Replica.objects.filter(
+            Q(state=ReplicaState.REMOVED) | Q(plans__in=runs.values("plan")), hostname__in=hostnames
+        ).values_list("hostname", flat=True)
+    )
+
+
+def _leaving(hostnames: set[str]) -> frozenset[str]:
+    """Those whose removal waits for its approval, for its window or for a worker, or is at work."""
+    if not hostnames:
+        return frozenset()
+    begun = Run.objects.filter(state__in=RUN_ACTIVE).values("plan")
+    plans = Plan.objects.filter(
+        Q(state=PlanState.WAITING) | Q(pk__in=begun), action__in=PLANS_OF_REMOVAL, replica__hostname__in=hostnames
+    )
+    return frozenset(plans.values_list("replica__hostname", flat=True))
 
 
 def check(replica: Replica, known: Known | None = None) -> None:
@@ -70,21 +98,26 @@ def check(replica: Replica, known: Known | None = None) -> None:
     known = known or Known.of(replica)
     if any(key != replica.pk and state not in REPLICA_ENDED for key, state in known.replicas.get(replica.hostname, ())):
         raise in_use(replica)
-    # The master that it was, before it was removed, is none any more.
-    if replica.hostname in known.masters and replica.state != ReplicaState.REMOVED:
+    if replica.hostname in known.masters:
         raise Conflict(
             _("%(host)s is a registered master.") % {"host": replica.hostname}, _("A replica is another host.")
         )
-    _require_living_master(replica.master, known)
+    require_living_master(replica, known)
 
 
-def _require_living_master(master: Master, known: Known) -> None:
-    """A master that the portal made counts as long as it is verified. Raises Conflict."""
+def require_living_master(replica: Replica, known: Known | None = None) -> None:
+    """A master that the portal made counts as long as it is verified, and nobody removes it. Raises Conflict."""
+    master, known = replica.master, known or Known.of(replica)
     states = [state for _key, state in known.replicas.get(master.hostname, ())]
     if states and ReplicaState.VERIFIED not in states:
         raise Conflict(
             _("%(host)s is no master at present: as a replica it is not verified.") % {"host": master.hostname},
             _("Choose another master."),
+        )
+    if master.hostname in known.leaving:
+        raise Conflict(
+            _("%(host)s is about to be removed.") % {"host": master.hostname},
+            _("Choose another master, or have the removal cancelled first."),
         )
 
 

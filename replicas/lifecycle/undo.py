@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from replicas.errors import HostUnreachable
 from replicas.lifecycle.base import Context, Step, Touch
-from replicas.lifecycle.job import Job
+from replicas.lifecycle.job import JSON, Job
 
 REMOVAL_BEGUN = "removal_begun"
 """The fact that a removal writes before its first change; until then the replica serves as before."""
@@ -77,6 +77,14 @@ def overrides(step: Step, name: str) -> bool:
 def undone(ctx: Context) -> list[str]:
     found = ctx.facts.get(UNDONE)
     return [str(key) for key in found] if isinstance(found, list) else []
+
+
+def to_begin_with(facts: Mapping[str, JSON]) -> dict[str, JSON]:
+    """The facts that a run goes on with when it is retried.
+
+    Before its first change it has only looked whether the realm can do without the replica; by now, it may not.
+    """
+    return {key: value for key, value in facts.items() if key != UNDONE or facts.get(REMOVAL_BEGUN)}
 
 
 async def begin(ctx: Context) -> None:

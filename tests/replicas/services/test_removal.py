@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 
 from replicas.actions import resubmit as resubmitting
 from replicas.actions import submit
@@ -38,6 +39,15 @@ def in_state(replica: Replica, state: str) -> Replica:
     Replica.objects.filter(pk=replica.pk).update(state=state)
     replica.refresh_from_db()
     return replica
+
+
+def from_it(replica: Replica, wanted: Callable[..., Replica]) -> Replica:
+    """A request for another one, with this one as its master."""
+    realm = replica.master.realm
+    master = Master.objects.create(
+        hostname=replica.hostname, realm=realm, ca=True, ssh_address="192.0.2.11", host_key=replica.host_key
+    )
+    return wanted("ipareplica2.example.com", ssh_address="192.0.2.12", master=master)
 
 
 def test_undo_freezes_a_plan_that_says_why(cast: Cast, stopped: Run) -> None:
@@ -78,22 +88,72 @@ def test_only_in_its_state_by_an_operator_and_with_a_reason(cast: Cast, stopped:
 def test_a_replica_that_another_one_is_made_from_stays(
     cast: Cast, stopped: Run, wanted: Callable[..., Replica]
 ) -> None:
-    replica, first = in_state(stopped.plan.replica, ReplicaState.VERIFIED), Master.objects.get()
-    second = Master.objects.create(
-        hostname=replica.hostname, realm=first.realm, ca=True, ssh_address="192.0.2.11", host_key=replica.host_key
-    )
-    plan = submit.store(cast.operator, wanted("ipareplica2.example.com", ssh_address="192.0.2.12", master=second), KEY)
+    replica = in_state(stopped.plan.replica, ReplicaState.VERIFIED)
+    plan = submit.store(cast.operator, from_it(replica, wanted), KEY)
     with pytest.raises(Conflict, match="is the master of ipareplica2.example.com"):
         remove(cast.operator, replica, "old")
     reject(cast.approver, plan, plan.digest, "no")
     removal = remove(cast.operator, replica, "old")
-    again = resubmitting.restore(cast.operator, plan.replica, KEY)
+    with pytest.raises(Conflict, match=f"{replica} is about to be removed"), transaction.atomic():
+        resubmitting.restore(cast.operator, plan.replica, KEY)
+    in_state(plan.replica, ReplicaState.REQUESTED)  # by somebody who was as fast
     with pytest.raises(Conflict, match="is the master of"), transaction.atomic():
         approve(cast.approver, removal, removal.digest, "fine")
-    reject(cast.approver, again, again.digest, "no")
+    in_state(plan.replica, ReplicaState.REJECTED)
     in_state(replica, ReplicaState.REMOVED)
     with pytest.raises(Conflict, match="no master at present"):
         resubmitting.restore(cast.operator, plan.replica, KEY)
+
+
+def test_nothing_is_made_from_a_replica_that_is_being_removed(
+    cast: Cast, stopped: Run, wanted: Callable[..., Replica]
+) -> None:
+    replica = in_state(stopped.plan.replica, ReplicaState.VERIFIED)
+    child = from_it(replica, wanted)
+    removal = remove(cast.operator, replica, "old")
+    run = approve(cast.approver, removal, removal.digest, "fine")
+    for state in (RunState.QUEUED, RunState.RUNNING):
+        Run.objects.filter(pk=run.pk).update(state=state)
+        with pytest.raises(Conflict, match="is about to be removed"), transaction.atomic():
+            submit.store(cast.operator, child, KEY)
+    Run.objects.filter(pk=run.pk).update(state=RunState.FAILED)
+    plan = submit.store(cast.operator, child, KEY)
+    Run.objects.filter(pk=run.pk).update(state=RunState.QUEUED)  # approved while the request was on its way
+    with pytest.raises(Conflict, match="is about to be removed"), transaction.atomic():
+        approve(cast.approver, plan, plan.digest, "fine")
+
+
+def test_a_removal_is_not_tried_again_while_another_replica_is_made_from_it(
+    cast: Cast, stopped: Run, wanted: Callable[..., Replica]
+) -> None:
+    replica = in_state(stopped.plan.replica, ReplicaState.VERIFIED)
+    removal = remove(cast.operator, replica, "old")
+    run = approve(cast.approver, removal, removal.digest, "fine")
+    Run.objects.filter(pk=run.pk).update(state=RunState.FAILED)
+    run.refresh_from_db()
+    plan = submit.store(cast.operator, from_it(replica, wanted), KEY)
+    approve(cast.approver, plan, plan.digest, "fine")
+    with pytest.raises(Conflict, match=r"is the master of ipareplica2\.example\.com"), transaction.atomic():
+        retry(cast.operator, run)
+    run.refresh_from_db()
+    assert run.state == RunState.FAILED
+    in_state(plan.replica, ReplicaState.REMOVED)
+    retry(cast.operator, run)
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_removal_that_has_changed_nothing_yet_looks_again_when_it_is_retried(
+    begun: bool, cast: Cast, stopped: Run
+) -> None:
+    plan = undo(cast.operator, stopped.plan.replica, "wrong site")
+    run = approve(cast.approver, plan, plan.digest, "fine")
+    facts = {"undone": ["check-removable"], "replica_claimed": True} | ({"removal_begun": True} if begun else {})
+    Run.objects.filter(pk=run.pk).update(state=RunState.CANCELLED, facts=facts)
+    run.steps.filter(index=1).update(started_at=timezone.now())
+    run.refresh_from_db()
+    retry(cast.operator, run)
+    run.refresh_from_db()
+    assert run.facts == (facts if begun else {"replica_claimed": True})
 
 
 def test_an_undo_is_not_approved_for_what_works_by_now(cast: Cast, stopped: Run) -> None:
@@ -129,6 +189,32 @@ def test_the_same_request_again(cast: Cast, stopped: Run, state: str) -> None:
 def test_nothing_is_asked_again_that_has_not_ended(cast: Cast, stopped: Run, state: str) -> None:
     with pytest.raises(Conflict):
         resubmitting.restore(cast.operator, in_state(stopped.plan.replica, state), KEY)
+
+
+def test_a_master_that_was_removed_can_be_asked_for_until_it_is_approved(
+    cast: Cast, stopped: Run, wanted: Callable[..., Replica]
+) -> None:
+    replica = in_state(stopped.plan.replica, ReplicaState.VERIFIED)
+    child = submit.store(cast.operator, from_it(replica, wanted), KEY).replica
+    in_state(child, ReplicaState.REMOVED)  # its row keeps that of its master
+    removal = remove(cast.operator, replica, "old")
+    run = approve(cast.approver, removal, removal.digest, "fine")
+    Run.objects.filter(pk=run.pk).update(state=RunState.SUCCEEDED)
+    in_state(replica, ReplicaState.REMOVED)
+    cancel_plan(cast.operator, resubmitting.restore(cast.operator, replica, KEY), "mistyped")
+    cancel_plan(cast.operator, submit.store(cast.operator, wanted(), KEY), "mistyped again")
+    assert resubmitting.restore(cast.operator, replica, KEY).state == PlanState.WAITING
+
+
+def test_a_master_that_somebody_registered_is_none_of_the_portals_replicas(
+    cast: Cast, plan: Plan, wanted: Callable[..., Replica]
+) -> None:
+    cancel_plan(cast.operator, plan, "it is set up by hand")
+    from_it(plan.replica, wanted)
+    with pytest.raises(Conflict, match="is a registered master"):
+        submit.store(cast.operator, wanted(), KEY)
+    with pytest.raises(Conflict, match="is a registered master"):
+        resubmitting.restore(cast.operator, plan.replica, KEY)
 
 
 def test_asking_again_when_somebody_else_has_the_name(cast: Cast, plan: Plan, wanted: Callable[..., Replica]) -> None:
