@@ -6,12 +6,13 @@ from django.utils.translation import gettext as _
 
 from replicas.choices import RUN_ACTIVE
 from replicas.errors import Conflict
+from replicas.lifecycle.order import hold
 from replicas.models import Replica, Run
 
 
 def require_alone(replica: Replica) -> None:
     """Raises Conflict when a run is active; belongs into a transaction, which then holds the replica's row."""
-    Replica.objects.select_for_update().get(pk=replica.pk)
+    hold(replica.pk)
     if Run.objects.filter(plan__replica=replica, state__in=RUN_ACTIVE).exists():
         raise Conflict(
             _("Another run is working on %(host)s.") % {"host": replica.hostname},

@@ -10,6 +10,7 @@ from replicas.actions.claim import claim
 from replicas.choices import RUN_ACTIVE, PlanAction, PlanState, ReplicaState
 from replicas.errors import Conflict
 from replicas.lifecycle.credentials import wipe
+from replicas.lifecycle.order import hold
 from replicas.models import Plan, Run
 from replicas.permissions import Actor, require
 from replicas.tasks import execute
@@ -19,6 +20,7 @@ from replicas.tasks import execute
 def cancel_plan(actor: Actor, plan: Plan, reason: str) -> None:
     """Take a request back before anybody decided. Raises NotAllowed, Conflict."""
     require(actor, "cancel", plan)
+    hold(plan.replica_id)
     wipe(actor, plan)
     claim(plan, {"state": PlanState.WAITING}, state=PlanState.CANCELLED)
     if plan.action == PlanAction.INSTALL:

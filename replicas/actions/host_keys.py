@@ -13,7 +13,7 @@ from replicas import audit
 from replicas.actions.claim import claim
 from replicas.clients import ssh
 from replicas.errors import Conflict, HostKeyChanged
-from replicas.lifecycle import voiding
+from replicas.lifecycle import order, voiding
 from replicas.models import HostKey, Plan, Realm
 from replicas.permissions import Actor, require
 
@@ -76,6 +76,9 @@ def accept(actor: Actor, known: HostKey, key: str, fingerprint: str, reason: str
             _("%(host)s presents the key that is pinned.") % {"host": known.hostname}, _("There is nothing to accept.")
         )
     before = known.fingerprint
+    concerned = Q(masters__hostname=known.hostname) | Q(masters__replicas__hostname=known.hostname)
+    realms = list(Realm.objects.filter(concerned).distinct())
+    order.hold_realms(realms)
     claim(known, {"fingerprint": before}, key=key, fingerprint=fingerprint, accepted_by=actor.name, reason=reason)
     audit.record(
         actor,
@@ -85,6 +88,5 @@ def accept(actor: Actor, known: HostKey, key: str, fingerprint: str, reason: str
         after={"fingerprint": fingerprint},
         reason=reason,
     )
-    concerned = Q(masters__hostname=known.hostname) | Q(masters__replicas__hostname=known.hostname)
-    for realm in Realm.objects.filter(concerned).distinct():
+    for realm in realms:
         voiding.void_outdated(realm)

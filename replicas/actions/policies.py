@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from replicas import audit
 from replicas.errors import Conflict
-from replicas.lifecycle import voiding
+from replicas.lifecycle import order, voiding
 from replicas.models import ApprovalPolicy, Realm
 from replicas.permissions import Actor, require
 
@@ -23,7 +23,8 @@ def set_policy(actor: Actor, realm: Realm, reason: str, **values: Any) -> int:
     Gives how many that were. Raises NotAllowed, ValidationError, Conflict when nothing was changed.
     """
     require(actor, "set_policy")
-    Realm.objects.select_for_update().get(pk=realm.pk)
+    Realm.objects.select_for_update(no_key=True).get(pk=realm.pk)
+    order.hold_realms([realm])
     policy = ApprovalPolicy.objects.filter(realm=realm).first() or ApprovalPolicy(realm=realm)
     before = {name: getattr(policy, name) for name in FIELDS}
     if policy.pk and before == {**before, **values}:

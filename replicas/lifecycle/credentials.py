@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from replicas import audit, keyring
 from replicas.lifecycle.fencing import fenced
 from replicas.lifecycle.lease import Lease
+from replicas.lifecycle.order import holding
 from replicas.models import Credential, CredentialName, Draft, Plan, PlanCredential, Realm, Run, UploadName
 from replicas.models.credentials import Sealed
 from replicas.permissions import Actor
@@ -74,7 +75,7 @@ def words(secrets: Mapping[str, str]) -> Iterator[str]:
 @contextmanager
 def wiping(run: Run, lease: Lease) -> Iterator[None]:
     """The transaction that ends a run: its own passwords go first. Raises LeaseLost."""
-    with fenced(lease.run_id, lease.fence):
+    with holding(run.plan.replica_id), fenced(lease.run_id, lease.fence):
         wipe(Actor.system(), run.plan)
         yield
 
@@ -84,7 +85,7 @@ def wipe(actor: Actor, plan: Plan) -> None:
 
     Belongs before the change of state that ends plan or run, at which the database itself deletes what is left.
     """
-    Plan.objects.select_for_update().get(pk=plan.pk)  # before the history's lock, as everybody takes them
+    Plan.objects.select_for_update(no_key=True).get(pk=plan.pk)  # before the history's lock, as everybody takes them
     for row in PlanCredential.objects.select_related("plan__replica").filter(plan=plan):
         audit.record(actor, "credential:wipe", row, before={"key_id": row.key_id, "set_by": row.set_by})
         row.delete()

@@ -24,6 +24,7 @@ from replicas.lifecycle.credentials import unlock, words
 from replicas.lifecycle.fencing import LeaseLost
 from replicas.lifecycle.lease import Cancelled, Interrupted, Lease
 from replicas.lifecycle.loop import StepLoop
+from replicas.lifecycle.order import holding
 from replicas.lifecycle.outcome import Outcome
 from replicas.lifecycle.patience import PAUSES, Patience
 from replicas.lifecycle.records import StepRows
@@ -121,7 +122,8 @@ class Execution:
     def run(self) -> None:
         """Raises LeaseLost."""
         try:
-            outcome.begin(self.row, self.lease)
+            with holding(self.row.plan.replica_id):  # before the history, as everybody takes them
+                outcome.begin(self.row, self.lease)
             result = self._attempt()
             self._say_how_it_ended(result)
             self.writer.flush()

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import translation
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from replicas import audit
 from replicas.choices import PlanAction, PlanState, ReplicaState, RunState
 from replicas.lifecycle.credentials import wipe
 from replicas.lifecycle.job import Job, Options, Policy
-from replicas.models import ApprovalPolicy, Plan, Realm, Run
+from replicas.lifecycle.order import hold
+from replicas.models import ApprovalPolicy, AuditEvent, Plan, Realm, Replica, Run
 from replicas.permissions import Actor
 from replicas.realm_rules import OF_DNS
 
@@ -32,6 +35,11 @@ OF_AN_ACTION: dict[str, tuple[str, ...]] = {
     PlanAction.SEGMENT: ("suffix", "partner"),
 }
 """Likewise, of plans for what is added or changed later."""
+ASK_ANEW = gettext_lazy("Undo what was done, if there is something, and ask for the same again: it is approved anew.")
+RETRIED = {RunState.FAILED: "run:fail", RunState.CANCELLED: "run:cancelled"}
+"""How a run ends again that was retried, and has not gone on."""
+QUEUED = Q(state=RunState.QUEUED, lease_until=None)
+"""No worker has had it since it was approved, or retried."""
 
 
 def policy_of(realm: Realm, job: Job) -> Policy:
@@ -44,22 +52,23 @@ def differences(plan: Plan) -> list[str]:
     """What has changed since the plan was frozen, in words; its steps are compared before they run."""
     replica, job = plan.replica, plan.frozen_job()
     realm = replica.master.realm
-    today = dataclasses.replace(
-        job,
-        realm=realm.facts(),
-        master=replica.master.endpoint(),
-        replica=replica.endpoint(),
-        policy=policy_of(realm, job),
-    )
-    changed = [
-        (today.policy != job.policy, _("The policy for approvals in %(realm)s was changed.") % {"realm": realm}),
-        (today.master != job.master, _("%(host)s has another address or host key.") % {"host": replica.master}),
-        (today.replica != job.replica, _("%(host)s has another address or host key.") % {"host": replica}),
-        (today.realm != job.realm, _("The realm %(realm)s was changed.") % {"realm": realm}),
-    ]
+    changed = [(realm.facts() != job.realm, _("The realm %(realm)s was changed.") % {"realm": realm})]
     if names := ", ".join(name.replace("_", "-") for name in _other_options(plan, job)):
         words = _("The request for %(host)s has other options now: %(options)s.")
         changed.append((True, words % {"host": replica, "options": names}))
+    return of_the_approval(plan) + [words for differs, words in changed if differs]
+
+
+def of_the_approval(plan: Plan) -> list[str]:
+    """The same of what matters to a retry as well: under which policy it was approved, and for which hosts."""
+    replica, job = plan.replica, plan.frozen_job()
+    realm, other = replica.master.realm, _("%(host)s has another address or host key.")
+    under = _("The policy for approvals in %(realm)s was changed.") % {"realm": realm}
+    changed = [
+        (policy_of(realm, job) != job.policy, under),
+        (replica.master.endpoint() != job.master, other % {"host": replica.master}),
+        (replica.endpoint() != job.replica, other % {"host": replica}),
+    ]
     return [words for differs, words in changed if differs]
 
 
@@ -73,48 +82,80 @@ def _other_options(plan: Plan, job: Job) -> list[str]:
 @transaction.atomic
 def void(plan: Plan, reason: str) -> bool:
     """End a plan that waits; the request can be made again. False when it waits no more."""
-    if not Plan.objects.filter(pk=plan.pk, state=PlanState.WAITING).update(state=PlanState.VOID):
+    hold(plan.replica_id)
+    waiting = Plan.objects.filter(pk=plan.pk, state=PlanState.WAITING)
+    if waiting.select_for_update(no_key=True).first() is None:
         return False
-    wipe(Actor.system(), plan)
-    if plan.action == PlanAction.INSTALL:
-        plan.replica.state = ReplicaState.CANCELLED
-        plan.replica.save(update_fields=["state"])
-    before, after = {"state": PlanState.WAITING}, {"state": PlanState.VOID}
-    audit.record(Actor.system(), "plan:void", plan, before=before, after=after, reason=reason)
+    _end_plan(plan, reason, PlanState.WAITING)
     return True
 
 
 def void_outdated(realm: Realm) -> int:
-    """After a change of the realm's policy: every plan in it that the change touches, if nothing of it has begun."""
+    """After a change of the realm's policy: every plan in it that the change touches, if nothing of it has begun.
+
+    A run that was retried and waits ends again as it was; its plan stays. Belongs into a transaction that holds the
+    realm (`order.hold_realms`), so that nobody approves or retries meanwhile. Returns how many plans are void.
+    """
     waiting = Plan.objects.filter(state=PlanState.WAITING, replica__master__realm=realm)
     with translation.override(None):  # it is stored
         found = [(plan, differences(plan)) for plan in waiting.select_related("replica__master__realm")]
-        queued = [(run, differences(run.plan)) for run in _not_begun(realm)]
-    voided = sum(void(plan, " ".join(why)) for plan, why in found if why)
-    return voided + sum(_call_off(run, " ".join(why)) for run, why in queued if why)
+        voided = sum(void(plan, " ".join(why)) for plan, why in found if why)
+        for run in _not_begun(realm):
+            if run.started_at is None:
+                voided += _call_off(run, differences(run.plan))
+            else:
+                _end_again(run, of_the_approval(run.plan))
+    return voided
 
 
 def _not_begun(realm: Realm) -> QuerySet[Run]:
     """Approved runs that wait for a worker or a window; a bypass and a revocation need no approval."""
-    queued = Run.objects.filter(state=RunState.QUEUED, started_at=None, bypass=None, plan__replica__master__realm=realm)
+    queued = Run.objects.filter(QUEUED, bypass=None, plan__replica__master__realm=realm)
     return queued.exclude(plan__action=PlanAction.REVOKE).select_related("plan__replica__master__realm")
 
 
-@transaction.atomic
-def _call_off(run: Run, reason: str) -> bool:
-    """End an approved plan whose run has not begun. False when a worker has it by now."""
-    mine = Run.objects.filter(pk=run.pk, state=RunState.QUEUED, started_at=None)
-    if not mine.update(state=RunState.CANCELLED, finished_at=Now(), held_until=None, error=reason):
+def _call_off(run: Run, why: Sequence[str]) -> bool:
+    """End an approved plan whose run has not begun, if there is a reason. False when a worker has it by now."""
+    mine = Run.objects.filter(QUEUED, pk=run.pk)
+    if not why or mine.select_for_update(no_key=True).first() is None:
         return False
-    plan = run.plan
-    Plan.objects.filter(pk=plan.pk).update(state=PlanState.VOID)
+    reason = " ".join(why)
+    wipe(Actor.system(), run.plan)
+    mine.update(state=RunState.CANCELLED, finished_at=Now(), held_until=None, error=reason)
+    _end_plan(run.plan, reason, PlanState.APPROVED)
+    return True
+
+
+def _end_again(run: Run, why: Sequence[str]) -> None:
+    """Take back that a run was retried, if there is a reason and no worker has it: what it did before stays done."""
+    mine = Run.objects.filter(QUEUED, pk=run.pk)
+    if not why or mine.select_for_update(no_key=True).first() is None:
+        return
+    state, reason = _before_the_retry(run), " ".join(why)
+    wipe(Actor.system(), run.plan)
+    mine.update(state=state, finished_at=Now(), held_until=None, error=reason, remedy=str(ASK_ANEW))
+    if run.plan.action == PlanAction.INSTALL:
+        Replica.objects.filter(pk=run.plan.replica_id, state=ReplicaState.APPROVED).update(state=ReplicaState.FAILED)
+    before, after = {"state": RunState.QUEUED}, {"state": state, "error": reason}
+    audit.record(Actor.system(), RETRIED[state], run, before=before, after=after)
+
+
+def _before_the_retry(run: Run) -> RunState:
+    """Failed or cancelled: the history knows."""
+    retries = AuditEvent.objects.filter(kind="run", object_id=str(run.pk), verb="run:retry").order_by("-pk")
+    before = retries.values_list("before__state", flat=True).first()
+    return RunState.CANCELLED if before == RunState.CANCELLED else RunState.FAILED
+
+
+def _end_plan(plan: Plan, reason: str, state: PlanState) -> None:
+    """The passwords go first, as the database deletes them with the plan, and leaves no trace."""
     wipe(Actor.system(), plan)
+    Plan.objects.filter(pk=plan.pk).update(state=PlanState.VOID)
     if plan.action == PlanAction.INSTALL:
         plan.replica.state = ReplicaState.CANCELLED
         plan.replica.save(update_fields=["state"])
-    before, after = {"state": PlanState.APPROVED}, {"state": PlanState.VOID}
+    before, after = {"state": state}, {"state": PlanState.VOID}
     audit.record(Actor.system(), "plan:void", plan, before=before, after=after, reason=reason)
-    return True
 
 
 def expire() -> int:
