@@ -59,24 +59,26 @@ def begin(actor: Actor, plan: Plan, hold: bool = True) -> Run:
 
 def queue(actor: Actor, plan: Plan, hold: bool = True) -> Run:
     """The run of a plan that may be done, held until its window opens. Belongs into the transaction that allows it."""
-    held_until = opening(plan) if hold else None
-    run = Run.objects.create(plan=plan, facts=inherited(plan), held_until=held_until)
+    run = Run.objects.create(plan=plan, facts=inherited(plan), held_until=opening(plan) if hold else None)
     StepRun.objects.bulk_create(
         StepRun(run=run, index=index, key=step["key"], title=step["title"], stage=step["stage"])
         for index, step in enumerate(plan.steps, 1)
     )
     after = {"state": RunState.QUEUED, "replica": plan.replica.state}
-    if held_until is not None:
-        after["held_until"] = held_until.isoformat()
+    if run.held:
+        after["held_until"] = run.held.isoformat()
     audit.record(actor, "run:queue", run, after=after)
     transaction.on_commit(lambda: execute(run.pk))
     return run
 
 
 def opening(plan: Plan) -> datetime | None:
-    """When the plan may begin, if that is not now."""
+    """Since when the plan may begin, or from when on; None when there are no windows.
+
+    In an open window, too: a run that comes to no worker before it closes has to wait for the next one.
+    """
     policy = plan.frozen_job().policy
-    return windows.next_opening(policy.windows, policy.zone, timezone.now())
+    return windows.opening(policy.windows, policy.zone, timezone.now())
 
 
 def decide(actor: Actor, plan: Plan, digest: str, reason: str, decision: Decision) -> None:
@@ -88,7 +90,7 @@ def decide(actor: Actor, plan: Plan, digest: str, reason: str, decision: Decisio
     if decision == Decision.APPROVE:
         require_pinned(plan)
         require_current(plan)
-    Plan.objects.select_for_update().get(pk=plan.pk)
+    Plan.objects.select_for_update(no_key=True).get(pk=plan.pk)
     after, verb = {
         Decision.APPROVE: (PlanState.WAITING, "plan:approve"),
         Decision.REJECT: (PlanState.REJECTED, "plan:reject"),

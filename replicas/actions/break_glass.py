@@ -67,9 +67,9 @@ def start_now(actor: Actor, run: Run, reason: str) -> None:
     """Let a held run begin before its window opens. Raises NotAllowed, Conflict, ValidationError without a reason."""
     require(actor, "break_glass")
     _require_reason(reason)
-    if run.held_until is None:
+    if run.held is None:
         raise Conflict(_("This run is not held."), _("Look at its state."))
-    before = run.held_until
+    before = run.held
     claim(run, {"state": RunState.QUEUED, "held_until": before}, held_until=None)
     audit.record(
         actor, "run:release", run, before={"held_until": before.isoformat()}, after={"held_until": None}, reason=reason

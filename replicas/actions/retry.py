@@ -19,9 +19,10 @@ from replicas.actions.undo import require_childless
 from replicas.choices import PlanAction, PlanState, ReplicaState, RunState
 from replicas.errors import Conflict
 from replicas.lifecycle.job import UPLOADS
+from replicas.lifecycle.order import hold
 from replicas.lifecycle.undo import to_begin_with
-from replicas.lifecycle.voiding import policy_of
-from replicas.models import Bypass, Run
+from replicas.lifecycle.voiding import ASK_ANEW, policy_of
+from replicas.models import Bypass, Plan, Run
 from replicas.permissions import Actor, require
 from replicas.tasks import execute
 from replicas.uploads.reading import read
@@ -38,14 +39,16 @@ def retry(actor: Actor, run: Run, reason: str = "", passwords: Mapping[str, str]
     """
     require(actor, "retry", run)
     _require_same_certificates(run, passwords)
-    if run.state in STOPPED:
-        require_alone(run.plan.replica)
+    hold(run.plan.replica_id)
+    now = _as_it_is(run)
+    if now.state in STOPPED:
+        require_alone(now.plan.replica)
         _require_newest(run)
-        require_pinned(run.plan)
-        _require_same_policy(run)
-        if run.plan.action == PlanAction.REMOVE:
-            require_childless(run.plan.replica)
-    before = {"state": run.state, "attempt": run.attempt, "error": run.error}
+        require_pinned(now.plan)
+        _require_same_policy(now)
+        if now.plan.action == PlanAction.REMOVE:
+            require_childless(now.plan.replica)
+    before = {"state": now.state, "attempt": now.attempt, "error": now.error}
     claim(
         run,
         {"state__in": STOPPED},
@@ -58,8 +61,8 @@ def retry(actor: Actor, run: Run, reason: str = "", passwords: Mapping[str, str]
         failing_line=None,
         lease_until=None,
         finished_at=None,
-        held_until=opening(run.plan),
-        facts=to_begin_with(run.facts),
+        held_until=None if _needs_no_approval(now.plan) else opening(now.plan),
+        facts=to_begin_with(now.facts),
     )
     run.refresh_from_db()
     give_passwords(actor, run.plan, passwords)
@@ -68,8 +71,16 @@ def retry(actor: Actor, run: Run, reason: str = "", passwords: Mapping[str, str]
         stopped = {"state__in": (ReplicaState.FAILED, ReplicaState.CANCELLED)}
         claim(replica, stopped, state=ReplicaState.APPROVED)
     after = {"state": run.state, "attempt": run.attempt}
+    if run.held:
+        after["held_until"] = run.held.isoformat()
     audit.record(actor, "run:retry", run, before=before, after=after, reason=reason)
     transaction.on_commit(lambda: execute(run.pk))
+
+
+def _as_it_is(run: Run) -> Run:
+    """Read while nobody else changes it: what a page read of its hosts and its state may be otherwise by now."""
+    hosts = ("host_key", "master__realm", "master__host_key")
+    return Run.objects.select_related(*(f"plan__replica__{name}" for name in hosts)).get(pk=run.pk)
 
 
 def _require_same_certificates(run: Run, given: Mapping[str, str]) -> None:
@@ -86,12 +97,16 @@ def _require_same_certificates(run: Run, given: Mapping[str, str]) -> None:
 def _require_same_policy(run: Run) -> None:
     """An approval holds under the policy that it was given under, and not for a plan that is void. Raises Conflict."""
     job, realm = run.plan.frozen_job(), run.plan.replica.master.realm
-    needless = run.plan.action == PlanAction.REVOKE or Bypass.objects.filter(run__plan=run.plan).exists()
-    if run.plan.state == PlanState.VOID or not needless and policy_of(realm, job) != job.policy:
+    if run.plan.state == PlanState.VOID or not _needs_no_approval(run.plan) and policy_of(realm, job) != job.policy:
         raise Conflict(
             _("The policy for approvals in %(realm)s was changed since the plan was approved.") % {"realm": realm},
-            _("Undo what was done, if there is something, and ask for the same again: it is approved anew."),
+            str(ASK_ANEW),
         )
+
+
+def _needs_no_approval(plan: Plan) -> bool:
+    """It was broken the glass for, or it only takes away: then it waits for no window either."""
+    return plan.action == PlanAction.REVOKE or Bypass.objects.filter(run__plan=plan).exists()
 
 
 def _require_newest(run: Run) -> None:

@@ -5,21 +5,23 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from replicas import audit
 from replicas.audit import checks
 from replicas.choices import DeliveryState, RunState
 from replicas.lifecycle import bundles, lockfile, looking, voiding, windows
 from replicas.lifecycle.recovery import Recovery
 from replicas.models import Delivery, Draft, Run
+from replicas.permissions import Actor
 from replicas.stream import chunks
 
 logger = logging.getLogger(__name__)
@@ -99,14 +101,23 @@ def hold_again() -> set[int]:
 
     Returns those of which that cannot be told, as the time zone is no longer known, say: they begin at no time.
     """
-    runs = Run.objects.filter(state=RunState.QUEUED, held_until__lte=timezone.now()).select_related("plan")
+    due = Run.objects.filter(state=RunState.QUEUED, held_until__lte=timezone.now())
+    runs = due.select_related("plan__replica")
     return {run.pk for run in runs if not apart(partial(_hold_again, run))}
 
 
 def _hold_again(run: Run) -> None:
     policy = run.plan.frozen_job().policy
     if later := windows.next_opening(policy.windows, policy.zone, timezone.now()):
-        Run.objects.filter(pk=run.pk, state=RunState.QUEUED, held_until=run.held_until).update(held_until=later)
+        _hold_until(run, later)
+
+
+@transaction.atomic
+def _hold_until(run: Run, later: datetime) -> None:
+    mine = Run.objects.filter(pk=run.pk, state=RunState.QUEUED, held_until=run.held_until)
+    if run.held_until is not None and mine.update(held_until=later):
+        before, after = {"held_until": run.held_until.isoformat()}, {"held_until": later.isoformat()}
+        audit.record(Actor.system(), "run:hold", run, before=before, after=after, reason="Its window has closed.")
 
 
 def _requeue(run: Run) -> None:

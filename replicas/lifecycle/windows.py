@@ -38,6 +38,12 @@ def next_opening(lines: Sequence[str], zone: str, now: datetime) -> datetime | N
     return min(start for start, _ in _around(lines, zone, now) if start > now)
 
 
+def opening(lines: Sequence[str], zone: str, now: datetime) -> datetime | None:
+    """When the window opened that is open now, or when the next one opens; None when there are none."""
+    began = [start for start, end in _around(lines, zone, now) if start <= now < end]
+    return min(began) if began else next_opening(lines, zone, now)
+
+
 def _around(lines: Iterable[str], zone: str, now: datetime) -> Iterator[tuple[datetime, datetime]]:
     """Every window from yesterday to the same day of the next week, as moments."""
     today = now.astimezone(ZoneInfo(zone)).date()

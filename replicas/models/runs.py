@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q, Value
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from replicas.choices import RUN_ACTIVE, RunState, StepState
@@ -52,6 +55,12 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"{self.plan} #{self.pk}"
+
+    @property
+    def held(self) -> datetime | None:
+        """When the window opens that it waits for; in one that is open, it only waits for a worker."""
+        waits = self.state == RunState.QUEUED and self.held_until is not None and self.held_until > timezone.now()
+        return self.held_until if waits else None
 
 
 class StepRun(models.Model):

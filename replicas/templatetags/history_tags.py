@@ -49,6 +49,7 @@ VERBS = {
     "run:cancelled": gettext_lazy("Run cancelled"),
     "run:export": gettext_lazy("Log downloaded"),
     "run:fail": gettext_lazy("Run failed"),
+    "run:hold": gettext_lazy("Run held until the next window"),
     "run:queue": gettext_lazy("Run queued"),
     "run:release": gettext_lazy("Held run started"),
     "run:retry": gettext_lazy("Run retried"),

@@ -67,7 +67,7 @@ def approve(request: SignedInRequest, pk: int) -> HttpResponse:
     if run is None:
         messages.success(request, _("Approved. It needs the approval of somebody else as well."))
         return redirect("plan", pk)
-    if run.held_until:
+    if run.held:
         messages.success(request, _("Approved. The run begins when its maintenance window opens."))
     else:
         messages.success(request, _("Approved. The run is queued."))

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 from replicas import permissions
 from replicas.actions import break_glass as actions
 from replicas.actions.policies import set_policy
-from replicas.choices import PlanState, RunState
+from replicas.choices import PlanState
 from replicas.forms.policies import BreakGlassForm, PolicyForm, ReviewForm, StartNowForm
 from replicas.models import ApprovalPolicy, Bypass, Master, Plan, Run
 from replicas.views.access import SignedInRequest, posted, require
@@ -107,7 +107,7 @@ def plan_acts(request: SignedInRequest, plan: Plan) -> list[Act]:
 def run_acts(request: SignedInRequest, run: Run, bypass: Bypass | None) -> list[Act]:
     """A held run is started by administrators; a run without approval is reviewed by somebody who took no part."""
     acts = []
-    if run.held_until and run.state == RunState.QUEUED and permissions.may(request.user, "break_glass"):
+    if run.held and permissions.may(request.user, "break_glass"):
         acts.append(
             Act(
                 url=reverse("start_now", args=[run.pk]),

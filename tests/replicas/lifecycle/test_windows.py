@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from replicas.lifecycle.windows import check, is_open, next_opening
+from replicas.lifecycle.windows import check, is_open, next_opening, opening
 
 BERLIN = "Europe/Berlin"
 
@@ -66,6 +66,13 @@ def test_the_next_one_of_several_opens_first() -> None:
     assert next_opening(lines, BERLIN, berlin(4, 23)) == berlin(7, 0)
     assert next_opening(lines, BERLIN, berlin(8, 12)) is None
     assert next_opening(["Mon 01:00-02:00"], BERLIN, berlin(2, 3)) == berlin(9, 1)
+
+
+def test_when_the_open_one_opened() -> None:
+    lines = ["Mon-Fri 22:00-04:00", "Tue 01:00-03:00"]
+    assert opening(lines, BERLIN, berlin(3, 2)) == berlin(2, 22)
+    assert opening(lines, BERLIN, berlin(3, 4)) == next_opening(lines, BERLIN, berlin(3, 4)) == berlin(3, 22)
+    assert opening([], BERLIN, berlin(3, 4)) is None
 
 
 def test_summer_time_moves_them() -> None:

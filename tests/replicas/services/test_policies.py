@@ -57,6 +57,13 @@ def closed() -> list[str]:
     return [f"{day:%a} 00:00-24:00"]
 
 
+def stop(run: Run, state: RunState = RunState.FAILED) -> None:
+    """A worker had it, and got stuck."""
+    Run.objects.filter(pk=run.pk).update(state=state, started_at=timezone.now(), held_until=None)
+    Replica.objects.update(state=ReplicaState.FAILED)
+    run.refresh_from_db()
+
+
 def second() -> Actor:
     return person("second", Role.APPROVER)
 
@@ -177,6 +184,64 @@ def test_what_has_begun_goes_on_and_is_not_retried_under_another_policy(cast: Ca
         retry(cast.operator, Run.objects.get())
     bypass(cast, run)
     retry(cast.operator, Run.objects.get())
+
+
+@pytest.mark.parametrize("ended", [RunState.FAILED, RunState.CANCELLED])
+def test_a_retry_that_waits_ends_again_under_another_policy(
+    ended: RunState, cast: Cast, ask: Callable[..., Plan]
+) -> None:
+    plan = ask({"windows": closed()})
+    run = approve(cast.approver, plan, plan.digest, "fine")
+    assert run is not None
+    stop(run, ended)
+    retry(cast.operator, run, passwords={"admin": "given once"})
+    assert set_policy(cast.administrator, Realm.objects.get(), "stricter", needed=2) == 0
+    run.refresh_from_db()
+    plan.refresh_from_db()
+    assert (run.state, run.held_until, plan.state) == (ended, None, PlanState.APPROVED)
+    assert plan.replica.state == ReplicaState.FAILED
+    assert "was changed" in run.error
+    assert "approved anew" in run.remedy
+    assert not plan.credentials.exists()
+    assert AuditEvent.objects.filter(verb="credential:wipe").count() == 1
+    assert AuditEvent.objects.latest("pk").verb == {"failed": "run:fail", "cancelled": "run:cancelled"}[ended]
+    with pytest.raises(Conflict, match="changed since the plan was approved"):
+        retry(cast.operator, run)
+
+
+def test_a_retry_that_a_worker_has_taken_goes_on(cast: Cast, ask: Callable[..., Plan]) -> None:
+    plan = ask({})
+    run = approve(cast.approver, plan, plan.digest, "fine")
+    assert run is not None
+    stop(run)
+    retry(cast.operator, run)
+    taken = lease.claim(run.pk)
+    assert taken is not None
+    taken.give_back()
+    set_policy(cast.administrator, Realm.objects.get(), "stricter", needed=2)
+    run.refresh_from_db()
+    assert run.state == RunState.QUEUED
+
+
+@pytest.mark.parametrize("approved", [False, True])
+def test_what_is_void_has_its_passwords_wiped_with_a_trace(
+    approved: bool, cast: Cast, ask: Callable[..., Plan]
+) -> None:
+    plan = ask({"windows": closed()})
+    give_passwords(cast.operator, plan, {"admin": "given once"})
+    if approved:
+        approve(cast.approver, plan, plan.digest, "fine")
+    set_policy(cast.administrator, Realm.objects.get(), "stricter", needed=3)
+    plan.refresh_from_db()
+    assert (plan.state, plan.credentials.count()) == (PlanState.VOID, 0)
+    assert AuditEvent.objects.get(verb="credential:wipe").actor == "portal"
+
+
+def test_the_database_too_wipes_the_passwords_of_a_void_plan(cast: Cast, ask: Callable[..., Plan]) -> None:
+    plan = ask({})
+    give_passwords(cast.operator, plan, {"admin": "given once"})
+    Plan.objects.update(state=PlanState.VOID)
+    assert not plan.credentials.exists()
 
 
 def test_a_policy_that_changes_nothing_for_a_plan_leaves_it(cast: Cast, ask: Callable[..., Plan]) -> None:
@@ -316,7 +381,41 @@ def test_in_an_open_window_nothing_is_held(cast: Cast, ask: Callable[..., Plan])
     plan = ask({"windows": ALWAYS})
     run = approve(cast.approver, plan, plan.digest, "fine")
     assert run is not None
-    assert run.held_until is None
+    assert run.held is None
+    assert "held_until" not in AuditEvent.objects.get(verb="run:queue").after  # type: ignore[operator]
+    with pytest.raises(Conflict, match="not held"):
+        glass.start_now(cast.administrator, run, "now")
+    assert lease.claim(run.pk) is not None
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_what_begins_in_no_time_of_an_open_window_waits_for_the_next_one(
+    again: bool, cast: Cast, ask: Callable[..., Plan]
+) -> None:
+    plan = ask({"windows": ALWAYS})
+    run = approve(cast.approver, plan, plan.digest, "fine")
+    assert run is not None
+    if again:
+        stop(run)
+        retry(cast.operator, run)
+    later = closed()
+    Plan.objects.update(job={**plan.job, "policy": {**plan.job["policy"], "windows": later}})  # it closes meanwhile
+    queue = Queue()
+    assert sweeper.sweep(queue) == 0
+    assert queue.asked == []
+    assert lease.claim(run.pk) is None
+    run.refresh_from_db()
+    event = AuditEvent.objects.get(verb="run:hold")
+    assert run.held
+    assert (event.actor, event.after) == ("portal", {"held_until": run.held.isoformat()})
+
+
+def test_what_needs_no_approval_waits_for_no_window_when_it_is_retried(cast: Cast, ask: Callable[..., Plan]) -> None:
+    plan = ask({"windows": closed()})
+    run = glass.break_glass(cast.administrator, plan, plan.digest, "it burns")
+    stop(run)
+    retry(cast.operator, run)
+    assert Run.objects.get().held_until is None
 
 
 def test_a_held_run_can_be_cancelled_and_a_retry_is_held_too(cast: Cast, ask: Callable[..., Plan]) -> None:

@@ -205,7 +205,7 @@ TRIES = [
     Try("reject", "approver", approved_once, "You have approved this plan already.", seen),
     Try("review", "both", reviewed, "has changed in the meantime", {"text": "Me too"}),
     Try("start_now", "administrator", without_mark, "This run is not held."),
-    Try("start_now", "administrator", held_and_over, "has changed in the meantime"),
+    Try("start_now", "administrator", held_and_over, "This run is not held."),
     Try("replica_act", "operator", act("verified", "retry"), "There is no run of"),
     Try("replica_act", "operator", act("waiting", "retry"), "There is no run of"),
     Try("replica_act", "operator", act("running", "retry"), "There is no run of"),
