@@ -25,9 +25,8 @@ class Rule(NamedTuple):
 
 
 def deciders(plan: Plan) -> Iterable[User]:
-    people = permissions.people("decide").exclude(pk=plan.requested_by_id).exclude(approvals__plan=plan)
-    groups = permissions.policy_groups(plan)
-    return people.filter(pk__in=User.objects.filter(groups__name__in=groups)) if groups else people
+    able = permissions.deciders(permissions.policy_groups(plan))
+    return able.exclude(pk=plan.requested_by_id).exclude(approvals__plan=plan)
 
 
 def requester(plan: Plan) -> Iterable[User]:

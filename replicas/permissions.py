@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +69,18 @@ def may(user: AbstractBaseUser | AnonymousUser | None, verb: str, obj: Any = Non
 def people(verb: str) -> QuerySet[User]:
     """Everybody who may do `verb` (a key of ROLES), whatever the policy of a realm says."""
     return User.objects.filter(Q(is_superuser=True) | Q(groups__name__in=ROLES[verb]), is_active=True).distinct()
+
+
+def deciders(groups: Collection[str]) -> QuerySet[User]:
+    """Those of them who may decide by a policy with these groups, superusers too; everybody, when it names none."""
+    able = people("decide")
+    return able.filter(pk__in=User.objects.filter(groups__name__in=groups)) if groups else able
+
+
+def sure_deciders(groups: Collection[str]) -> int:
+    """How many of them are left to decide whoever asks: one of those who may also request may have done so."""
+    able = deciders(groups)
+    return able.count() - able.filter(pk__in=people("request").values("pk")).exists()
 
 
 def _own(user: User, obj: Any) -> bool:

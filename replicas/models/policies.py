@@ -46,6 +46,11 @@ class ApprovalPolicy(models.Model):
     def __str__(self) -> str:
         return f"{self.realm}"
 
+    @property
+    def most_needed(self) -> int:
+        """By a plan for a replica with everything."""
+        return self.needed + self.extra_for_ca + self.extra_for_dns
+
     def for_plan(self, options: Options) -> Policy:
         """What holds for a plan with these options."""
         extra = (self.extra_for_ca and options.setup_ca) + (self.extra_for_dns and options.setup_dns)

@@ -26,14 +26,29 @@ def policy(request: SignedInRequest, pk: int) -> HttpResponse:
     require(request, "set_policy")
     master = get_object_or_404(Master.objects.select_related("realm"), pk=pk)
     now = ApprovalPolicy.objects.filter(realm=master.realm).first() or ApprovalPolicy(realm=master.realm)
+    short = _short(now)
     form = PolicyForm(request.POST or None, instance=now)
     sent = Outcome(False)
     if request.method == "POST":
         sent = attempt(request, form, lambda data: set_policy(actor(request), master.realm, **data))
         if sent.done:
             messages.success(request, _voided(sent.value))
+            if short := _short(ApprovalPolicy.objects.get(realm=master.realm)):
+                messages.warning(request, short)
             return redirect("master", pk)
-    return render(request, "masters/policy.html", {"master": master, "form": form, "failure": sent.failure})
+    context = {"master": master, "form": form, "failure": sent.failure, "short": short}
+    return render(request, "masters/policy.html", context)
+
+
+def _short(policy: ApprovalPolicy) -> str:
+    """What is told of a policy that not every plan can satisfy: it is stored, as approvers may come later."""
+    able = permissions.sure_deciders(policy.groups)
+    if able >= policy.most_needed:
+        return ""
+    return _(
+        "Approvals that a plan may need by this policy: %(needed)d. People who can be sure to give one: %(able)d, as "
+        "nobody approves an own request. Until there are more approvers, not every plan can be approved."
+    ) % {"needed": policy.most_needed, "able": able}
 
 
 def _voided(number: int) -> str:

@@ -87,7 +87,9 @@ def test_only_what_a_person_may_decide_is_counted(world: World) -> None:
     w.plan_of(replica, PlanState.WAITING)
     dashboard = reverse("dashboard")
     assert 'title="waiting for you">1<' in world.client("approver").get(dashboard).content.decode()
-    assert 'title="waiting for you">2<' in world.client("root").get(dashboard).content.decode()
+    assert 'title="waiting for you">1<' in world.client("root").get(dashboard).content.decode(), "policies bind it too"
+    world.people["both"].groups.add(Group.objects.get(name="security"))
+    assert 'title="waiting for you">2<' in world.client("both").get(dashboard).content.decode()
     assert "secret.example.com" not in world.client("approver").get(dashboard).content.decode().partition("Recent")[0]
 
 
@@ -130,6 +132,40 @@ def test_a_held_run_says_until_when(world: World) -> None:
     )
     assert "The run begins." in answer.content.decode()
     assert Run.objects.get(pk=run.pk).held_until is None
+
+
+def test_a_run_in_an_open_window_is_not_called_held(world: World) -> None:
+    before = timezone.now() - timedelta(hours=1)
+    replica = w.request(world.master, "open.example.com", world.people["operator"], ReplicaState.APPROVED)
+    run = w.run_of(w.plan_of(replica, PlanState.APPROVED), RunState.QUEUED, 0, held_until=before)
+    page = world.client("administrator").get(reverse("run", args=[run.pk])).content.decode()
+    assert "held until its maintenance window opens" not in page
+    assert reverse("start_now", args=[run.pk]) not in page
+
+
+def test_an_approval_in_an_open_window_queues_the_run(world: World) -> None:
+    ApprovalPolicy.objects.create(realm=world.master.realm, windows=["Mon-Sun 00:00-24:00"], changed_by="administrator")
+    replica = w.request(world.master, "open.example.com", world.people["operator"], ReplicaState.REQUESTED)
+    plan = w.plan_of(replica, PlanState.WAITING)
+    data = {"digest": plan.digest, "reason": "fine"}
+    page = world.client("approver").post(reverse("approve", args=[plan.pk]), data, follow=True).content.decode()
+    assert "Approved. The run is queued." in page
+
+
+def test_a_policy_that_nobody_can_satisfy_is_told_with_its_numbers(world: World) -> None:
+    Group.objects.create(name="security")
+    where = reverse("policy", args=[world.master.pk])
+    told = "may need by this policy: {needed}. People who can be sure to give one: {able}"
+    page = set_policy(world, needed="2", extra_for_ca="on", groups=["security"])
+    assert told.format(needed=3, able=0) in page
+    assert ApprovalPolicy.objects.get().needed == 2, "people may come later"
+    assert told.format(needed=3, able=0) in world.client("administrator").get(where).content.decode()
+    for number in range(3):
+        user = User.objects.create_user(f"guard{number}")
+        user.groups.set(Group.objects.filter(name__in=("security", Role.APPROVER)))
+    assert "may need by this policy" not in world.client("administrator").get(where).content.decode()
+    user.groups.add(Group.objects.get(name=Role.OPERATOR))  # and might be the one who asks
+    assert told.format(needed=3, able=2) in world.client("administrator").get(where).content.decode()
 
 
 def test_an_approver_without_the_group_only_looks(world: World) -> None:
