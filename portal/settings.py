@@ -47,6 +47,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
 INSTALLED_APPS = [
+    "replicas",  # before those whose commands it has its own of
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -61,7 +62,6 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_tables2",
     "huey.contrib.djhuey",
-    "replicas",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

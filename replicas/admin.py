@@ -18,6 +18,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from replicas import audit, models, permissions
+from replicas.audit.people import facts
 from replicas.choices import Role
 from replicas.models.credentials import Sealed
 
@@ -167,16 +168,6 @@ class PeopleAdmin(UserAdmin):  # type: ignore[type-arg]  # django-stubs makes it
 def actor(request: HttpRequest) -> permissions.Actor:
     user = request.user if isinstance(request.user, User) else None
     return permissions.Actor(user, request.META.get("REMOTE_ADDR", ""))
-
-
-def facts(user: User) -> dict[str, Any]:
-    """What the history keeps of a person."""
-    return {
-        "roles": sorted(user.groups.values_list("name", flat=True)),
-        "active": user.is_active,
-        "superuser": user.is_superuser,
-        "email": user.email,
-    }
 
 
 class GroupsAdmin(GroupAdmin):
