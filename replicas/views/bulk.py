@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
@@ -19,9 +20,10 @@ from replicas.views.tables import drafts_of
 @require_http_methods(["GET", "HEAD", "POST"])
 def replica_bulk(request: SignedInRequest) -> HttpResponse:
     require(request, "request")
-    form = BulkForm(request.POST or None, request.FILES or None, initial=_initial(request))
+    begun = attempt(request, Form(request.GET), lambda data: {} if request.method == "POST" else _initial(request))
+    form = BulkForm(request.POST or None, request.FILES or None, initial=begun.value)
     wrong: list[Wrong] = []
-    failure = None
+    failure = begun.failure
     if form.is_valid():
         sheet = read(form.cleaned_data["content"], request.user, form.cleaned_data["passwords"])
         wrong = sheet.wrong
@@ -49,7 +51,7 @@ def replica_bulk_example(request: SignedInRequest) -> HttpResponse:
 
 
 def _initial(request: SignedInRequest) -> dict[str, str]:
-    """The content of an own table that was not submitted yet."""
+    """The content of an own table that was not submitted yet. Raises PortalError when it cannot be opened."""
     try:
         return {"content": again(drafts_of(request, UUID(request.GET["table"])))}
     except (KeyError, ValueError):

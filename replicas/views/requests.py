@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.forms import model_to_dict
+from django.forms import Form, model_to_dict
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
@@ -33,8 +33,10 @@ def replica_request(request: SignedInRequest) -> HttpResponse:
         typed = _typed(request.POST)
         return _page(request, ReplicaRequestForm(initial=typed, offered=_offered(typed.get("master"))))
     if request.method != "POST":
-        initial = _initial(request)
-        return _page(request, ReplicaRequestForm(initial=initial, offered=_offered(initial.get("master"))))
+        begun = attempt(request, Form(request.GET), lambda data: _initial(request))
+        initial = begun.value or {}
+        form = ReplicaRequestForm(initial=initial, offered=_offered(initial.get("master")))
+        return _page(request, form, begun.failure)
     # What was filled in although the master does not have it is shown, and refused there.
     given = {name for name in REALM_OPTIONS if request.POST.get(name) or request.FILES.get(name)}
     offered = _offered(request.POST.get("master")) | given
@@ -69,7 +71,10 @@ def _typed(post: QueryDict) -> dict[str, Any]:
 
 
 def _initial(request: SignedInRequest) -> dict[str, Any]:
-    """What a link asks for: a master, an own draft, or what another request has and that is not its host's own."""
+    """What a link asks for: a master, an own draft, or what another request has and that is not its host's own.
+
+    Raises PortalError when a draft cannot be opened.
+    """
     query, like, draft = request.GET, request.GET.get("like", ""), request.GET.get("draft", "")
     mine = Draft.objects.filter(pk=draft, requested_by=request.user, act=REQUEST).first() if draft.isdecimal() else None
     if mine is not None:

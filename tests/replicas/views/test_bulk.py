@@ -147,6 +147,17 @@ def test_plans_that_changed_are_shown_anew(world: World, reachable: list[str], m
     assert {draft.frozen_job().replica.host_key[-4:] for draft in Draft.objects.all()} == {"AAAA"}
 
 
+def test_a_table_whose_key_is_gone_is_told_so_where_it_would_be_changed(
+    world: World, reachable: list[str], looked_at: list[str], settings: Settings
+) -> None:
+    send(world, GOOD)
+    where = f"{reverse('replica_bulk')}?table={found_good()}"
+    settings.SECRET_KEYS_FILE = settings.SECRET_KEYS_FILE.with_name("others")
+    answer = world.client("operator").get(where)
+    assert answer.status_code == 200
+    assert "is encrypted with, is not in" in answer.content.decode()
+
+
 def test_the_table_can_be_changed_discarded_and_looked_at_again(
     world: World, reachable: list[str], looked_at: list[str]
 ) -> None:

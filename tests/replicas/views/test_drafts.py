@@ -126,6 +126,16 @@ def test_the_request_can_be_changed(world: World) -> None:
     assert "new.example.com" not in theirs
 
 
+def test_a_request_whose_key_is_gone_is_told_so_where_it_would_be_changed(
+    world: World, settings: Settings, tmp_path: Path
+) -> None:
+    key = ask(world).strip("/").split("/")[-1]
+    settings.SECRET_KEYS_FILE = tmp_path / "others"
+    answer = world.client("operator").get(f"{reverse('replica_request')}?draft={key}")
+    assert answer.status_code == 200
+    assert "is encrypted with, is not in" in answer.content.decode()
+
+
 def test_discarding_leaves_nothing(world: World) -> None:
     where = ask(world)
     assert world.client("operator").post(f"{where}discard/").status_code == 302
