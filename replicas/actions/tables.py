@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from replicas.actions import drafts, host_keys, submit
 from replicas.clients import ssh
 from replicas.errors import Conflict, PortalError
+from replicas.lifecycle.order import hold
 from replicas.models import Draft, HostKey, Plan, Replica
 from replicas.permissions import Actor, require
 from replicas.tasks import check_table
@@ -137,6 +138,7 @@ def _key(row: Row) -> str | PortalError:
 def _freeze(actor: Actor, rows: Sequence[Row], keys: Sequence[str]) -> list[Plan]:
     """Store them all within the caller's transaction. Raises SomeRefused with every one that cannot be."""
     plans, refusals = [], {}
+    hold(*(row.replica.pk for row in rows if row.freeze))  # all of them before the history has the first one
     for place, (row, key) in enumerate(zip(rows, keys, strict=True)):
         try:
             with transaction.atomic():

@@ -16,9 +16,9 @@ from replicas.choices import PlanState, RunState
 from replicas.models import Master, Plan, Realm, Replica, Run
 
 
-def hold(replica_id: int) -> None:
-    """Lock a replica until the caller's transaction ends: nobody else decides on its plans, or has it worked on."""
-    _lock(Replica.objects.filter(pk=replica_id))
+def hold(*replica_ids: int) -> None:
+    """Lock replicas until the caller's transaction ends: nobody else decides on their plans, or has them worked on."""
+    _lock(Replica.objects.filter(pk__in=replica_ids))
 
 
 @contextmanager

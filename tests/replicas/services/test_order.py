@@ -10,6 +10,7 @@ from contextlib import suppress
 import pytest
 from django.db import connection, transaction
 
+from replicas.actions import tables
 from replicas.actions.approve import approve
 from replicas.actions.cancel import cancel_plan
 from replicas.actions.host_keys import accept
@@ -58,6 +59,14 @@ def begin_run(cast: Cast, plan: Plan) -> None:
     assert AuditEvent.objects.filter(verb="run:start").exists()
 
 
+def draw_table(cast: Cast, plan: Plan) -> None:
+    def refuse() -> Plan:
+        raise Conflict("It is not the time for it.", "Wait.")
+
+    with suppress(tables.SomeRefused):
+        tables.draw(cast.operator, [tables.Row(plan.replica, "", freeze=refuse)])
+
+
 def accept_key(cast: Cast, plan: Plan) -> None:
     known = HostKey.objects.get(hostname=plan.replica.hostname)
     accept(cast.administrator, known, OTHER_KEY, ssh.fingerprint(OTHER_KEY), "reinstalled")
@@ -70,6 +79,7 @@ ACTIONS: dict[str, Callable[[Cast, Plan], object]] = {
     "void": lambda cast, plan: voiding.void(plan, "late"),
     "policy": lambda cast, plan: set_policy(cast.administrator, Realm.objects.get(), "stricter", needed=2),
     "host key": accept_key,
+    "table": draw_table,
     "beginning of a run": begin_run,
     "end of a run": end_run,
 }
