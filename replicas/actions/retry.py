@@ -53,6 +53,7 @@ def retry(actor: Actor, run: Run, reason: str = "", passwords: Mapping[str, str]
         remedy="",
         failing_line=None,
         lease_until=None,
+        attempt_started_at=None,
         finished_at=None,
         held_until=opening(run.plan),
     )
