@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from replicas import audit
 from replicas.actions.alone import require_alone
@@ -15,16 +18,19 @@ from replicas.actions.approve import opening
 from replicas.actions.claim import claim
 from replicas.actions.give_passwords import NONE, give_passwords
 from replicas.actions.host_keys import require_pinned
-from replicas.choices import PlanAction, PlanState, ReplicaState, RunState
+from replicas.choices import REPLICA_ENDED, PlanAction, PlanState, ReplicaState, RunState
 from replicas.errors import Conflict
+from replicas.lifecycle.inheritance import inherited
 from replicas.lifecycle.job import UPLOADS
 from replicas.lifecycle.voiding import policy_of
 from replicas.models import Bypass, Run
+from replicas.models.runs import never_began
 from replicas.permissions import Actor, require
 from replicas.tasks import execute
 from replicas.uploads.reading import read
 
 STOPPED = (RunState.FAILED, RunState.CANCELLED)
+AGAIN = gettext_noop("Undo what was done, if there is something, and ask for the same again: it is approved anew.")
 
 
 @transaction.atomic
@@ -38,6 +44,7 @@ def retry(actor: Actor, run: Run, reason: str = "", passwords: Mapping[str, str]
     _require_same_certificates(run, passwords)
     if run.state in STOPPED:
         require_alone(run.plan.replica)
+        _require_standing(run)
         _require_newest(run)
         require_pinned(run.plan)
         _require_same_policy(run)
@@ -56,13 +63,13 @@ def retry(actor: Actor, run: Run, reason: str = "", passwords: Mapping[str, str]
         attempt_started_at=None,
         finished_at=None,
         held_until=opening(run.plan),
+        **_what_is_known(run),
     )
     run.refresh_from_db()
     give_passwords(actor, run.plan, passwords)
     replica = run.plan.replica
     if run.plan.action == PlanAction.INSTALL:
-        stopped = {"state__in": (ReplicaState.FAILED, ReplicaState.CANCELLED)}
-        claim(replica, stopped, state=ReplicaState.APPROVED)
+        claim(replica, {"state": ReplicaState.FAILED}, state=ReplicaState.APPROVED)
     after = {"state": run.state, "attempt": run.attempt}
     audit.record(actor, "run:retry", run, before=before, after=after, reason=reason)
     transaction.on_commit(lambda: execute(run.pk))
@@ -80,21 +87,49 @@ def _require_same_certificates(run: Run, given: Mapping[str, str]) -> None:
 
 
 def _require_same_policy(run: Run) -> None:
-    """An approval holds under the policy that it was given under, and not for a plan that is void. Raises Conflict."""
+    """An approval holds under the policy that it was given under. Raises Conflict."""
     job, realm = run.plan.frozen_job(), run.plan.replica.master.realm
     needless = run.plan.action == PlanAction.REVOKE or Bypass.objects.filter(run__plan=run.plan).exists()
-    if run.plan.state == PlanState.VOID or not needless and policy_of(realm, job) != job.policy:
+    if not needless and policy_of(realm, job) != job.policy:
         raise Conflict(
             _("The policy for approvals in %(realm)s was changed since the plan was approved.") % {"realm": realm},
-            _("Undo what was done, if there is something, and ask for the same again: it is approved anew."),
+            _(AGAIN),
         )
+
+
+def _require_standing(run: Run) -> None:
+    """Neither a plan that is void nor a request that has ended is taken up by a retry. Raises Conflict."""
+    replica = run.plan.replica
+    if run.plan.state == PlanState.VOID:
+        raise Conflict(_("The plan is void. %(why)s") % {"why": run.error}, _(AGAIN))
+    if run.plan.action == PlanAction.INSTALL and replica.state in REPLICA_ENDED:
+        raise Conflict(
+            _("%(host)s is in another state: %(state)s.")
+            % {"host": replica.hostname, "state": replica.get_state_display()},
+            _("Request it again: the plan is approved anew."),
+        )
+
+
+def _what_is_known(run: Run) -> dict[str, Any]:
+    """A run that never began knows what its plan inherits now: what it was told when it was queued may be stale."""
+    return {"facts": inherited(run.plan)} if Run.objects.filter(never_began(), pk=run.pk).exists() else {}
+
+
+def overtaken(run: Run) -> bool:
+    """Whether another run has worked on the replica since: a later one, or an earlier one that was tried again.
+
+    A revocation is none of these: it is written into the facts of the bundle's own run, so that another one is sealed.
+    """
+    others = Run.objects.filter(~never_began(), plan__replica=run.plan.replica_id).exclude(pk=run.pk)
+    # An older portal's worker does not note when an attempt began.
+    timed = others.alias(began=Coalesce("attempt_started_at", "finished_at"))
+    since = timed.filter(Q(pk__gt=run.pk) | Q(began__gt=run.created_at))
+    return since.exclude(plan__action=PlanAction.REVOKE).exists()
 
 
 def _require_newest(run: Run) -> None:
     """What a later run found or took back, an older one knows nothing of. Raises Conflict."""
-    later = Run.objects.filter(plan__replica=run.plan.replica_id, pk__gt=run.pk)
-    # The revocation of its bundle is written into its own facts: another bundle is sealed.
-    if later.exclude(plan__action=PlanAction.REVOKE).exists():
+    if overtaken(run):
         raise Conflict(
             _("A later run has worked on %(host)s since.") % {"host": run.plan.replica.hostname},
             _("Look at the newest run; what is still wanted is asked for anew."),
