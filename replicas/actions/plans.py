@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from replicas import audit
+from replicas.actions.alone import require_alone
 from replicas.backends import registry
 from replicas.errors import Conflict
 from replicas.lifecycle import plan as plans
@@ -24,9 +25,11 @@ from replicas.permissions import Actor, require
 def freeze(actor: Actor, replica: Replica, action: Action, reason: str = "", **options: Any) -> Plan:
     """Store the plan of an action on a saved replica, with options other than the replica's own where given.
 
-    Belongs into the caller's transaction. Raises NotAllowed, Conflict when another plan waits.
+    Belongs into the caller's transaction. Raises NotAllowed, Conflict when another plan waits or a run is at work.
     """
-    plan = draft(require(actor, "request"), replica, action, **options)
+    user = require(actor, "request")
+    require_alone(replica)
+    plan = draft(user, replica, action, **options)
     try:
         with transaction.atomic():
             plan.save()
