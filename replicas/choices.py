@@ -50,6 +50,8 @@ class ReplicaState(models.TextChoices):
     REMOVED = "removed", _("Removed")
 
 
+REMOVED_FROM: dict[str, str] = {PlanAction.UNDO: ReplicaState.FAILED, PlanAction.REMOVE: ReplicaState.VERIFIED}
+"""By plan of removal: the state (ReplicaState) that it begins from."""
 REPLICA_ENDED = (ReplicaState.REJECTED, ReplicaState.CANCELLED, ReplicaState.REMOVED)
 """Here the hostname is free again for another request."""
 

@@ -13,8 +13,10 @@ from replicas.models import Replica, Run
 def require_alone(replica: Replica) -> None:
     """Raises Conflict when a run is active; belongs into a transaction, which then holds the replica's row."""
     hold(replica.pk)
-    if Run.objects.filter(plan__replica=replica, state__in=RUN_ACTIVE).exists():
+    active = Run.objects.filter(plan__replica=replica, state__in=RUN_ACTIVE).select_related("plan").first()
+    if active is not None:
+        what = {"action": active.plan.get_action_display(), "state": active.get_state_display()}
         raise Conflict(
-            _("Another run is working on %(host)s.") % {"host": replica.hostname},
+            _("Another run is working on %(host)s: %(action)s (%(state)s).") % {"host": replica.hostname, **what},
             _("Wait until it has ended, or cancel it first."),
         )

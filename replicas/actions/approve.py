@@ -15,15 +15,13 @@ from replicas.actions.claim import claim
 from replicas.actions.host_keys import require_pinned
 from replicas.actions.submit import require_living_master
 from replicas.actions.undo import require_childless
-from replicas.choices import Decision, PlanAction, PlanState, ReplicaState, RunState
+from replicas.choices import REMOVED_FROM, Decision, PlanAction, PlanState, ReplicaState, RunState
 from replicas.errors import Conflict
 from replicas.lifecycle import job, voiding, windows
 from replicas.lifecycle.inheritance import inherited
 from replicas.models import Approval, Plan, Run, StepRun
 from replicas.permissions import Actor, require
 from replicas.tasks import execute
-
-REMOVED_FROM: dict[str, str] = {PlanAction.UNDO: ReplicaState.FAILED, PlanAction.REMOVE: ReplicaState.VERIFIED}
 
 
 @transaction.atomic

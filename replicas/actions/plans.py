@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from replicas import audit
+from replicas.actions.alone import require_alone
 from replicas.backends import registry
 from replicas.errors import Conflict
 from replicas.lifecycle import plan as plans
@@ -28,9 +29,11 @@ def freeze(
 
     `master` is another server than the replica's own master that the realm is worked on from.
 
-    Belongs into the caller's transaction. Raises NotAllowed, Conflict when another plan waits.
+    Belongs into the caller's transaction. Raises NotAllowed, Conflict when another plan waits or a run is at work.
     """
-    plan = draft(require(actor, "request"), replica, action, master, **options)
+    user = require(actor, "request")
+    require_alone(replica)
+    plan = draft(user, replica, action, master, **options)
     try:
         with transaction.atomic():
             plan.save()

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from replicas import audit
@@ -16,13 +17,15 @@ from replicas.actions.claim import claim
 from replicas.actions.give_passwords import NONE, give_passwords
 from replicas.actions.host_keys import require_pinned
 from replicas.actions.undo import require_childless
-from replicas.choices import PlanAction, PlanState, ReplicaState, RunState
+from replicas.choices import REPLICA_ENDED, PlanAction, PlanState, ReplicaState, RunState
 from replicas.errors import Conflict
-from replicas.lifecycle.job import UPLOADS
+from replicas.lifecycle.inheritance import inherited
+from replicas.lifecycle.job import JSON, UPLOADS
 from replicas.lifecycle.order import hold
 from replicas.lifecycle.undo import to_begin_with
 from replicas.lifecycle.voiding import ASK_ANEW, policy_of
 from replicas.models import Bypass, Plan, Run
+from replicas.models.runs import never_began
 from replicas.permissions import Actor, require
 from replicas.tasks import execute
 from replicas.uploads.reading import read
@@ -43,6 +46,7 @@ def retry(actor: Actor, run: Run, reason: str = "", passwords: Mapping[str, str]
     now = _as_it_is(run)
     if now.state in STOPPED:
         require_alone(now.plan.replica)
+        _require_standing(now)
         _require_newest(run)
         require_pinned(now.plan)
         _require_same_policy(now)
@@ -60,16 +64,16 @@ def retry(actor: Actor, run: Run, reason: str = "", passwords: Mapping[str, str]
         remedy="",
         failing_line=None,
         lease_until=None,
+        attempt_started_at=None,
         finished_at=None,
         held_until=None if _needs_no_approval(now.plan) else opening(now.plan),
-        facts=to_begin_with(now.facts),
+        facts=_what_is_known(now),
     )
     run.refresh_from_db()
     give_passwords(actor, run.plan, passwords)
     replica = run.plan.replica
     if run.plan.action == PlanAction.INSTALL:
-        stopped = {"state__in": (ReplicaState.FAILED, ReplicaState.CANCELLED)}
-        claim(replica, stopped, state=ReplicaState.APPROVED)
+        claim(replica, {"state": ReplicaState.FAILED}, state=ReplicaState.APPROVED)
     after = {"state": run.state, "attempt": run.attempt}
     if run.held:
         after["held_until"] = run.held.isoformat()
@@ -95,9 +99,9 @@ def _require_same_certificates(run: Run, given: Mapping[str, str]) -> None:
 
 
 def _require_same_policy(run: Run) -> None:
-    """An approval holds under the policy that it was given under, and not for a plan that is void. Raises Conflict."""
+    """An approval holds under the policy that it was given under. Raises Conflict."""
     job, realm = run.plan.frozen_job(), run.plan.replica.master.realm
-    if run.plan.state == PlanState.VOID or not _needs_no_approval(run.plan) and policy_of(realm, job) != job.policy:
+    if not _needs_no_approval(run.plan) and policy_of(realm, job) != job.policy:
         raise Conflict(
             _("The policy for approvals in %(realm)s was changed since the plan was approved.") % {"realm": realm},
             str(ASK_ANEW),
@@ -109,11 +113,41 @@ def _needs_no_approval(plan: Plan) -> bool:
     return plan.action == PlanAction.REVOKE or Bypass.objects.filter(run__plan=plan).exists()
 
 
+def _require_standing(run: Run) -> None:
+    """Neither a plan that is void nor a request that has ended is taken up by a retry. Raises Conflict."""
+    replica = run.plan.replica
+    if run.plan.state == PlanState.VOID:
+        raise Conflict(_("The plan is void. %(why)s") % {"why": run.error}, str(ASK_ANEW))
+    if run.plan.action == PlanAction.INSTALL and replica.state in REPLICA_ENDED:
+        raise Conflict(
+            _("%(host)s is in another state: %(state)s.")
+            % {"host": replica.hostname, "state": replica.get_state_display()},
+            _("Request it again: the plan is approved anew."),
+        )
+
+
+def _what_is_known(run: Run) -> dict[str, JSON]:
+    """A run that never began knows what its plan inherits now: what it was told when it was queued may be stale."""
+    if Run.objects.filter(never_began(), pk=run.pk).exists():
+        return inherited(run.plan)
+    return to_begin_with(run.facts)
+
+
+def overtaken(run: Run) -> bool:
+    """Whether another run has worked on the replica since: a later one, or an earlier one that was tried again.
+
+    A revocation is none of these: it is written into the facts of the bundle's own run, so that another one is sealed.
+    """
+    others = Run.objects.filter(~never_began(), plan__replica=run.plan.replica_id).exclude(pk=run.pk)
+    # An older portal's worker does not note when an attempt began.
+    timed = others.alias(began=Coalesce("attempt_started_at", "finished_at"))
+    since = timed.filter(Q(pk__gt=run.pk) | Q(began__gt=run.created_at))
+    return since.exclude(plan__action=PlanAction.REVOKE).exists()
+
+
 def _require_newest(run: Run) -> None:
     """What a later run found or took back, an older one knows nothing of. Raises Conflict."""
-    later = Run.objects.filter(plan__replica=run.plan.replica_id, pk__gt=run.pk)
-    # The revocation of its bundle is written into its own facts: another bundle is sealed.
-    if later.exclude(plan__action=PlanAction.REVOKE).exists():
+    if overtaken(run):
         raise Conflict(
             _("A later run has worked on %(host)s since.") % {"host": run.plan.replica.hostname},
             _("Look at the newest run; what is still wanted is asked for anew."),

@@ -257,9 +257,10 @@ class RemovalForm(OfReplica):
 
 
 class RetryForm(Uploads, OneRunPasswords):
-    """Why a run is tried again, and what was uploaded for it, once more."""
+    """Why a run is tried again, which one if it is not the newest, and what was uploaded for it, once more."""
 
     reason = ReasonField(required=False)
+    run = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
 
 class ResubmitForm(Uploads, OneRunPasswords):

@@ -59,6 +59,7 @@ def claim(run_id: int) -> Lease | None:
             remedy="",
             held_until=None,  # the end of a window interrupts nothing that has begun
             started_at=Coalesce("started_at", Now()),
+            attempt_started_at=Coalesce("attempt_started_at", Now()),
         )
         if changed != 1:
             return None

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from replicas import audit
-from replicas.choices import PLANS_OF_REMOVAL, PlanAction, ReplicaState, RunState
+from replicas.choices import PLANS_OF_REMOVAL, REMOVED_FROM, PlanAction, ReplicaState, RunState
 from replicas.lifecycle import bundles
 from replicas.lifecycle.credentials import wiping
 from replicas.lifecycle.fencing import fenced
@@ -17,6 +17,7 @@ from replicas.lifecycle.job import Options
 from replicas.lifecycle.lease import Lease
 from replicas.lifecycle.undo import REMOVAL_BEGUN
 from replicas.models import Master, Replica, Run
+from replicas.models.runs import never_began
 from replicas.permissions import Actor
 from replicas.realm_rules import OF_DNS
 
@@ -77,13 +78,22 @@ def _ended(outcome: Outcome, failing: int | None = None) -> dict[str, Any]:
 def _stopped(run: Run) -> None:
     """Cancelled in the middle, too: the host is no longer blank, so its name must not become free."""
     replica = run.plan.replica
-    if run.plan.action == PlanAction.INSTALL:
+    if Run.objects.filter(never_began(), pk=run.pk).exists():
+        _as_before(run)
+    elif run.plan.action == PlanAction.INSTALL:
         _change(replica, "replica:change", {"state": ReplicaState.FAILED})
     elif run.plan.action in PLANS_OF_REMOVAL:
         facts = Run.objects.values_list("facts", flat=True).get(pk=run.pk)
         untouched = replica.verified_at is not None and not facts.get(REMOVAL_BEGUN)
         state = ReplicaState.VERIFIED if untouched else ReplicaState.FAILED
         _change(replica, "replica:change", {"state": state})
+
+
+def _as_before(run: Run) -> None:
+    """Nothing was done: a host is still blank, so that its name is free, and a replica is what it was."""
+    states = {PlanAction.INSTALL: ReplicaState.CANCELLED} | REMOVED_FROM
+    if state := states.get(run.plan.action):
+        _change(run.plan.replica, "replica:change", {"state": state})
 
 
 def _succeeded(run: Run) -> None:

@@ -242,7 +242,9 @@ class Execution:
         who = Run.objects.values_list("cancel_requested_by", flat=True).get(pk=self.row.pk)
         for line in summary.done_so_far(self.row):
             self.writer.write(line)
-        return Outcome(RunState.CANCELLED, f"Cancelled by {who}.", "Retry goes on from here; Undo takes it back.")
+        begun = self.row.steps.exclude(started_at=None).exists()
+        remedy = "Retry goes on from here; Undo takes it back." if begun else "Nothing was done."
+        return Outcome(RunState.CANCELLED, f"Cancelled by {who}.", remedy)
 
     def _stopped(self, state: StepState, result: Outcome) -> Outcome:
         self.lease.check()

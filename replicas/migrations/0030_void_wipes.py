@@ -27,5 +27,5 @@ def with_ends(ended):
 
 class Migration(migrations.Migration):
     while_running = "A portal of the version before wipes what a void plan had, if the trigger leaves it something."
-    dependencies = [("replicas", "0028_newest_first")]
+    dependencies = [("replicas", "0029_attempts")]
     operations = [migrations.RunPython(with_ends(NOW), with_ends(BEFORE))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Q, Value
+from django.db.models import Exists, OuterRef, Q, Value
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -44,6 +44,12 @@ class Run(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     held_until = models.DateTimeField(null=True, blank=True, help_text=_("When its maintenance window opens."))
     started_at = models.DateTimeField(null=True, blank=True)
+    attempt_started_at = models.DateTimeField(
+        _("start of the attempt"),
+        null=True,
+        blank=True,
+        help_text=_("When a worker first took it up since it was queued or retried."),
+    )
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -88,6 +94,12 @@ class StepRun(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+def never_began() -> Q:
+    """Of runs: cancelled before any of their steps began. They did nothing, and what they know they only inherited."""
+    begun = StepRun.objects.filter(run=OuterRef("pk"), started_at__isnull=False)
+    return Q(state=RunState.CANCELLED) & ~Q(Exists(begun))
 
 
 class LogLine(models.Model):

@@ -7,38 +7,65 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from django.db.models import Prefetch
 from django.forms import BaseForm
 
 from replicas.actions.give_passwords import lacking, missing_passwords
-from replicas.choices import RUN_ACTIVE, PlanAction, PlanState, RunState
+from replicas.actions.retry import STOPPED, overtaken
+from replicas.choices import RUN_ACTIVE, PlanAction, PlanState
 from replicas.models import Plan, Replica, Run
 from replicas.permissions import Actor
+from replicas.views.newest import ASIDE, plans_of, rank
 from replicas.views.outcome import outcome
 
 
 class Subject:
-    """A replica with its plans and their runs, both newest first."""
+    """A replica with its newest plans and the run that matters; `asked` is a run whose own page it is."""
 
-    def __init__(self, replica: Replica, plans: list[Plan]) -> None:
-        runs = [run for plan in plans for run in plan.runs.all()]
-        self.replica, self.plans = replica, plans
-        self.plan = plans[0] if plans else None
-        self.run = max(runs, key=lambda run: run.pk, default=None)
-        self.findings = outcome(runs)
+    def __init__(self, replica: Replica, asked: Run | None = None) -> None:
+        self.replica, self.asked = replica, asked
 
-    @classmethod
-    def of(cls, replica: Replica) -> Subject:
-        runs = Prefetch("runs", Run.objects.select_related("bypass__by", "bypass__reviewed_by").order_by("-pk"))
-        return cls(replica, list(replica.plans.select_related("requested_by").prefetch_related(runs)))
+    @cached_property
+    def plans(self) -> list[Plan]:
+        """As `plans_of`."""
+        return plans_of(self.replica)
 
     @property
+    def plan(self) -> Plan | None:
+        return self.plans[0] if self.plans else None
+
+    @cached_property
+    def run(self) -> Run | None:
+        """The one under way; or else the newest, but neither a revocation nor one that never began if there is another.
+
+        Those change nothing of what the run before them came to, and that one can be tried again.
+        """
+        return min(self._runs, key=lambda run: (rank(run), -run.pk), default=None)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the page is that of a run that matters less."""
+        return self.asked is not None and self.asked != self.run
+
+    @cached_property
     def stopped(self) -> Run | None:
-        """The run that can be tried again; the revocation of its bundle, once done, stands in nobody's way."""
-        revoked = (PlanAction.REVOKE, RunState.SUCCEEDED)
-        runs = [run for plan in self.plans for run in plan.runs.all() if (plan.action, run.state) != revoked]
-        run = max(runs, key=lambda run: run.pk, default=None)
-        return run if run is not None and run.state in (RunState.FAILED, RunState.CANCELLED) else None
+        """The run that can be tried again: that of the page, or else one that was set aside."""
+        if self.runs:
+            return None
+        if self.asked is not None and self.elsewhere:
+            return self.asked if _waits_for_retry(self.asked) and not overtaken(self.asked) else None
+        if self.run is None or _waits_for_retry(self.run):
+            return self.run
+        last = max((run for run in self._runs if rank(run) == ASIDE), key=lambda run: run.pk, default=None)
+        return last if last is not None and _waits_for_retry(last) and not overtaken(last) else None
+
+    @cached_property
+    def findings(self) -> dict[str, Any]:
+        """As `outcome`."""
+        return outcome(self._runs)
+
+    @cached_property
+    def _runs(self) -> list[Run]:
+        return [run for plan in self.plans for run in plan.runs.all()]
 
     @property
     def waits(self) -> bool:
@@ -51,7 +78,8 @@ class Subject:
     @cached_property
     def missing(self) -> list[str]:
         """Passwords (CredentialName) that a run would lack."""
-        return missing_passwords(self.plan) if self.plan else []
+        plan = self.stopped.plan if self.stopped else self.plan
+        return missing_passwords(plan) if plan else []
 
     def lacks(self, action: PlanAction | None) -> list[str]:
         """The same of a new plan; of none in particular, those of the newest one."""
@@ -60,6 +88,10 @@ class Subject:
     @property
     def idle(self) -> bool:
         return not self.waits and not self.runs
+
+
+def _waits_for_retry(run: Run) -> bool:
+    return run.state in STOPPED and run.plan.state == PlanState.APPROVED
 
 
 class Bound(NamedTuple):
@@ -84,6 +116,8 @@ class Kind:
     thanks: Any = ""
     action: PlanAction | None = None
     """Of the plan that it makes, where that needs other passwords than the one before."""
+    about: Callable[[Subject], Plan | Run | None] = lambda subject: subject.plan
+    """What it is done to: with some, it matters whose that is."""
 
     @property
     def plans(self) -> bool:

@@ -65,11 +65,13 @@ def earlier(found: Found, query: Query) -> int | None:
 
 
 def elapsed(run: Run) -> float | None:
-    """How long the run took, or has been under way."""
-    if run.started_at is None:
+    """How long the newest attempt took, or has been under way: what lay between two attempts was nobody's work."""
+    # An older portal's worker notes only when the first attempt began.
+    began = run.attempt_started_at or (None if run.state == RunState.QUEUED else run.started_at)
+    if began is None:
         return None
     end = run.finished_at if run.state in RUN_TERMINAL and run.finished_at else timezone.now()
-    return (end - run.started_at).total_seconds()
+    return (end - began).total_seconds()
 
 
 def waits_for(run: Run) -> list[Run]:

@@ -24,15 +24,22 @@ from replicas.forms.fields import OneRunPasswords
 from replicas.forms.later import OfReplica
 from replicas.forms.requests import CancelForm, RecordsForm, RemovalForm, ResubmitForm, RetryForm, StopForm
 from replicas.forms.uploads import Uploads
-from replicas.models import Run
+from replicas.models import Plan, Run
 from replicas.permissions import Actor
 from replicas.views.acting import Act
 from replicas.views.kinds import Bound, Kind, Subject
 from replicas.views.later_acts import LATER
 
 
+def under_way(subject: Subject) -> Plan | Run | None:
+    """The run at work, unless it is being stopped already; or else the plan that waits."""
+    if subject.run is not None and subject.runs and not subject.run.cancel_requested_by:
+        return subject.run
+    return subject.plan if subject.waits else None
+
+
 def can_cancel(subject: Subject) -> bool:
-    return subject.waits or (subject.runs and subject.run is not None and not subject.run.cancel_requested_by)
+    return under_way(subject) is not None
 
 
 def can_stop(subject: Subject) -> bool:
@@ -69,9 +76,10 @@ def can_add_records(subject: Subject) -> bool:
 
 
 def cancel(actor: Actor, subject: Subject, data: dict[str, Any]) -> None:
-    """Whatever is under way: the plan that waits, or else the newest run."""
-    if subject.plan is not None and subject.waits:
-        cancel_plan(actor, subject.plan, data["reason"])
+    """The run at work, or else the plan that waits. Raises as their actions, Conflict when there is neither."""
+    target = under_way(subject)
+    if isinstance(target, Plan):
+        cancel_plan(actor, target, data["reason"])
     else:
         cancel_run(actor, newest(subject), data["reason"])
 
@@ -91,12 +99,15 @@ def newest(subject: Subject) -> Run:
 
 
 def try_again(actor: Actor, subject: Subject, data: dict[str, Any]) -> None:
-    if subject.stopped is None:
+    """The run whose button it was, or the one that has stopped. Raises Conflict when there is none, and as `retry`."""
+    asked = Run.objects.filter(plan__replica=subject.replica, pk=data["run"]).select_related("plan__replica__master")
+    run = asked.first() if data["run"] else subject.stopped
+    if run is None:
         raise Conflict(
             gettext("There is no run of %(host)s to try again.") % {"host": subject.replica.hostname},
             gettext("It would have to be the newest one, and to have failed or been cancelled."),
         )
-    retry(actor, subject.stopped, data["reason"], data["passwords"] | data["certificates"])
+    retry(actor, run, data["reason"], data["passwords"] | data["certificates"])
 
 
 ACTS = {
@@ -176,6 +187,7 @@ ACTS = {
         verb="cancel",
         form=CancelForm,
         offered=can_cancel,
+        about=under_way,
         do=cancel,
         label=_("Cancel"),
         help=_(
@@ -189,6 +201,7 @@ ACTS = {
         verb="cancel",
         form=StopForm,
         offered=can_stop,
+        about=lambda subject: subject.run,
         do=stop,
         label=_("Stop now"),
         help=_(
@@ -203,7 +216,10 @@ ACTS = {
 
 
 def offered(user: User, subject: Subject, bound: Bound | None = None) -> list[Act]:
-    """The actions that this person may take on the replica as it is now."""
+    """The actions that this person may take on the replica as it is now.
+
+    On the page of a run that matters less, only to try that one again.
+    """
     return [
         Act(
             url=reverse("replica_act", args=[subject.replica.pk, name]),
@@ -215,13 +231,17 @@ def offered(user: User, subject: Subject, bound: Bound | None = None) -> list[Ac
             name=name,
         )
         for name, kind in ACTS.items()
-        if kind.offered(subject) and permissions.may(user, kind.verb, subject.plan)
+        if (name == "retry" or not subject.elsewhere)
+        and kind.offered(subject)
+        and permissions.may(user, kind.verb, kind.about(subject))
     ]
 
 
 def _asking(name: str, kind: Kind, form: BaseForm, subject: Subject) -> BaseForm:
     """The form, one of several on its page; it says of passwords that it takes whether one is stored."""
     form.auto_id = f"id_{name}_%s"
+    if isinstance(form, RetryForm) and subject.stopped:
+        form.initial["run"] = subject.stopped.pk
     if isinstance(form, OneRunPasswords):
         form.ask_for(subject.lacks(kind.action))
     if isinstance(form, OfReplica):

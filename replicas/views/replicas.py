@@ -23,6 +23,7 @@ from replicas.views.acting import Act, actor, attempt
 from replicas.views.drafts import show_first
 from replicas.views.kinds import Bound, Subject
 from replicas.views.live import live
+from replicas.views.newest import PLANS
 from replicas.views.options import described
 from replicas.views.policies import run_acts
 from replicas.views.remedies import explained
@@ -68,7 +69,7 @@ def replica_act(request: SignedInRequest, pk: int, name: str) -> HttpResponse:
     if kind.plans:
         sent = attempt(request, form, lambda data: show_first(request, Wish(name, form, found), data))
         return redirect("draft", sent.value.pk) if sent.done else page(request, found, Bound(name, form), sent.failure)
-    sent = attempt(request, form, lambda data: kind.do(actor(request), Subject.of(found), data))
+    sent = attempt(request, form, lambda data: kind.do(actor(request), Subject(found), data))
     if not sent.done:
         return page(request, found, Bound(name, form), sent.failure)
     messages.success(request, kind.thanks)
@@ -124,14 +125,15 @@ def _refusal(plan: Plan | None) -> Approval | None:
 def page(
     request: SignedInRequest, found: Replica, bound: Bound | None = None, failure: PortalError | None = None
 ) -> HttpResponse:
-    about = Subject.of(found)
+    about = Subject(found)
     bypass: Bypass | None = getattr(about.run, "bypass", None)
     acts = (run_acts(request, about.run, bypass) if about.run else []) + offered(request.user, about, bound)
     context = {
         "replica": found,
         "plan": about.plan,
         "stages": by_stage(about.plan.steps, lambda step: step["stage"]) if about.plan else [],
-        "plans": about.plans,
+        "plans": about.plans[:PLANS],
+        "older": len(about.plans) > PLANS,
         "options": described(about.plan.frozen_job()) if about.plan else [],
         "bundles": with_acts(request, found, bound),
         "bypass": bypass,

@@ -39,11 +39,11 @@ def whole_number(request: SignedInRequest, name: str) -> int:
 @require_safe
 def run(request: SignedInRequest, pk: int) -> HttpResponse:
     found = fetch(request, pk)
-    about = Subject.of(found.plan.replica)
+    about = Subject(found.plan.replica, found)
     after = whole_number(request, "after") if "after" in request.GET else None
     bypass: Bypass | None = getattr(found, "bypass", None)
     context = live(found, request.GET, after) | outcome([found]) | {"bypass": bypass}
-    acts = run_acts(request, found, bypass) + (offered(request.user, about) if about.run == found else [])
+    acts = run_acts(request, found, bypass) + offered(request.user, about)
     return render(request, "runs/detail.html", context | explained(request.user, found, acts))
 
 

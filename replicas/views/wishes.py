@@ -74,7 +74,7 @@ class Wish:
     def _act(self, actor: Actor, data: dict[str, Any]) -> Plan:
         if self.replica is None:
             raise ValueError(f"{self.act} is about a replica")
-        plan = ACTS[self.act].do(actor, Subject.of(self.replica), data)
+        plan = ACTS[self.act].do(actor, Subject(self.replica), data)
         if not isinstance(plan, Plan):
             raise ValueError(f"{self.act} makes no plan")
         return plan

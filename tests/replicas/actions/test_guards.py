@@ -44,6 +44,18 @@ def test_a_plan_that_was_changed_behind_its_digest_is_not_approved(cast: Cast, p
         approve(cast.approver, Plan.objects.get(), plan.digest, "looks fine")
 
 
+def test_no_plan_is_submitted_while_a_run_waits_or_works(cast: Cast, plan: Plan) -> None:
+    """A draft of it was opened before."""
+    approve(cast.approver, plan, plan.digest, "needed")
+    Run.objects.update(state=RunState.SUCCEEDED)
+    Replica.objects.update(state=ReplicaState.VERIFIED)
+    later = add_records(cast.operator, Replica.objects.get())
+    approve(cast.approver, later, later.digest, "needed")
+    with pytest.raises(Conflict, match=r"Another run is working on .*: Add missing DNS records \(Queued\)"):
+        add_records(cast.root, Replica.objects.get())
+    assert not Plan.objects.filter(state=PlanState.WAITING).exists()
+
+
 def test_one_run_at_a_time_on_a_host(cast: Cast, plan: Plan) -> None:
     install = approve(cast.approver, plan, plan.digest, "needed")
     Run.objects.update(state=RunState.SUCCEEDED)

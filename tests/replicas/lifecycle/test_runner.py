@@ -24,7 +24,7 @@ from replicas.lifecycle.base import Context
 from replicas.lifecycle.fencing import LeaseLost
 from replicas.lifecycle.runner import execute
 from replicas.lifecycle.sweeper import requeue_abandoned, sweep
-from replicas.models import AuditEvent, Bundle, Credential, LogLine, Run, StepRun
+from replicas.models import AuditEvent, Bundle, Credential, LogLine, Replica, Run, StepRun
 from tests.replicas.lifecycle import twin
 from tests.replicas.lifecycle.rows import SECRET, make_run
 from tests.replicas.lifecycle.twin import World
@@ -239,6 +239,35 @@ def test_cancelled_before_anything_was_done() -> None:
     Run.objects.filter(pk=run.pk).update(cancel_requested_by="olga")
     execute(run.pk)
     assert "Nothing was done." in texts(run)
+    assert (run.state, run.remedy) == (RunState.CANCELLED, "Nothing was done.")
+    assert Replica.objects.get().state == ReplicaState.CANCELLED, "its name is free again"
+
+
+def test_cancelled_before_it_went_on() -> None:
+    run = make_run()
+    World(HOST).tell("seal-bundle", "fail")
+    execute(run.pk)
+    Run.objects.filter(pk=run.pk).update(state=RunState.QUEUED, attempt=2, cancel_requested_by="olga")
+    execute(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.remedy) == (RunState.CANCELLED, "Retry goes on from here; Undo takes it back.")
+    assert Replica.objects.get().state == ReplicaState.FAILED, "the host is not blank"
+
+
+def test_an_attempt_lasts_from_its_own_beginning() -> None:
+    run = make_run()
+    assert leases.claim(run.pk) is not None
+    first = Run.objects.get(pk=run.pk).started_at
+    assert first is not None
+    Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert leases.claim(run.pk) is not None, "by another worker"
+    assert Run.objects.get(pk=run.pk).attempt_started_at == first
+    Run.objects.filter(pk=run.pk).update(state=RunState.QUEUED, attempt=2, attempt_started_at=None, lease_until=None)
+    assert leases.claim(run.pk) is not None
+    run.refresh_from_db()
+    assert run.started_at == first
+    assert run.attempt_started_at is not None
+    assert run.attempt_started_at > first
 
 
 def test_a_step_that_kills_its_workers_ends_the_run() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
 from replicas.choices import BundleState, PlanAction, ReplicaState, RunState
 from replicas.lifecycle import runner
@@ -95,6 +96,16 @@ def test_a_removal_that_changed_nothing_leaves_the_replica_verified(world: World
     assert replica.state == ReplicaState.VERIFIED
     world.tell("install", "stay")
     assert work(run_for(replica, PlanAction.REMOVE)).state == RunState.FAILED
+    replica.refresh_from_db()
+    assert replica.state == ReplicaState.FAILED
+
+
+def test_an_undo_that_was_cancelled_before_it_began_leaves_the_replica_failed(world: World) -> None:
+    replica = failed_at(world, "install")
+    Replica.objects.update(verified_at=timezone.now())
+    run = run_for(replica, PlanAction.UNDO)
+    Run.objects.filter(pk=run.pk).update(cancel_requested_by="olga")
+    assert work(run).state == RunState.CANCELLED
     replica.refresh_from_db()
     assert replica.state == ReplicaState.FAILED
 

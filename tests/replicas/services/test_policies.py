@@ -167,7 +167,7 @@ def test_a_changed_policy_voids_what_is_approved_and_has_not_begun(cast: Cast, a
     assert "was changed" in run.error
     assert lease.claim(run.pk) is None
     ApprovalPolicy.objects.update(needed=1)  # as it was
-    with pytest.raises(Conflict, match="changed since the plan was approved"):
+    with pytest.raises(Conflict, match="plan is void. The policy for approvals in EXAMPLE.COM was changed"):
         retry(cast.operator, Run.objects.get())
     assert Notice.objects.get(kind=NoticeKind.VOID).recipient == cast.operator.user
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.db import connection
+from django.db.models import Model
+from django.db.models.signals import post_init
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from replicas.actions import host_keys
+from replicas.choices import PlanAction, PlanState, RunState
+from replicas.models import Plan, Run
+from replicas.views.newest import PLANS
 from tests.replicas.views import world as w
 from tests.replicas.views.conftest import World
 from tests.replicas.views.growing import grow
@@ -74,6 +81,48 @@ def test_a_run_that_failed(asked: str, compressed: bool, world: World) -> None:
     where = address("run", world) + asked
     world.client("root").get(where)
     assert queries(world, where) <= MOST
+
+
+def test_a_replica_with_many_plans(world: World) -> None:
+    """Its pages read few of them, and what can be large of the newest plan alone."""
+    plan = world.failed.plan
+    plans = Plan.objects.bulk_create(
+        Plan(
+            replica=plan.replica, action=PlanAction.UNDO, job=plan.job, steps=plan.steps, digest=plan.digest,
+            state=PlanState.APPROVED, requested_by=plan.requested_by,
+        )
+        for _ in range(3 * PLANS)
+    )  # fmt: skip
+    Run.objects.bulk_create(Run(plan=one, state=RunState.CANCELLED, facts={"proofs": ["old"]}) for one in plans)
+    where = reverse("replica", args=[plan.replica_id])
+    world.client("root").get(where)
+    assert queries(world, where) <= MOST
+    assert (rows := loaded(world, where))["run"] <= PLANS + 2
+    assert rows["plan"] <= PLANS + 3
+    assert rows["large"] == 0
+    assert loaded(world, reverse("run", args=[world.failed.pk]))["large"] == 2, "the run itself, and its plan"
+    page = world.client("root").get(where)
+    assert page.context["run"] == world.failed, "however old it is"
+    assert (len(page.context["plans"]), page.context["older"]) == (PLANS, True)
+    assert "timeline" in page.content.decode()
+
+
+def loaded(world: World, where: str) -> Counter[str]:
+    """How many plans and runs a page reads, and how many of them with the columns that can be large."""
+    found: Counter[str] = Counter()
+
+    def count(sender: type[Model], instance: Model, **_more: Any) -> None:
+        found[str(sender._meta.model_name)] += 1
+        found["large"] += instance.get_deferred_fields().isdisjoint(("job", "facts"))
+
+    for model in (Plan, Run):
+        post_init.connect(count, sender=model)
+    try:
+        world.client("root").get(where)
+    finally:
+        for model in (Plan, Run):
+            post_init.disconnect(count, sender=model)
+    return found
 
 
 def who(where: str) -> str:

@@ -9,6 +9,7 @@ from asgiref.sync import async_to_sync
 from django.urls import reverse
 from django.utils import timezone
 
+from replicas.choices import RunState
 from replicas.models import Run
 from replicas.stream import chunks
 from replicas.views import live
@@ -23,6 +24,16 @@ def test_the_page_has_the_log_without_javascript(world: World) -> None:
     assert "second &lt;b&gt;line&lt;/b&gt;" in page
     assert "UDP 88 does not answer." in page
     assert "Open UDP 88." in page
+
+
+def test_the_time_between_two_attempts_does_not_count(world: World) -> None:
+    now = timezone.now()
+    run = world.failed
+    run.started_at, run.finished_at = now - timedelta(days=4), now
+    run.attempt_started_at = now - timedelta(seconds=70)
+    assert live.elapsed(run) == 70
+    run.state, run.attempt_started_at = RunState.QUEUED, None
+    assert live.elapsed(run) is None, "it waits for its second attempt"
 
 
 def test_lines_come_after_the_cursor(world: World) -> None:
