@@ -5,7 +5,7 @@ deliveries; one run with 1,000,000 lines and a history of 1,000,000 events, unle
 pages are among them. With DATABASE_URL set (`python -m script.services python -m bench.pages`) on PostgreSQL instead of
 SQLite. Works in a test database that is made and removed. Beside the time that passes stands what this process itself
 needed of the processor, which says more where others work too: SQLite is in it, PostgreSQL is not. Ends with status 1
-when the median of a page is 100 ms or more, or when one needs more than 13 queries.
+when the median of a page is 100 ms or more, or when one needs more than 12 queries.
 """
 
 from __future__ import annotations

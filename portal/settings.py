@@ -128,6 +128,7 @@ HUEY: dict[str, Any] = {
 IN_MEMORY_LAYER = {"BACKEND": "channels.layers.InMemoryChannelLayer"}
 CHANNEL_LAYERS = {"default": services.redis_layer(redis_url) if redis_url else IN_MEMORY_LAYER}
 
+AUTHENTICATION_BACKENDS = ["replicas.permissions.WithRoles"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},

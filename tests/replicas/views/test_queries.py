@@ -25,7 +25,7 @@ from tests.replicas.views.growing import grow
 from tests.replicas.views.test_access import PAGES, address
 from tests.replicas.views.test_runs import compress
 
-MOST = 13
+MOST = 12
 """Session and person are two of them; a page with a removal's form asks which other masters there are."""
 
 
