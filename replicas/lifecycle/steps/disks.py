@@ -22,9 +22,9 @@ async def full(host: Host) -> list[str]:
     found = []
     for line in shown.text.splitlines()[1:]:
         avail, inodes, free, target = line.split(maxsplit=3)
-        # Some file systems have no fixed number of inodes, and say 0 or nothing.
+        # Some file systems have no fixed number of inodes, and say 0 or «-».
         counted = inodes.isdecimal() and int(inodes) > 0
-        if int(avail) < LEAST_BYTES or (counted and int(free) < LEAST_FILES):
+        if (avail.isdecimal() and int(avail) < LEAST_BYTES) or (counted and int(free) < LEAST_FILES):
             found.append(target)
     return sorted(set(found))
 
