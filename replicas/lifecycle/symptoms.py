@@ -24,7 +24,7 @@ class Symptom(NamedTuple):
 
 
 FULL = Symptom(
-    "no (enough )?space|MiB are free|disk full|free space",
+    "(no|no enough|hardly any) space|MiB are free|disk full|free space",
     gettext_noop("A file system is full. What was begun is finished or begun anew by a retry."),
 )
 SHARED = (

@@ -24,6 +24,7 @@ ERRORS = {
     "The clocks of a.example.com and b.example.com differ by 400 s.": "chrony",
     "Only 12 MiB are free for /var on b.example.com; 500 are needed.": "full",
     "krb5-kdc does not start on c.example.com: no. No space is left in /var on c.example.com.": "full",
+    "The directory on d cannot be reached: refused. Hardly any space is left in /var (99 MiB) on d.": "full",
     CommandFailed("b", "dsctl", -9, "").message: "memory",
     "b.example.com already exists on a.example.com: cn=b.example.com,cn=masters.": "not removed completely",
     "The directory on a.example.com (192.0.2.10) cannot be reached over TLS: refused.": "down",

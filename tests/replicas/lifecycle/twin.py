@@ -69,7 +69,7 @@ class TwinHost:
     async def run(self, program: str, *rest: object, **more: object) -> Result:
         assert program == "df"
         full = World(self.name).told("df", "full")
-        shown = f"Avail Inodes IFree Mounted on\n{0 if full else 10**9} 0 - /var\n"
+        shown = f"1B-blocks Avail Inodes IFree Mounted on\n{10**10} {0 if full else 10**9} 0 - /var\n"
         return Result(0, shown.encode(), b"")
 
     async def close(self) -> None:
