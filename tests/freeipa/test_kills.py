@@ -55,7 +55,8 @@ def suppliers(hosts: FreeIpaLab) -> list[str]:
 
 def test_an_installation_and_its_removal_lose_and_double_nothing(site: FreeIpaSite, hosts: FreeIpaLab) -> None:
     run = site.ask()
-    site.work(run, boundaries(run), "verified")
+    # Nothing is interrupted that would have to be cleared, so that step is found done and does not run.
+    site.work(run, [one for one in boundaries(run) if one != ("clear-interrupted", "ran")], "verified")
     assert_verified(run)
     assert_whole(run)
     said = texts(run)

@@ -18,7 +18,7 @@ from replicas.backends.freeipa.steps import promote
 from replicas.backends.freeipa.steps.promote import PROGRAM, PromoteReplica
 from replicas.clients import ssh
 from replicas.errors import StepError
-from tests.replicas.backends.freeipa.recording import renamed
+from tests.replicas.backends.freeipa.recording import renamed, written
 from tests.replicas.clients.freeipa.conftest import Server, folder, recorded, recorded_ca
 from tests.replicas.steps.kept import KeptContext
 
@@ -191,6 +191,8 @@ async def test_an_installer_that_is_still_at_work_is_stopped_before_anything_is_
     recorded.expect("login_ok")
     renamed(recorded, "server_show", ipaserver="ipareplica")
     renamed(recorded, "server_del_missing<-host_del", nowhere="ipareplica")
+    recorded.expect("topologysuffix_find")
+    written(recorded, "topologysegment_find", "topologysegment_find", ["domain"], {"all": True}, "location_find")
     await PromoteReplica(made.job).undo_realm(made)
     assert made.text.index(f"Stopped on {REPLICA}: {unit}") < made.text.index("Removed the server")
     assert (await host.run("systemctl", "is-active", unit, check=False)).text.strip() == "inactive"
