@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import hypothesis
 import pytest
 from django.contrib.auth.models import Group
+from django.db.backends.postgresql.creation import DatabaseCreation
 from django.test import TransactionTestCase
 
 from lab import Lab, check
@@ -47,6 +48,14 @@ def history_gives_way() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", unguarded)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def databases_are_dropped() -> Iterator[None]:
+    """At the end the pool may be making one more connection, for which PostgreSQL would keep the database."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseCreation, "_destroy_test_db", database.drop)
         yield
 
 

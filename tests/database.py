@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import connection
+from django.db.backends.postgresql.creation import DatabaseCreation
 
 HISTORY = "replicas_auditevent"
 
@@ -23,6 +24,12 @@ def content() -> bytes:
             cursor.execute(f'SELECT t::text FROM "{table}" t')  # noqa: S608
             rows += [row for (row,) in cursor.fetchall()]
         return "\n".join(rows).encode()
+
+
+def drop(creation: DatabaseCreation, name: str, verbosity: int) -> None:
+    """The test's database, whoever is connected to it."""
+    with creation._nodb_cursor() as cursor:  # type: ignore[attr-defined]
+        cursor.execute(f"DROP DATABASE {creation.connection.ops.quote_name(name)} WITH (FORCE)")
 
 
 @contextmanager
