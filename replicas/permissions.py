@@ -132,7 +132,7 @@ def require(actor: Actor, verb: str, obj: Any = None) -> User:
     if actor.user is not None and may(actor.user, verb, obj):
         return actor.user
     if actor.user is not None and verb == "decide" and _own(actor.user, obj):
-        raise NotAllowed(words(gettext_lazy("Nobody decides on an own request.")), _("Ask another approver."))
+        raise NotAllowed(words(gettext_lazy("Nobody decides on a request of their own.")), _("Ask another approver."))
     if verb == "decide" and may(actor.user, verb):
         raise NotAllowed(
             words(gettext_lazy("The policy of the realm leaves this to other people.")),

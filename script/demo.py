@@ -38,7 +38,7 @@ def main() -> int:
     failed = False
     try:
         with ExitStack() as stack:
-            lab = None if lacking else stack.enter_context(scene.hosts("demo", 1, options.users))
+            lab = None if lacking else stack.enter_context(scene.hosts("demo", 1 if options.once else 2, options.users))
             key = {"PORTAL_SSH_KEY_FILE": str(lab.ssh_key)} if lab else {}
             address, people = stack.enter_context(scene.served(DATA, options.port, key))
             _announce(address, people)
@@ -46,6 +46,10 @@ def main() -> int:
             if options.once:
                 return int(failed)
             print(f"\nServing at {address} until Ctrl-C.", flush=True)
+            if lab:
+                blank = lab.hosts[-1]
+                print(f"Another blank host waits for a request of yours: {blank.name}, SSH address {blank.address}.")
+                print("Sign in as operator and ask for a replica there; then sign in as approver.", flush=True)
             signal.pause()
     except KeyboardInterrupt:
         print("\nStopped; nothing is left running.", file=sys.stderr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from replicas import audit
@@ -42,6 +43,7 @@ def restore(actor: Actor, replica: Replica, key: str, reason: str = "", password
                 {"state__in": REPLICA_ENDED},
                 state=ReplicaState.REQUESTED,
                 requested_by=user,
+                created_at=timezone.now(),
                 host_key=pinned,
                 verified_at=None,
                 certificates=replica.certificates,

@@ -124,7 +124,7 @@ def require_living_master(replica: Replica, known: Known | None = None) -> None:
 def in_use(replica: Replica) -> Conflict:
     return Conflict(
         _("There is a request or a replica for %(host)s already.") % {"host": replica.hostname},
-        _("Open it in the list of replicas; it can be retried there, or cancelled."),
+        _("Open it in the list of replicas: what can be done with it now (cancel, retry, undo, remove) is there."),
     )
 
 

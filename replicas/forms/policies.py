@@ -37,7 +37,7 @@ class PolicyForm(forms.ModelForm[ApprovalPolicy]):
         model = ApprovalPolicy
         fields = ("needed", "extra_for_ca", "extra_for_dns", "groups", "expiry_hours", "windows", "zone")
         help_texts = {
-            "needed": _("So many people have to approve a plan; nobody approves an own request."),
+            "needed": _("So many people have to approve a plan; nobody approves a request of their own."),
             "expiry_hours": _("A plan that is not approved by then is void. Empty: it waits for ever."),
             "zone": _("As in Europe/Berlin; its summer time moves the windows."),
         }

@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from replicas.backends import registry
-from replicas.choices import RealmLevel, ReplicaState
+from replicas.choices import PLANS_OF_REMOVAL, PlanAction, RealmLevel, ReplicaState, RunState
 from replicas.clients import dns
 from replicas.clients.dns import Absent
 from replicas.errors import DnsError, PortalError
@@ -25,7 +25,7 @@ from replicas.lifecycle.connect import connect
 from replicas.lifecycle.job import Job, Options
 from replicas.lifecycle.reading import ReadingContext
 from replicas.lifecycle.steps.zones import place
-from replicas.models import CredentialName, Master, Realm, RealmLook, Replica
+from replicas.models import CredentialName, Master, Realm, RealmLook, Replica, Run
 from replicas.together import together
 
 logger = logging.getLogger(__name__)
@@ -78,6 +78,7 @@ def look(realm: Realm) -> None:
     begun = time.monotonic()
     try:
         health, records = _look(realm)
+        health = without(health, being_worked_on(realm))
         seen = found(asdict(replace(health, records=())), records)
     except PortalError as error:
         seen = failed(error.message, error.remedy)
@@ -86,6 +87,24 @@ def look(realm: Realm) -> None:
         seen = failed("A defect of the portal ended the look.", "The log of the worker says more.")
     seconds = round(time.monotonic() - begun, 3)
     RealmLook.objects.filter(realm=realm).update(**seen, at=timezone.now(), seconds=seconds)
+
+
+def being_worked_on(realm: Realm) -> frozenset[str]:
+    """Hosts that a run is installing or taking away now: what they answer, or do not, says nothing yet."""
+    runs = Run.objects.filter(state=RunState.RUNNING, plan__action__in=(PlanAction.INSTALL, *PLANS_OF_REMOVAL))
+    return frozenset(runs.filter(plan__replica__master__realm=realm).values_list("plan__replica__hostname", flat=True))
+
+
+def without(health: Health, hosts: frozenset[str]) -> Health:
+    """The same look without these servers, their agreements and their certificates."""
+    return replace(
+        health,
+        servers=tuple(one for one in health.servers if one.name not in hosts),
+        agreements=tuple(one for one in health.agreements if hosts.isdisjoint((one.supplier, one.consumer))),
+        certificates=tuple(one for one in health.certificates if not any(host in one.what for host in hosts)),
+        suggested=tuple(one for one in health.suggested if hosts.isdisjoint((one.one, one.other))),
+        records=tuple((host, record) for host, record in health.records if host not in hosts),
+    )
 
 
 def found(health: dict[str, Any], records: list[dict[str, Any]]) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def _short(policy: ApprovalPolicy) -> str:
         return ""
     return _(
         "Approvals that a plan may need by this policy: %(needed)d. People who can be sure to give one: %(able)d, as "
-        "nobody approves an own request. Until there are more approvers, not every plan can be approved."
+        "nobody approves a request of their own. Until there are more approvers, not every plan can be approved."
     ) % {"needed": policy.most_needed, "able": able}
 
 

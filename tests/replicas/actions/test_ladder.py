@@ -120,6 +120,6 @@ def test_nobody_decides_on_an_own_request_whatever_the_roles(wanted: Any, twin: 
     for actor in (person("everything", *roles), person("god", *roles, superuser=True)):
         plan = submit.store(actor, wanted(hostname=f"{actor.name}.example.com"), KEY)
         for decide in (approve, reject):
-            with pytest.raises(NotAllowed, match="own request"):
+            with pytest.raises(NotAllowed, match="request of their own"):
                 decide(actor, plan, plan.digest, "mine")
         assert not may(actor.user, "decide", plan)

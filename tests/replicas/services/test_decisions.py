@@ -85,13 +85,13 @@ def test_nobody_decides_on_an_own_request(cast: Cast, plan: Plan, decision: Any)
     assert cast.operator.user
     cast.operator.user.groups.add(Group.objects.get(name="approver"))
     both = Actor(type(cast.operator.user).objects.get(pk=cast.operator.user.pk))
-    with pytest.raises(NotAllowed, match="own request"):
+    with pytest.raises(NotAllowed, match="request of their own"):
         decision(both, plan, plan.digest, "mine")
 
 
 def test_not_even_a_superuser(cast: Cast, wanted: Callable[..., Replica], twin: None) -> None:
     plan = submit.store(cast.root, wanted(), KEY)
-    with pytest.raises(NotAllowed, match="own request"):
+    with pytest.raises(NotAllowed, match="request of their own"):
         approve(cast.root, plan, plan.digest, "mine")
     approve(cast.approver, plan, plan.digest, "not mine")
 

@@ -90,7 +90,7 @@ def test_one_person_counts_once(cast: Cast, ask: Callable[..., Plan]) -> None:
     approve(cast.approver, plan, plan.digest, "fine")
     with pytest.raises(Conflict, match="You have approved this plan already"):
         approve(cast.approver, plan, plan.digest, "again")
-    with pytest.raises(NotAllowed, match="own request"):
+    with pytest.raises(NotAllowed, match="request of their own"):
         approve(cast.operator, plan, plan.digest, "mine")
     assert not Run.objects.exists()
 
