@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import time
 
 import pytest
@@ -14,6 +12,7 @@ from replicas.models import AuditEvent, LogLine, Run, StepRun
 from tests.faults.conftest import ROUNDS
 from tests.faults.hosts import Baseline, HostSite, boundaries, ended
 from tests.faults.logs import assert_complete
+from tests.replicas.lifecycle.processes import freeze, thaw
 
 pytestmark = pytest.mark.hosts
 
@@ -60,10 +59,9 @@ def test_frozen_until_another_took_over(
 ) -> None:
     run = site.ask()
     old = site.start(lease_seconds=2)
-    assert old.pid is not None
     site.reach(run, step)
     time.sleep(moments.uniform(0, 0.3) * undisturbed.install.seconds[step])
-    os.kill(old.pid, signal.SIGSTOP)
+    freeze(old)
     try:
         seconds = site.take_up(run, lease_seconds=2)
         site.finish(run)
@@ -72,7 +70,7 @@ def test_frozen_until_another_took_over(
         assert_complete(run, undisturbed.install.said, {step})
         before = everything()
     finally:
-        os.kill(old.pid, signal.SIGCONT)
+        thaw(old)
     time.sleep(3)
     assert old.is_alive()
     assert everything() == before, "the old worker wrote nothing more"

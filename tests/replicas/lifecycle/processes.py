@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import sqlite3
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connections
+from django.db import connection, connections
 
 
 def work(prepare: Callable[[], None], changes: dict[str, int]) -> None:
@@ -68,3 +72,35 @@ class Workers:
             process.kill()
             process.join()
             process.close()
+
+
+def freeze(worker: BaseProcess) -> None:
+    """Stop it in all its threads, and not while it writes: SQLite has one writer, for whom everybody else waits."""
+    assert worker.pid is not None
+    while True:
+        os.kill(worker.pid, signal.SIGSTOP)
+        threads = Path(f"/proc/{worker.pid}/task")
+        while any((one / "stat").read_text().rpartition(")")[2].split()[0] != "T" for one in threads.iterdir()):
+            time.sleep(0.001)
+        if _writable():
+            return
+        thaw(worker)
+        time.sleep(0.02)
+
+
+def thaw(worker: BaseProcess) -> None:
+    assert worker.pid is not None
+    os.kill(worker.pid, signal.SIGCONT)
+
+
+def _writable() -> bool:
+    """PostgreSQL ends a transaction that nobody goes on with."""
+    if connection.vendor != "sqlite":
+        return True
+    with closing(sqlite3.connect(connection.settings_dict["NAME"], timeout=1, isolation_level=None)) as other:
+        try:
+            other.execute("BEGIN IMMEDIATE")
+            other.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            return False
+    return True

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 
 import pytest
 from django.utils import timezone
 
 from replicas.choices import PlanAction, ReplicaState, RunState
 from replicas.models import LogLine, Run, StepRun
-from tests.replicas.lifecycle.processes import Workers, clog
+from tests.replicas.lifecycle.processes import Workers, clog, freeze, thaw
 from tests.replicas.lifecycle.rows import make_run
 from tests.replicas.lifecycle.twin import LINES, TwinBackend, World
 
@@ -39,17 +36,6 @@ def ended(run: Run) -> bool:
 def kill(worker: BaseProcess) -> None:
     worker.kill()
     worker.join()
-
-
-def freeze(worker: BaseProcess, number: int) -> None:
-    """A stopped one is waited for: the signal takes its time to reach every thread."""
-    assert worker.pid is not None
-    os.kill(worker.pid, number)
-    threads = Path(f"/proc/{worker.pid}/task")
-    while number == signal.SIGSTOP and any(
-        (thread / "stat").read_text().rpartition(")")[2].split()[0] != "T" for thread in threads.iterdir()
-    ):
-        time.sleep(0.001)
 
 
 def assert_whole(run: Run, keys: list[str]) -> None:
@@ -117,12 +103,12 @@ def test_frozen_worker_writes_nothing_more(workers: Workers) -> None:
     world.tell("install", "inside")
     old = workers.start(lease_seconds=1)
     wait(world.reached("install", "inside").exists)
-    freeze(old, signal.SIGSTOP)
+    freeze(old)
     world.go_on("install", "inside")
     workers.start(lease_seconds=1)
     wait(lambda: ended(run))
     rows = list(LogLine.objects.values_list()), list(StepRun.objects.values_list()), list(Run.objects.values_list())
-    freeze(old, signal.SIGCONT)
+    thaw(old)
     time.sleep(0.7)
     assert old.is_alive()
     assert rows == (

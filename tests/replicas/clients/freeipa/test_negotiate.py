@@ -82,15 +82,17 @@ async def test_a_kdc_that_does_not_answer(unblocked: Lab, account: Keytab) -> No
 
 @pytest.mark.hosts
 async def test_nothing_of_the_keytab_is_in_arguments_or_environment(
-    account: Keytab, monkeypatch: pytest.MonkeyPatch
+    unblocked: Lab, account: Keytab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KRB5CCNAME", "FILE:/somebody-elses")
-    asking = asyncio.create_task(negotiate.token(account, "ipaserver.example.com", SILENT, seconds=15))
+    unblocked.master.block(88, "tcp")  # so that it waits long enough to be looked at
+    kdc = str(unblocked.master.address)
+    asking = asyncio.create_task(negotiate.token(account, "ipaserver.example.com", kdc, seconds=15))
     seen = ""
     while not asking.done() and "negotiate" not in seen:
         await asyncio.sleep(0.05)
         seen = "".join(_told(int(name)) for name in os.listdir("/proc") if name.isdigit())
-    assert "negotiate" in seen
+    assert "negotiate" in seen, asking
     assert "somebody-elses" not in seen
     assert base64.b64encode(account.content[20:60]).decode()[:20] not in seen
     asking.cancel()
