@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from typing import Iterator, Optional, Set
+from typing import Dict, Iterator, Optional, Set
 
 FOLDER = "/var/lib/ipa/ca"
 PUBLISHED = "/var/www/ipa/ipa/crl/MasterCRL.pem"
@@ -16,6 +16,14 @@ class Failed(Exception):
 def private() -> None:
     """What a program rewrites, such as the authority's index and its counters."""
     os.umask(0o077)
+
+
+def cannot(what: str, error: Exception) -> Dict[str, object]:
+    """The answer of a program that could not do that."""
+    return {
+        "error": f"The authority on {os.uname().nodename} cannot {what}: {error}.",
+        "remedy": f"Look at {FOLDER} there.",
+    }
 
 
 def run(*argv: str, input: Optional[bytes] = None, folder: str = FOLDER) -> bytes:

@@ -1,7 +1,6 @@
 """Sign and publish a revocation list: answers {"published": path}."""
 
 import json
-import os
 import sys
 from typing import Dict
 
@@ -12,10 +11,7 @@ def main() -> Dict[str, object]:
     try:
         native_ca.publish()
     except (native_ca.Failed, OSError) as error:
-        return {
-            "error": f"The authority on {os.uname().nodename} cannot sign a revocation list: {error}.",
-            "remedy": f"Look at {native_ca.FOLDER} there.",
-        }
+        return native_ca.cannot("sign a revocation list", error)
     return {"published": native_ca.PUBLISHED}
 
 

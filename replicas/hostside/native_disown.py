@@ -54,10 +54,7 @@ def main(payload: Dict[str, Any]) -> Dict[str, object]:
     try:
         return {"revoked": disown(payload["known"])}
     except (native_ca.Failed, OSError) as error:
-        return {
-            "error": f"The authority on {os.uname().nodename} cannot revoke a certificate: {error}.",
-            "remedy": f"Look at {native_ca.FOLDER} there.",
-        }
+        return native_ca.cannot("revoke a certificate", error)
 
 
 if __name__ == "__main__":

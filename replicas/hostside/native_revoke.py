@@ -4,7 +4,6 @@ Answers {"revoked": [serials, hex]}.
 """
 
 import json
-import os
 import sys
 from typing import Any, Dict, List, Set
 
@@ -28,10 +27,7 @@ def main(payload: Dict[str, Any]) -> Dict[str, object]:
         with native_kept.settled(issue):
             return {"revoked": revoke(names, floor, native_kept.serials(issue))}
     except (native_ca.Failed, OSError) as error:
-        return {
-            "error": f"The authority on {os.uname().nodename} cannot revoke a certificate: {error}.",
-            "remedy": f"Look at {native_ca.FOLDER} there.",
-        }
+        return native_ca.cannot("revoke a certificate", error)
 
 
 if __name__ == "__main__":

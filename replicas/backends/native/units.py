@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 SECONDS = 120.0
 BEFORE = "units_before"
 ERROR = re.compile(r"\bERR\b|\berror\b|\bfatal\b|\bcannot\b|\bno such\b|\bdenied\b", re.IGNORECASE)
-
 STAMP = re.compile(r"^\[[^]]*\] - (ERR - )?")
 """What the Directory Server puts before each line."""
 
