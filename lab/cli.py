@@ -9,7 +9,7 @@ import time
 from lab import check
 from lab.command import LabError
 from lab.environment import Lab
-from lab.freeipa import FreeIpaLab
+from lab.freeipa import FreeIpaLab, RolesLab
 
 
 def main(words: list[str] | None = None) -> int:
@@ -19,8 +19,7 @@ def main(words: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     arguments = _parser().parse_args(words)
     try:
-        kind = FreeIpaLab if arguments.freeipa else Lab
-        arguments.command(kind(arguments.name), arguments)
+        arguments.command(arguments.kind(arguments.name), arguments)
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         return 1
@@ -30,9 +29,12 @@ def main(words: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lab", description="Real hosts on one machine")
     parser.add_argument("--name", default="demo", help="which lab (default: demo); labs run side by side")
-    parser.add_argument(
-        "--freeipa", action="store_true", help="a FreeIPA server as the master, built from Debian's source package"
-    )
+    kinds: list[tuple[str, type[Lab], str]] = [
+        ("--freeipa", FreeIpaLab, "a FreeIPA server as the master, without authority and name service of its own"),
+        ("--freeipa-roles", RolesLab, "a FreeIPA server with CA, KRA and name service as the master"),
+    ]
+    for option, kind, told in kinds:
+        parser.add_argument(option, action="store_const", dest="kind", const=kind, default=Lab, help=told)
     commands = parser.add_subparsers(required=True)
 
     up = commands.add_parser("up", help="make a master and blank replicas")
@@ -86,6 +88,8 @@ def _status(lab: Lab, _: argparse.Namespace) -> None:
         print(f"the lab {lab.name} is down")
         return
     print(f"SSH key for root:           {lab.ssh_key}")
+    if not lab.provided:
+        return
     print(f"Directory Manager password: {lab.secrets.directory_manager}")
     print(f"admin password:             {lab.secrets.admin}")
 

@@ -41,6 +41,11 @@ class Lab:
         return self.state / "id_ed25519"
 
     @property
+    def provided(self) -> bool:
+        """Whether there is a master already, and with it passwords."""
+        return (self.state / "secrets.json").exists()
+
+    @property
     def secrets(self) -> Secrets:
         return Secrets(**json.loads((self.state / "secrets.json").read_text()))
 

@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,12 +118,22 @@ def _sources() -> list[str]:
     return [str(path) for path in found if path.is_file() and path.stat().st_size]
 
 
-def install(target: Path, packages: tuple[str, ...]) -> None:
+def install(target: Path, packages: tuple[str, ...], *, more: str = "", preferences: str = "") -> None:
+    """Install packages and what they need. `more` are further sources, `preferences` what apt takes from which."""
     options = ["--variant=minbase", f"--include={','.join(packages)}"]
     # Manuals and translations are a third of the files.
     exclude = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
     options += [f"--dpkgopt=path-exclude={pattern}" for pattern in exclude]
-    run(["mmdebstrap", *options, _suite(), str(target), *_sources()], timeout=1800)
+    # Java's packages link to their manuals, there or not.
+    options.append('--setup-hook=mkdir --parents "$1/usr/share/man/man1"')
+    with tempfile.TemporaryDirectory() as work:
+        sources = _sources()
+        if more:
+            Path(work, "more.sources").write_text(more)
+            Path(work, "preferences").write_text(preferences)
+            sources.append(f"{work}/more.sources")
+            options.append(f"--setup-hook=copy-in {work}/preferences /etc/apt")
+        run(["mmdebstrap", *options, _suite(), str(target), *sources], timeout=1800)
 
 
 def settle(root: Path) -> None:

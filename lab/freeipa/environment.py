@@ -35,8 +35,11 @@ class FreeIpaLab(Lab):
         def install(host: Host, realm: Realm, passwords: Secrets) -> None:
             server.install(host, realm, passwords, self.authority)
 
-        code = Path(server.__file__).parent.glob("*.py")
-        return masters.image(host, root, self._files(host), f"freeipa-{self.name}", install, code)
+        return self._installed(host, root, "freeipa", install)
+
+    def _installed(self, host: Host, root: Path, kind: str, install: masters.Install) -> masters.Image:
+        code = [Path(__file__).with_name(name) for name in ("authority.py", "server.py")]
+        return masters.image(host, root, self._files(host), f"{kind}-{self.name}", install, code)
 
     def _finish(self, host: Host) -> None:
         """A server that is up has all its services; each waits for the one before."""
@@ -54,3 +57,15 @@ class FreeIpaLab(Lab):
             "etc/hosts": "\n".join(lines) + "\n",
             "etc/resolv.conf": f"search {DOMAIN}\nnameserver {self.master.address}\n",
         }
+
+
+class RolesLab(FreeIpaLab):
+    """A realm with its own certificate authority, key recovery authority and name service, which all hosts ask."""
+
+    def _image(self, host: Host, root: Path) -> masters.Image:
+        return self._installed(host, root, "freeipa-roles", server.install_roles)
+
+    def _files(self, host: Host) -> dict[str, str]:
+        files = super()._files(host)
+        lines = ["127.0.0.1 localhost", "::1 localhost", f"{host.address} {host.name} {host.name.partition('.')[0]}"]
+        return files | {"etc/hosts": "\n".join(lines) + "\n"}

@@ -58,6 +58,7 @@ RUN = (
     "locales-all",
     "oddjob",
     "oddjob-mkhomedir",
+    "opendnssec",
     "python3-augeas",
     "python3-cffi",
     "python3-cryptography",
@@ -87,6 +88,7 @@ RUN = (
     "python3-urllib3",
     "python3-usb",
     "python3-yubico",
+    "samba",
     "samba-libs",
     "softhsm2",
     "sssd",
@@ -94,6 +96,5 @@ RUN = (
     "sssd-ipa",
     "sssd-tools",
     "tdb-tools",
+    "winbind",
 )
-PYTHON = ("dogtag-pki==11.2.1",)
-"""From the package index: the server imports the authority's client, installed or not."""

@@ -2,12 +2,11 @@
 
 import hashlib
 import shutil
-import sys
 from pathlib import Path
 
 from lab import rootfs
 from lab.command import run
-from lab.freeipa import packages, source
+from lab.freeipa import dogtag, named, packages, source
 from lab.host import place
 
 BUILD_SECONDS = 1800.0
@@ -41,14 +40,27 @@ a2enmod --quiet ssl auth_gssapi lookup_identity wsgi headers rewrite proxy proxy
     authz_user deflate expires filter unique_id
 a2dissite --quiet 000-default
 a2ensite --quiet default-ssl
+install --directory --owner=bind --group=bind /var/cache/bind/dynamic /var/cache/bind/dyndb-ldap/ipa
+for name in ipa-dnskeysyncd ipa-ods-exporter; do
+    mv /etc/sysconfig/$name /etc/default/$name
+    ln -s ../default/$name /etc/sysconfig/$name
+done
 """
-IDLE = ("certmonger", "gssproxy", "oddjobd", "sssd")
+IDLE = (
+    "certmonger",
+    "gssproxy",
+    "nmbd",
+    "oddjobd",
+    "opendnssec-enforcer",
+    "opendnssec-signer",
+    "smbd",
+    "sssd",
+    "winbind",
+)
 FILES = {
     # The server's own services share the folder with the web server.
     "usr/lib/tmpfiles.d/freeipa-lab.conf": "d /run/apache2 0755 root root -\n",
 }
-# Upgrades ask for this program of the authority's package, and go on when it refuses.
-NO_AUTHORITY = '#!/bin/sh\necho "This host has no certificate authority (Dogtag)." >&2\nexit 1\n'
 
 
 def build() -> Path:
@@ -58,8 +70,8 @@ def build() -> Path:
 
 def _key() -> str:
     digest = hashlib.sha256(rootfs.key().encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
+    for name in ("archive", "dogtag", "named", "packages", "root", "source"):
+        digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
     return digest.hexdigest()[:12]
 
 
@@ -67,17 +79,17 @@ def _make(root: Path) -> None:
     work = root.with_name(f"{root.name}.source")
     try:
         work.mkdir()
-        unpacked = source.fetch(work)
-        rootfs.install(root, (*rootfs.PACKAGES, *packages.BUILD, *packages.RUN))
+        unpacked = source.fetch(work / "freeipa")
+        wanted = (*rootfs.PACKAGES, *packages.BUILD, *packages.RUN, *dogtag.PACKAGES)
+        rootfs.install(root, wanted, more=dogtag.source(), preferences=dogtag.PREFERENCES)
         shutil.move(unpacked, root / "build")
+        _inside(root, BUILD)
+        shutil.rmtree(root / "build")
+        named.add(root, work / "named")
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    _inside(root, BUILD)
-    shutil.rmtree(root / "build")
-    target = str(root / MODULES.lstrip("/"))
-    run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", target, *packages.PYTHON])
+    dogtag.settle(root)
     _inside(root, SETTLE)
-    place(root / "usr/sbin/pki-server", NO_AUTHORITY, mode=0o755)
     for name, text in FILES.items():
         place(root / name, text)
     rootfs.settle(root)

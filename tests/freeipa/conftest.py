@@ -21,14 +21,12 @@ from tests.replicas.lifecycle.processes import Workers
 __all__ = ["portal", "worker_data"]
 
 
-@pytest.fixture(scope="session")
-def realm() -> Iterator[FreeIpaLab]:
-    """A server, and two hosts with its installers."""
+def started(lab: FreeIpaLab) -> Iterator[FreeIpaLab]:
+    """That lab with a server, and two hosts with its installers."""
     if not os.environ.get("TEST_FREEIPA"):
         pytest.skip("TEST_FREEIPA is not set: a FreeIPA server is built and installed for these, in some six minutes")
     if obstacle := check.missing():
         pytest.skip(obstacle)
-    lab = FreeIpaLab(f"{os.environ.get('TEST_LAB', 'test')}-freeipa")
     lab.down()
     try:
         lab.up(replicas=2)
@@ -37,6 +35,12 @@ def realm() -> Iterator[FreeIpaLab]:
         raise
     yield lab
     lab.down()
+
+
+@pytest.fixture(scope="package")
+def realm() -> Iterator[FreeIpaLab]:
+    """Without authority and name service of its own."""
+    yield from started(FreeIpaLab(f"{os.environ.get('TEST_LAB', 'test')}-freeipa"))
 
 
 @pytest.fixture
