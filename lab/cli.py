@@ -31,10 +31,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", default="demo", help="which lab (default: demo); labs run side by side")
     kinds: list[tuple[str, type[Lab], str]] = [
         ("--freeipa", FreeIpaLab, "a FreeIPA server as the master, without authority and name service of its own"),
-        ("--freeipa-roles", RolesLab, "a FreeIPA server with CA, KRA and name service as the master"),
+        ("--freeipa-roles", RolesLab, "a FreeIPA server with CA, KRA, name service and AD trust as the master"),
     ]
+    chosen = parser.add_mutually_exclusive_group()
     for option, kind, told in kinds:
-        parser.add_argument(option, action="store_const", dest="kind", const=kind, default=Lab, help=told)
+        chosen.add_argument(option, action="store_const", dest="kind", const=kind, default=Lab, help=told)
     commands = parser.add_subparsers(required=True)
 
     up = commands.add_parser("up", help="make a master and blank replicas")
@@ -88,7 +89,7 @@ def _status(lab: Lab, _: argparse.Namespace) -> None:
         print(f"the lab {lab.name} is down")
         return
     print(f"SSH key for root:           {lab.ssh_key}")
-    if not lab.provided:
+    if not lab.has_passwords:
         return
     print(f"Directory Manager password: {lab.secrets.directory_manager}")
     print(f"admin password:             {lab.secrets.admin}")

@@ -13,11 +13,15 @@ class LabError(Exception):
 def run(
     argv: Sequence[str], *, input: bytes | None = None, check: bool = True, timeout: float = 300
 ) -> "subprocess.CompletedProcess[bytes]":
-    """Run a program; one that fails raises LabError with what it printed."""
+    """Run a program; one that fails, or takes longer than `timeout` seconds, raises LabError with what it printed."""
     # Without input a program must not read what this process was given on its own standard input.
     source: dict[str, Any] = {"stdin": subprocess.DEVNULL} if input is None else {"input": input}
     result: subprocess.CompletedProcess[bytes]
-    result = subprocess.run(argv, capture_output=True, timeout=timeout, check=False, **source)
+    try:
+        result = subprocess.run(argv, capture_output=True, timeout=timeout, check=False, **source)
+    except subprocess.TimeoutExpired as error:
+        printed = ((error.stderr or b"") + (error.stdout or b"")).decode(errors="replace")[-2000:].strip()
+        raise LabError(f"{' '.join(argv)} did not end within {timeout:.0f} s: {printed}") from None
     if check and result.returncode != 0:
         output = (result.stderr + result.stdout).decode(errors="replace").strip()
         raise LabError(f"{' '.join(argv)} ended with {result.returncode}: {output}")

@@ -41,8 +41,8 @@ class Lab:
         return self.state / "id_ed25519"
 
     @property
-    def provided(self) -> bool:
-        """Whether there is a master already, and with it passwords."""
+    def has_passwords(self) -> bool:
+        """Whether there is a master already."""
         return (self.state / "secrets.json").exists()
 
     @property
@@ -74,7 +74,7 @@ class Lab:
         obstacle = check.missing()
         if obstacle:
             raise LabError(obstacle)
-        wanted = {"options": asdict(Options(users, dns)), "hosts": _names(replicas)}
+        wanted = {"kind": type(self).__name__, "options": asdict(Options(users, dns)), "hosts": _names(replicas)}
         with registry.locked(self.state / "lock"):
             if self._record() != wanted:
                 self._clear()
@@ -187,7 +187,8 @@ class Lab:
         self.network.down()
         mounts.unmount(self._layers)
         shutil.rmtree(self._layers, ignore_errors=True)
-        (self.state / "lab.json").unlink(missing_ok=True)
+        for name in ("lab.json", "secrets.json"):
+            (self.state / name).unlink(missing_ok=True)
 
 
 def _names(replicas: int) -> list[str]:

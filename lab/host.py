@@ -256,3 +256,11 @@ def place(path: Path, text: str, *, mode: int = 0o644) -> None:
     path.unlink(missing_ok=True)
     path.touch(mode=mode)
     path.write_text(text)
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    """Change a file below such a root. Raises LabError when it does not have what is to be replaced."""
+    text = path.read_text()
+    if old not in text:
+        raise LabError(f"{path} does not have {old!r}")
+    path.write_text(text.replace(old, new))

@@ -31,7 +31,7 @@ def image(host: Host, root: Path, files: dict[str, str], kind: str, install: Ins
     `kind` names what else distinguishes it from the masters of other labs.
     """
     kind = f"master-{host.network.index}-{kind}"
-    target = paths.cache() / f"{kind}-{_key(host, root, kind, code)}"
+    target = paths.cache() / f"{kind}-{_key(host, root, kind, files, code)}"
     if not target.exists():
         _build(target, host, root, files, install)
         # What older code made for this lab, which nobody can be running from: this host has just been ended.
@@ -40,9 +40,10 @@ def image(host: Host, root: Path, files: dict[str, str], kind: str, install: Ins
     return Image(target / "layer", json.loads((target / "secrets.json").read_text()))
 
 
-def _key(host: Host, root: Path, kind: str, code: Iterable[Path]) -> str:
-    """Name what the image depends on: the code that provisions, the root, the options, the name and addresses."""
+def _key(host: Host, root: Path, kind: str, files: dict[str, str], code: Iterable[Path]) -> str:
+    """Name what the image depends on: the code that provisions, the root, the options, name, addresses, other hosts."""
     digest = hashlib.sha256(f"{root.name} {kind} {host.name} {host.address} {host.address6}".encode())
+    digest.update(files["etc/hosts"].encode() + files["etc/resolv.conf"].encode())
     for path in sorted(code):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

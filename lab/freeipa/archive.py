@@ -21,7 +21,7 @@ def stanza(kind: str, release: str) -> str:
 
 
 def fetch(folder: Path, package: str, release: str, *, source: bool = False) -> Path:
-    """Download a package, or the original source of one, into an empty folder; apt compares its signed hash.
+    """Download a package, or the original source of one, into a new folder; apt compares its signed hash.
 
     Raises LabError when the archive does not have it.
     """

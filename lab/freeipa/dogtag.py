@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lab.freeipa import archive
-from lab.host import place
+from lab.host import place, replace
 
 RELEASE = "bullseye"
 PACKAGES = ("openjdk-11-jre-headless", "pki-ca", "pki-kra")
@@ -30,7 +30,7 @@ def source() -> str:
 
 
 def settle(root: Path) -> None:
+    """Make it fit the Directory Server of another release. Raises LabError when it is not what it was."""
     for subsystem in ("ca", "kra"):
-        path = root / f"usr/share/pki/{subsystem}/conf/CS.cfg"
-        path.write_text(path.read_text().replace(TRIED, FITTING))
+        replace(root / f"usr/share/pki/{subsystem}/conf/CS.cfg", TRIED, FITTING)
     place(root / "etc/systemd/system/pki-tomcatd@.service.d/lab.conf", UNIT)

@@ -8,6 +8,8 @@ from lab.environment import DOMAIN, Lab
 from lab.freeipa import root, server
 from lab.freeipa.authority import Authority
 from lab.host import Host
+from lab.realm import dns
+from lab.realm import realm as provisioning
 from lab.realm.realm import Realm, Secrets
 
 SERVING_SECONDS = 180.0
@@ -15,7 +17,7 @@ NOT_SERVING = "not every service of the FreeIPA server starts (ipactl status)"
 
 
 class FreeIpaLab(Lab):
-    """A realm without a certificate authority, and without a name service of its own.
+    """A realm without a certificate authority and a name service of its own, unless a subclass has them.
 
     The names of all hosts are in their files, too: nobody adds replicas to the zones.
     """
@@ -39,6 +41,7 @@ class FreeIpaLab(Lab):
 
     def _installed(self, host: Host, root: Path, kind: str, install: masters.Install) -> masters.Image:
         code = [Path(__file__).with_name(name) for name in ("authority.py", "server.py")]
+        code += [Path(path) for path in (dns.__file__, provisioning.__file__)]
         return masters.image(host, root, self._files(host), f"{kind}-{self.name}", install, code)
 
     def _finish(self, host: Host) -> None:
@@ -60,7 +63,7 @@ class FreeIpaLab(Lab):
 
 
 class RolesLab(FreeIpaLab):
-    """A realm with its own certificate authority, key recovery authority and name service, which all hosts ask."""
+    """A realm with an authority, key recovery, a trust controller, and a name service that all hosts ask."""
 
     def _image(self, host: Host, root: Path) -> masters.Image:
         return self._installed(host, root, "freeipa-roles", server.install_roles)

@@ -1,7 +1,7 @@
 """A name server that has its zones in the directory: BIND with the plugin bind-dyndb-ldap.
 
 The plugin is in Debian's unstable release alone, and needs a newer C library than hosts of Debian 12 have: so `named`
-is that of Debian 13, in a root of its own within the host, while all that it reads and writes is the host's.
+is that of Debian 13, in a root of its own within the host, while its settings, zones and caches are the host's.
 """
 
 import shutil
@@ -9,26 +9,29 @@ from pathlib import Path
 
 from lab.command import run
 from lab.freeipa import archive
-from lab.host import place
+from lab.host import place, replace
 
 SERVER_RELEASE, SERVER = "trixie", ("bind9", "bind9-libs", "libldap2", "libuuid1")
 PLUGIN_RELEASE, PLUGIN = "sid", "bind9-dyndb-ldap"
-LIBRARY = "usr/lib/x86_64-linux-gnu/bind/ldap.so"
+LIBRARY, LOADER = "usr/lib/x86_64-linux-gnu/bind/ldap.so", "/usr/lib64/ld-linux-x86-64.so.2"
 FOLDER = "opt/named"
 UNIT = f"""\
 [Service]
 RootDirectory=/{FOLDER}
 MountAPIVFS=yes
-BindPaths=/run /var/cache/bind /var/lib/bind
+BindPaths=/run /tmp /var/cache/bind /var/lib/bind /var/tmp
 BindReadOnlyPaths=/etc /usr/share/dns
 """
-MOUNTED = ("dev", "etc", "proc", "run", "sys", "tmp", "usr/share/dns", "var/cache/bind", "var/lib/bind")
+MOUNTED = ("dev", "etc", "proc", "run", "sys", "tmp", "usr/share/dns", "var/cache/bind", "var/lib/bind", "var/tmp")
 # FreeIPA's settings are for BIND 9.18 and older, which had that category of messages.
-LOGGING, OBSOLETE = "usr/share/ipa/bind.ipa-logging-ext.conf.template", "category delegation-only "
+LOGGING, OBSOLETE = "usr/share/ipa/bind.ipa-logging-ext.conf.template", "category delegation-only { named; };\n"
 
 
 def add(root: Path, work: Path) -> None:
-    """Put the server and its plugin into the root of hosts. `work` is a folder for what is downloaded."""
+    """Put the server and its plugin into the root of hosts. `work` is a folder to be made for what is downloaded.
+
+    Raises LabError, also when the plugin does not fit the server's libraries.
+    """
     work.mkdir()
     inner = root / FOLDER
     sources = work / f"{SERVER_RELEASE}.sources"
@@ -44,10 +47,9 @@ def add(root: Path, work: Path) -> None:
     for target in (root, inner):
         (target / LIBRARY).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(plugin, target / LIBRARY)
+    run(["chroot", str(inner), LOADER, "--list", f"/{LIBRARY}"])
     place(root / "etc/systemd/system/named.service.d/lab.conf", UNIT)
-    settings = root / LOGGING
-    lines = settings.read_text().splitlines(keepends=True)
-    settings.write_text("".join(line for line in lines if not line.startswith(OBSOLETE)))
+    replace(root / LOGGING, OBSOLETE, "")
 
 
 def _plugin(work: Path) -> Path:

@@ -24,7 +24,9 @@ __all__ = ["portal", "worker_data"]
 def started(lab: FreeIpaLab) -> Iterator[FreeIpaLab]:
     """That lab with a server, and two hosts with its installers."""
     if not os.environ.get("TEST_FREEIPA"):
-        pytest.skip("TEST_FREEIPA is not set: a FreeIPA server is built and installed for these, in some six minutes")
+        pytest.skip(
+            "TEST_FREEIPA is not set: FreeIPA servers are built and installed for these, in a quarter of an hour"
+        )
     if obstacle := check.missing():
         pytest.skip(obstacle)
     lab.down()
@@ -37,9 +39,9 @@ def started(lab: FreeIpaLab) -> Iterator[FreeIpaLab]:
     lab.down()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def realm() -> Iterator[FreeIpaLab]:
-    """Without authority and name service of its own."""
+    """Without authority and name service of its own; it ends before the next module may begin another one."""
     yield from started(FreeIpaLab(f"{os.environ.get('TEST_LAB', 'test')}-freeipa"))
 
 

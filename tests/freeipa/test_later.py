@@ -1,6 +1,6 @@
 """What a verified replica can become, in a realm of FreeIPA with its own servers: nothing here is recorded.
 
-The realm has no authority and no name service; so CA, KRA and what name servers say are not shown.
+The realm has no authority and no name service; so CA, KRA and what name servers say are in `test_roles.py`.
 """
 
 from __future__ import annotations

@@ -18,13 +18,14 @@ from replicas.actions.setup_dns import setup_dns
 from replicas.actions.undo import remove
 from replicas.choices import ReplicaState
 from replicas.errors import Conflict
-from replicas.models import Master, Plan, RealmLook, Replica, Run
+from replicas.models import Master, RealmLook, Replica, Run
 from tests.freeipa.conftest import started
+from tests.freeipa.test_kills import suppliers, told
+from tests.freeipa.test_later import SECOND, done, replica
 from tests.freeipa.test_life import NAME, look, succeeded
 from tests.hosts.conftest import Portal
 
 pytestmark = pytest.mark.freeipa
-SECOND = "ipareplica2.example.com"
 ALONE = {"no_ntp": True, "skip_mem_check": True}
 NAME_SERVICE: dict[str, Any] = {"no_forwarders": True, "no_dnssec_validation": True}
 ROLES = ("CA server", "KRA server", "DNS server", "AD trust controller")
@@ -33,23 +34,6 @@ ROLES = ("CA server", "KRA server", "DNS server", "AD trust controller")
 @pytest.fixture(scope="module")
 def realm() -> Iterator[FreeIpaLab]:
     yield from started(RolesLab(f"{os.environ.get('TEST_LAB', 'test')}-roles"))
-
-
-def replica(name: str) -> Replica:
-    return Replica.objects.get(hostname=name)
-
-
-def done(portal: Portal, plan: Plan) -> Run:
-    """Approved and run to its end."""
-    run = portal.work(portal.approve(plan))
-    succeeded(portal, run)
-    return run
-
-
-def told(hosts: FreeIpaLab, *command: str) -> str:
-    """By the realm itself."""
-    hosts.master.run(["kinit", "admin"], input=f"{hosts.secrets.admin}\n".encode())
-    return hosts.master.run(list(command)).stdout.decode()
 
 
 def roles(hosts: FreeIpaLab, name: str) -> dict[str, str]:
@@ -110,7 +94,8 @@ def test_a_replica_is_installed_with_every_role_and_removed(portal: Portal, host
         **ALONE,
     )
     succeeded(portal, run)
-    assert {role: roles(hosts, NAME)[role] for role in ROLES} == dict.fromkeys(ROLES, "enabled")
+    there = roles(hosts, NAME)
+    assert {role: there[role] for role in ROLES} == dict.fromkeys(ROLES, "enabled")
     assert_serves(host, master.hostname, NAME)
     assert_serves(hosts.master, master.hostname, NAME)
     complete(portal, run)
@@ -121,10 +106,15 @@ def test_a_replica_is_installed_with_every_role_and_removed(portal: Portal, host
     assert [set(one["suffixes"]) for one in seen["agreements"]] == [{"domain", "ca"}] * 2
 
     done(portal, remove(portal.operator, replica(NAME), "no longer needed"))
-    assert NAME not in told(hosts, "ipa", "server-find", "--pkey-only")
-    assert NAME not in segments(hosts, "ca")
+    for command in ("server-find", "host-find"):
+        assert NAME not in told(hosts, "ipa", command, "--pkey-only")
+    assert not suppliers(hosts)
+    for suffix in ("domain", "ca"):
+        assert NAME not in segments(hosts, suffix)
     assert_serves(hosts.master, master.hostname)
     assert answers(hosts.master, "ipa-ca.example.com", "A") == {str(hosts.master.address)}
+    assert f"{NAME}." not in answers(hosts.master, "example.com", "NS")
+    assert not answers(hosts.master, NAME, "A")
     assert not answers(hosts.master, host.address.reverse_pointer, "PTR")
 
 
@@ -132,7 +122,8 @@ def test_roles_are_added_later_and_the_second_suffix_is_joined(portal: Portal, h
     master = portal.register(backend="freeipa").hostname
     host, manager = hosts.host(NAME), {"directory_manager": hosts.secrets.directory_manager}
     succeeded(portal, portal.install(NAME, ip_addresses=[str(host.address)], **ALONE))
-    assert not {role for role in ROLES if roles(hosts, NAME).get(role) == "enabled"}
+    there = roles(hosts, NAME)
+    assert not {role for role in ROLES if there.get(role) == "enabled"}
     with pytest.raises(Conflict):
         add_recovery(portal.operator, replica(NAME), passwords=manager)
 
