@@ -117,7 +117,15 @@ def test_a_replica_is_installed_with_every_role_and_removed(portal: Portal, host
     seen = health(portal)
     assert [set(one["suffixes"]) for one in seen["agreements"]] == [{"domain", "ca"}] * 2
 
-    done(portal, remove(portal.operator, replica(NAME), "no longer needed"))
+    # What only an administrator could have made: a zone whose primary it is, and an alias.
+    told(hosts, "ipa", "dnszone-add", "example.net", f"--name-server={NAME}.")
+    told(hosts, "ipa", "dnsrecord-add", DOMAIN, "www", f"--cname-rec={NAME}.")
+    run = done(portal, remove(portal.operator, replica(NAME), "no longer needed"))
+    assert f"«www.example.com. 3600 IN CNAME {NAME}.» in the zone example.com. was made by somebody" in portal.log(run)
+    told(hosts, "ipa", "dnsrecord-del", DOMAIN, "www", "--del-all")
+    assert answers(hosts.master, "example.net", "NS") == {f"{master.hostname}."}
+    assert f"Authoritative nameserver: {master.hostname}." in told(hosts, "ipa", "dnszone-show", "example.net")
+    told(hosts, "ipa", "dnszone-del", "example.net")
     for command in ("server-find", "host-find"):
         assert NAME not in told(hosts, "ipa", command, "--pkey-only")
     assert not suppliers(hosts)

@@ -9,6 +9,7 @@ from replicas.backends.freeipa.checks import CLAIM
 from replicas.backends.freeipa.realm import ENABLED
 from replicas.backends.freeipa.serving import HIDDEN
 from replicas.backends.freeipa.steps.check import CheckHosts
+from replicas.backends.freeipa.steps.clean_records import CleanRecords
 from replicas.backends.freeipa.steps.clear import ClearInterrupted
 from replicas.backends.freeipa.steps.dogtag import AddRole, ProveRole
 from replicas.backends.freeipa.steps.enrol import EnrolHost
@@ -87,7 +88,7 @@ def segment(job: Job) -> tuple[Step, ...]:
 
 
 def undo(job: Job) -> tuple[Step, ...]:
-    return (*undoing(install(job), CLAIM), CleanVectors(), ProveGone())
+    return (*undoing(install(job), CLAIM), CleanVectors(), *((CleanRecords(),) if job.realm.dns else ()), ProveGone())
 
 
 def remove(job: Job) -> tuple[Step, ...]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any
+from typing import Any, TypeAlias
 
 from replicas.clients import dns
 from replicas.clients.freeipa.session import Session
 from replicas.errors import DnsError
 from replicas.lifecycle.base import Record
+
+Address: TypeAlias = IPv4Address | IPv6Address
+ADDRESSES = ("A", "AAAA")
+SHARED = "ipa-ca"
 
 
 async def expected(session: Session, host: str, addresses: Collection[str] = ()) -> tuple[Record, ...]:
@@ -31,19 +35,32 @@ async def _lines(session: Session) -> list[str]:
 
 
 def questions(records: Iterable[Record]) -> tuple[Record, ...]:
-    """One record of each name and type that can lead to a server."""
-    found = {(record.name, record.type): record for record in records if record.type in ("SRV", "URI")}
+    """One record of each name and type that can lead to a server, by its name or as one of several addresses."""
+    leading = (record for record in records if record.type in ("SRV", "URI") or shared(record))
+    found = {(record.name, record.type): record for record in leading}
     return tuple(found.values())
 
 
 def leading(lines: Iterable[str], host: str, addresses: Collection[str] = ()) -> tuple[Record, ...]:
     """Those of zone-file lines («NAME TTL IN TYPE VALUE») whose value names the host, or is one of its addresses."""
-    own = {ip_address(one) for one in addresses}
-    return tuple(record for record in map(read, lines) if names(record, host) or _shared(record, own))
+    own = parsed(addresses)
+    return tuple(
+        record for record in map(read, lines) if names(record, host) or (shared(record) and among(record, own))
+    )
 
 
-def _shared(record: Record, own: Collection[IPv4Address | IPv6Address]) -> bool:
-    return record.type in ("A", "AAAA") and record.name.startswith("ipa-ca.") and ip_address(record.value) in own
+def shared(record: Record) -> bool:
+    """Whether it is one of the name that all authorities share."""
+    return record.type in ADDRESSES and record.name.startswith(f"{SHARED}.")
+
+
+def among(record: Record, known: Collection[Address]) -> bool:
+    """Whether it is one of these addresses."""
+    return record.type in ADDRESSES and ip_address(record.value) in known
+
+
+def parsed(addresses: Iterable[str]) -> set[Address]:
+    return {ip_address(one) for one in addresses}
 
 
 def read(line: str) -> Record:

@@ -42,10 +42,10 @@ def _active(zone: Mapping[str, Any]) -> bool:
 def place(record: Record, zones: Iterable[str], reverse_zone: str = "") -> Placed:
     """In the most specific of the zones, or PTR in the reverse zone that was chosen. Raises DnsError."""
     name = dns.absolute(record.name)
-    holding = [zone for zone in zones if name == zone or name.endswith(f".{zone}")]
-    best = max(holding, key=len, default="")
+    possible = holding(name, zones)
+    best = max(possible, key=len, default="")
     chosen = dns.absolute(reverse_zone) if reverse_zone and record.type == "PTR" else best
-    if chosen not in holding:
+    if chosen not in possible:
         raise _no_zone(record, chosen)
     if chosen != best:
         raise DnsError(
@@ -53,6 +53,11 @@ def place(record: Record, zones: Iterable[str], reverse_zone: str = "") -> Place
             f"Choose {best}, the more specific zone, or leave the choice to the portal.",
         )
     return Placed(record, best.rstrip("."), name.removesuffix(best).rstrip(".") or "@")
+
+
+def holding(name: str, zones: Iterable[str]) -> list[str]:
+    """The zones that an absolute name is in."""
+    return [zone for zone in zones if name == zone or name.endswith(f".{zone}")]
 
 
 def _no_zone(record: Record, chosen: str) -> DnsError:

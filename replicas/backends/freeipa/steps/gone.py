@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 
-from replicas.backends.freeipa import leftovers, records
+from replicas.backends.freeipa import announcing, leads, leftovers, records
 from replicas.backends.freeipa.access import session
 from replicas.backends.freeipa.checks import CLAIM, CLIENT, SERVER_STATE
 from replicas.backends.freeipa.steps.prepare import HOST_ADDED
 from replicas.backends.freeipa.steps.prove import PROOFS
+from replicas.clients.freeipa.session import Session
 from replicas.errors import StepError
-from replicas.lifecycle.base import Context, Step, Touch
+from replicas.lifecycle.base import Context, Record, Step, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.undo import begin_again, finish, undone
 
 SETTLED_SECONDS = 60.0
 POLL_SECONDS = 1.0
-"""The realm cleans its update vectors after the server's entry is gone."""
+"""The realm cleans its update vectors after the server's entry is gone, and name servers follow its directory."""
 
 
 class ProveGone(Step):
@@ -70,12 +71,26 @@ async def in_realm(ctx: Context) -> list[str]:
         if ctx.facts.get(HOST_ADDED) and await leftovers.host(opened, name):
             left.append(f"the host {name}")
         if ctx.job.realm.dns:
-            left += [f"expected record {record}" for record in await records.expected(opened, name)]
+            left += await in_names(ctx, opened)
     try:
         await leftovers.refuse_vectors(ctx)
     except StepError as error:
         left.append(error.message)
     return left
+
+
+async def in_names(ctx: Context, opened: Session) -> list[str]:
+    """What the realm would write of the replica, what its zones have, and what its name servers answer."""
+    job, announced = ctx.job, await records.every(opened)
+    own = (job.replica.address, *job.options.ip_addresses)
+    found = leads.kept(await leads.find(opened, job.replica.hostname), announced)
+    asked = [*records.questions(announced), Record(f"{job.realm.domain}.", "NS", "")]
+    placed = await announcing.at_name_servers(ctx, opened, asked)
+    return [
+        *(f"the expected record «{one}»" for one in announced if records.names(one, job.replica.hostname)),
+        *(f"the record {one}" for one in found),
+        *await announcing.leading(placed, job.replica.hostname, own),
+    ]
 
 
 async def on_host(ctx: Context) -> list[str]:
@@ -88,7 +103,11 @@ async def on_host(ctx: Context) -> list[str]:
 
 def told(ctx: Context) -> list[str]:
     name, realm = ctx.job.replica.hostname, ctx.job.realm.name
-    proofs = [f"{realm}: no server {name}, no segment with it, no enrolled host, no record that the realm would write."]
+    proofs = [f"{realm}: no server {name}, no segment with it, no enrolled host."]
+    if ctx.job.realm.dns:
+        proofs.append(
+            f"{realm}: no service or NS record of its zones leads to {name}, and no name server leads clients there."
+        )
     if ctx.job.options.host_gone_reason:
         return [*proofs, f"{name} itself was not looked at: it is gone."]
     return [*proofs, f"{name}: no server and no client of a realm is configured, and there is no bundle."]

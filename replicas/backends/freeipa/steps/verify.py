@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from replicas.backends.freeipa import realm, records
-from replicas.backends.freeipa.access import address_of, session
+from replicas.backends.freeipa import announcing, realm, records
+from replicas.backends.freeipa.access import session
 from replicas.errors import DnsError
 from replicas.lifecycle.base import Context, Record, Step, Touch
 from replicas.lifecycle.job import Job
@@ -40,7 +40,7 @@ class VerifySystemRecords(VerifyRecords):
         if not servers:
             await self._by_hand(ctx, wanted)
             return
-        await VerifyRecords(wanted, self.strict, await name_server(ctx, servers)).run(ctx)
+        await VerifyRecords(wanted, self.strict, await announcing.name_server(ctx, servers)).run(ctx)
 
     async def _by_hand(self, ctx: Context, wanted: tuple[Record, ...]) -> None:
         lines = [str(record) for record in wanted]
@@ -50,7 +50,7 @@ class VerifySystemRecords(VerifyRecords):
 
 
 class UpdateSystemRecords(Step):
-    """Have the realm write the records of its servers that are missing. Raises FreeIpaError."""
+    """Have the realm write the records of its servers that are missing. Raises FreeIpaError, DnsError."""
 
     key = "service-records"
     title = "Having the realm add the DNS records of its services"
@@ -65,16 +65,5 @@ class UpdateSystemRecords(Step):
 
     async def run(self, ctx: Context) -> None:
         async with session(ctx) as opened:
-            await opened.call("dns_update_system_records")
-        ctx.log(f"{ctx.job.realm.name} has brought its service records up to date")
+            await announcing.update(ctx, opened)
         await ctx.fact("records_updated", True)
-
-
-async def name_server(ctx: Context, servers: list[str]) -> str:
-    """Of a name server: the master's own, or that of another one as the master finds it."""
-    job = ctx.job
-    if job.master.hostname in servers:
-        return job.master.address
-    if job.replica.hostname in servers:
-        return job.replica.address
-    return await address_of(ctx, servers[0])

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 
-from replicas.backends.freeipa import realm, records, serving
+from replicas.backends.freeipa import announcing, realm, records, serving
 from replicas.backends.freeipa.access import session
 from replicas.backends.freeipa.steps.prove import PROOFS
-from replicas.backends.freeipa.steps.verify import MISSING, name_server
+from replicas.backends.freeipa.steps.verify import MISSING
 from replicas.clients.freeipa.errors import Invalid
 from replicas.errors import DnsError, StepError
-from replicas.lifecycle.base import Context, Record, Step, Touch
+from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps.service_records import service_records
-from replicas.lifecycle.steps.verify_dns import VerifyRecords, answer
-from replicas.lifecycle.steps.zones import place
+from replicas.lifecycle.steps.verify_dns import VerifyRecords
+from replicas.lifecycle.steps.zones import Placed
 
 FORGOTTEN_SECONDS = 60.0
 POLL_SECONDS = 0.5
@@ -95,7 +95,7 @@ class VerifyHidden(VerifyRecords):
 
     async def run(self, ctx: Context) -> None:
         host = ctx.job.replica.hostname
-        server = ""
+        placed: tuple[Placed, ...] = ()
         if ctx.job.realm.dns:
             async with session(ctx) as opened:
                 if wanted := await records.expected(opened, host, (ctx.job.replica.address,)):
@@ -104,10 +104,9 @@ class VerifyHidden(VerifyRecords):
                         f"See «ipa server-role-find --server {host}», and try again.",
                     )
                 asked = records.questions(await records.every(opened))
-                servers = (await realm.role_holders(opened))["DNS"]
-            server = await name_server(ctx, servers) if servers else ""
-        if server:
-            await _forgotten(ctx, server, asked)
+                placed = await announcing.at_name_servers(ctx, opened, asked)
+        if placed:
+            await _forgotten(ctx, placed)
             ctx.log(f"No name server of {ctx.job.realm.name} leads clients to {host}")
         else:
             ctx.log(f"No server of {ctx.job.realm.name} serves its zones. Whoever does must not have these:", "warning")
@@ -115,23 +114,14 @@ class VerifyHidden(VerifyRecords):
         await ctx.fact(MISSING, [])
 
 
-async def _forgotten(ctx: Context, server: str, asked: tuple[Record, ...]) -> None:
+async def _forgotten(ctx: Context, placed: tuple[Placed, ...]) -> None:
     """Raises DnsError with what name servers still say after a while."""
-    placed = await place(server, asked)
+    job = ctx.job
     end = time.monotonic() + FORGOTTEN_SECONDS
-    while True:
-        told = [
-            f"{one.name}: «{record}»"
-            for each in placed
-            for one in each.zone.servers
-            for record in await answer(one, each.record.name, each.record.type)
-            if records.names(record, ctx.job.replica.hostname)
-        ]
-        if not told:
-            return
+    while told := await announcing.leading(placed, job.replica.hostname, (job.replica.address,)):
         if time.monotonic() > end:
             raise DnsError(
-                f"Clients are still led to {ctx.job.replica.hostname}: {'; '.join(told)}.",
+                f"Clients are still led to {job.replica.hostname}: {'; '.join(told)}.",
                 "See whether these name servers follow the realm's directory, and try again.",
             )
         await asyncio.sleep(POLL_SECONDS)
