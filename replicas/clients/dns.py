@@ -61,10 +61,14 @@ def reverse_name(address: str) -> str:
         raise DnsError(f"{address!r} is not an IP address.") from error
 
 
-def normalise(record: Record) -> Record:
-    """The same record in the one form in which records can be compared. Raises DnsError."""
+def normalise(record: Record, zone: str = ".") -> Record:
+    """The same record in the one form in which records can be compared; names in its value are relative to the zone.
+
+    Raises DnsError.
+    """
     try:
-        data = dns.rdata.from_text(dns.rdataclass.IN, record.type, record.value, origin=dns.name.root)
+        origin = dns.name.from_text(zone)
+        data = dns.rdata.from_text(dns.rdataclass.IN, record.type, record.value, origin=origin, relativize=False)
         value = _canonical(data)
     except dns.exception.DNSException as error:
         raise DnsError(f"«{record}» is not a DNS record: {error}.") from error

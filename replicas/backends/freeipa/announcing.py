@@ -49,7 +49,8 @@ async def update(ctx: Context, opened: Session) -> None:
 
 async def _lost(ctx: Context, opened: Session) -> list[Absent]:
     """What name servers that answer do not serve of the shared name after a while."""
-    wanted = [record for record in await records.every(opened) if records.shared(record)]
+    if not (wanted := [record for record in await records.every(opened) if records.shared(record)]):
+        return []
     placed = await at_name_servers(ctx, opened, wanted)
     end = time.monotonic() + SERVED_SECONDS
     while True:
@@ -62,9 +63,11 @@ async def _lost(ctx: Context, opened: Session) -> list[Absent]:
 
 async def at_name_servers(ctx: Context, opened: Session, asked: Iterable[Record]) -> tuple[Placed, ...]:
     """Whom to ask for those that are in the realm's zones; nobody where no server has the role."""
-    servers, known = (await realm.role_holders(opened))["DNS"], await zones.names(opened)
+    if not (servers := (await realm.role_holders(opened))["DNS"]):
+        return ()
+    known = await zones.names(opened)
     held = tuple(record for record in asked if zones.holding(record.name, known))
-    return await place(await name_server(ctx, servers), held) if servers and held else ()
+    return await place(await name_server(ctx, servers), held) if held else ()
 
 
 async def leading(placed: Iterable[Placed], host: str, addresses: Iterable[str] = ()) -> list[str]:

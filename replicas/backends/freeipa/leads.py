@@ -18,7 +18,7 @@ PRIMARY = "idnssoamname"
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """A record that names the server, and where the realm has it: its zone, and its name within that.
+    """A record that names the server, and where the realm has it: its zone, its name within that, its value as written.
 
     `primary` is what a zone says of itself: the name server in its SOA record (MNAME).
     """
@@ -26,6 +26,7 @@ class Lead:
     record: Record
     zone: str
     at: str
+    written: str
     primary: bool = False
 
     def __str__(self) -> str:
@@ -42,8 +43,9 @@ async def find(session: Session, host: str) -> list[Lead]:
     for one in await session.find("dnszone_find"):
         zone = dns.absolute(str(one["idnsname"][0]))
         if str((one.get(PRIMARY) or [""])[0]).rstrip(".").lower() == host:
-            found.append(Lead(Record(zone, "SOA", f"{host}."), zone, "@", primary=True))
-        for entry in await session.find("dnsrecord_find", zone, host, all=True):
+            found.append(Lead(Record(zone, "SOA", f"{host}."), zone, "@", f"{host}.", primary=True))
+        # By the first label, as names may have been written relative to their zone.
+        for entry in await session.find("dnsrecord_find", zone, host.partition(".")[0], all=True):
             found += _of(entry, zone, host)
     return found
 
@@ -52,9 +54,9 @@ def _of(entry: Mapping[str, Any], zone: str, host: str) -> Iterator[Lead]:
     at = str(entry["idnsname"][0])
     for attribute, kind in ATTRIBUTES.items():
         for value in entry.get(attribute, ()):
-            record = dns.normalise(Record(zone if at == "@" else f"{at}.{zone}", kind, str(value)))
+            record = dns.normalise(Record(zone if at == "@" else f"{at}.{zone}", kind, str(value)), zone)
             if records.names(record, host):
-                yield Lead(record, zone, at)
+                yield Lead(record, zone, at, str(value))
 
 
 def kept(leads: Iterable[Lead], wanted: Iterable[Record]) -> list[Lead]:
@@ -71,4 +73,4 @@ async def remove(session: Session, lead: Lead, instead: str) -> None:
     if lead.primary:
         await session.call("dnszone_mod", lead.zone, idnssoamname=f"{instead}.", force=True)
     else:
-        await session.call("dnsrecord_del", lead.zone, lead.at, **{lead.attribute: [lead.record.value]})
+        await session.call("dnsrecord_del", lead.zone, lead.at, **{lead.attribute: [lead.written]})
