@@ -104,6 +104,14 @@ def _succeeded(run: Run) -> None:
         _removed(replica)
     elif changes := became(run.plan.action, options):
         _change(replica, "replica:change", changes)
+        if changes.get("setup_ca"):
+            _masters_with_authority(replica)
+
+
+def _masters_with_authority(replica: Replica) -> None:
+    """A replica that replicas are made from can have its authority copied, too, from now on."""
+    for master in Master.objects.filter(hostname=replica.hostname):
+        _change(master, "master:change", {"ca": True})
 
 
 def became(action: str, options: Options) -> dict[str, Any]:

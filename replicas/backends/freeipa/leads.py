@@ -68,9 +68,10 @@ def kept(leads: Iterable[Lead], wanted: Iterable[Record]) -> list[Lead]:
     return [one for one in leads if one.primary or one.record.type == "NS" or (one.record.name, one.record.type) in own]
 
 
-async def remove(session: Session, lead: Lead, instead: str) -> None:
-    """That record; as the primary name server of a zone the other one takes its place. Raises FreeIpaError."""
+async def remove(session: Session, lead: Lead, instead: str) -> str:
+    """What was done with it: the other server takes its place as the primary one of a zone. Raises FreeIpaError."""
     if lead.primary:
         await session.call("dnszone_mod", lead.zone, idnssoamname=f"{instead}.", force=True)
-    else:
-        await session.call("dnsrecord_del", lead.zone, lead.at, **{lead.attribute: [lead.written]})
+        return f"{instead} is the primary name server of {lead.zone} now"
+    await session.call("dnsrecord_del", lead.zone, lead.at, **{lead.attribute: [lead.written]})
+    return f"Removed {lead}"

@@ -120,6 +120,17 @@ def test_the_plan_is_frozen_and_the_row_follows_its_success(cast: Cast, looked: 
     assert not PlanCredential.objects.exists()
 
 
+@pytest.mark.parametrize("action", [PlanAction.CA, PlanAction.KRA])
+def test_a_master_that_became_an_authority_can_have_it_copied(cast: Cast, looked: Replica, action: PlanAction) -> None:
+    looked.master.hostname, looked.master.ca, looked.master.pk = NAME, False, None
+    looked.master.save()
+    run = Run.objects.create(plan=asked(cast, looked, action), state=RunState.RUNNING, fence=1)
+    end(run, Lease(run.pk, 1, 0.0), Outcome(RunState.SUCCEEDED))
+    assert Master.objects.get(hostname=NAME).ca == (action == PlanAction.CA)
+    changes = AuditEvent.objects.filter(verb="master:change").values_list("after", flat=True)
+    assert list(changes) == [{"ca": True}] * (action == PlanAction.CA)
+
+
 @pytest.mark.parametrize("action", ASK)
 def test_what_the_plan_brings_along_does_not_void_it(cast: Cast, looked: Replica, action: PlanAction) -> None:
     plan = asked(cast, looked, action)

@@ -48,8 +48,7 @@ async def clean(ctx: Context) -> None:
         own = leads.kept(found, await records.every(opened))
         others = [one for one in (await realm.role_holders(opened))["DNS"] if one != name]
         for one in own:
-            await leads.remove(opened, one, instead=[*others, ctx.job.master.hostname][0])
-            ctx.log(f"Removed {one}")
+            ctx.log(await leads.remove(opened, one, instead=[*others, ctx.job.master.hostname][0]))
     for one in found:
         if one not in own:
             ctx.log(f"{one} was made by somebody, and stays: it leads to a host that is no server any more", "warning")

@@ -15,9 +15,16 @@ MISSING = "missing_records"
 class VerifySystemRecords(VerifyRecords):
     """What `dns_update_system_records` would write (dry run) is compared with what name servers say.
 
-    Fact `missing_records`, as VerifyRecords has it. Where no server of the realm has the DNS role, the records are
-    those to add by hand. Raises DnsError (with `strict`), FreeIpaError.
+    Fact `missing_records`, as VerifyRecords has it. What a name server lacks the realm writes once more: installers
+    delete records of all servers and add them again within the second, which a name server can lose. Where no server
+    of the realm has the DNS role, the records are those to add by hand. Raises DnsError (with `strict`), FreeIpaError.
     """
+
+    def touches(self, job: Job) -> list[Touch]:
+        if self.strict or not job.realm.dns:
+            return super().touches(job)
+        again = f"service records of every server of {job.realm.name}, written anew if a name server lacks one"
+        return [*super().touches(job), Touch("record", again, job.realm.name)]
 
     async def run(self, ctx: Context) -> None:
         host = ctx.job.replica.hostname
@@ -40,7 +47,12 @@ class VerifySystemRecords(VerifyRecords):
         if not servers:
             await self._by_hand(ctx, wanted)
             return
-        await VerifyRecords(wanted, self.strict, await announcing.name_server(ctx, servers)).run(ctx)
+        verify = VerifyRecords(wanted, self.strict, await announcing.name_server(ctx, servers))
+        await verify.run(ctx)
+        if ctx.facts[MISSING] and not self.strict:
+            async with session(ctx) as opened:
+                await announcing.update(ctx, opened)
+            await verify.run(ctx)
 
     async def _by_hand(self, ctx: Context, wanted: tuple[Record, ...]) -> None:
         lines = [str(record) for record in wanted]

@@ -80,6 +80,8 @@ async def test_the_realms_records_are_written_anew_and_what_leads_to_the_server_
     made.facts[CLAIM] = True
     step = CleanRecords()
     await step.run(made)
+    for zone in ("0.77.10.in-addr.arpa.", "example.com."):
+        assert f"ipaserver.example.com is the primary name server of {zone} now" in made.text
     for one in FOUND:
         assert f"Removed «{one.record}» in the zone example.com." in made.text
     assert [level for level, _ in made.lines if level != "info"] == []
