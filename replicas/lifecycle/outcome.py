@@ -152,7 +152,7 @@ def _removed(replica: Replica) -> None:
         master.delete()
 
 
-def _change(row: Replica, verb: str, changes: dict[str, Any]) -> None:
+def _change(row: Replica | Master, verb: str, changes: dict[str, Any]) -> None:
     before = {name: getattr(row, name) for name in changes}
     if before == changes:
         return

@@ -11,7 +11,8 @@ from replicas.backends.freeipa.access import address_of
 from replicas.clients import dns
 from replicas.clients.dns import Absent
 from replicas.clients.freeipa.session import Session
-from replicas.lifecycle.base import Context, Record
+from replicas.lifecycle.base import Context, Record, Touch
+from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps.verify_dns import answer
 from replicas.lifecycle.steps.zones import Placed, place
 from replicas.together import together
@@ -45,6 +46,20 @@ async def update(ctx: Context, opened: Session) -> None:
     for one in lost:
         ctx.log(f"{one.server.name.rstrip('.')} does not serve «{one.record}»: enter «{COMMAND}» once more", "warning")
     ctx.log(f"{ctx.job.realm.name} has brought its service records up to date")
+
+
+async def mend(ctx: Context, opened: Session) -> None:
+    """Have the realm write them once more if a name server has lost that name. Raises as `update`."""
+    if lost := await _lost(ctx, opened):
+        for one in lost:
+            ctx.log(f"{one.server.name.rstrip('.')} has lost «{one.record}»: the realm writes its records once more")
+        await update(ctx, opened)
+
+
+def mended(job: Job) -> Touch:
+    """What approvers see of `mend` and `update`."""
+    again = f"service records of every server of {job.realm.name}, written anew if a name server lacks one"
+    return Touch("record", again, job.realm.name)
 
 
 async def _lost(ctx: Context, opened: Session) -> list[Absent]:

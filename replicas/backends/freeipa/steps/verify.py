@@ -23,8 +23,7 @@ class VerifySystemRecords(VerifyRecords):
     def touches(self, job: Job) -> list[Touch]:
         if self.strict or not job.realm.dns:
             return super().touches(job)
-        again = f"service records of every server of {job.realm.name}, written anew if a name server lacks one"
-        return [*super().touches(job), Touch("record", again, job.realm.name)]
+        return [*super().touches(job), announcing.mended(job)]
 
     async def run(self, ctx: Context) -> None:
         host = ctx.job.replica.hostname
@@ -49,10 +48,14 @@ class VerifySystemRecords(VerifyRecords):
             return
         verify = VerifyRecords(wanted, self.strict, await announcing.name_server(ctx, servers))
         await verify.run(ctx)
-        if ctx.facts[MISSING] and not self.strict:
-            async with session(ctx) as opened:
-                await announcing.update(ctx, opened)
-            await verify.run(ctx)
+        if self.strict:
+            return
+        async with session(ctx) as opened:
+            if not ctx.facts[MISSING]:
+                await announcing.mend(ctx, opened)
+                return
+            await announcing.update(ctx, opened)
+        await verify.run(ctx)
 
     async def _by_hand(self, ctx: Context, wanted: tuple[Record, ...]) -> None:
         lines = [str(record) for record in wanted]

@@ -80,7 +80,7 @@ class SetState(Step):
 
 
 class VerifyHidden(VerifyRecords):
-    """No name server of the realm leads clients to the server any more.
+    """No name server of the realm leads clients to the server any more, and none has lost what all authorities share.
 
     Fact `missing_records`: none. Where the realm serves no zones, the records to take away by hand are told. Raises
     DnsError naming what is still announced, FreeIpaError.
@@ -91,7 +91,9 @@ class VerifyHidden(VerifyRecords):
         self.title = "Verifying that no DNS entry leads to the replica"
 
     def touches(self, job: Job) -> list[Touch]:
-        return [Touch("read", "service records of every server", job.realm.name)] if job.realm.dns else []
+        if not job.realm.dns:
+            return []
+        return [Touch("read", "service records of every server", job.realm.name), announcing.mended(job)]
 
     async def run(self, ctx: Context) -> None:
         host = ctx.job.replica.hostname
@@ -107,6 +109,8 @@ class VerifyHidden(VerifyRecords):
                 placed = await announcing.at_name_servers(ctx, opened, asked)
         if placed:
             await _forgotten(ctx, placed)
+            async with session(ctx) as opened:
+                await announcing.mend(ctx, opened)
             ctx.log(f"No name server of {ctx.job.realm.name} leads clients to {host}")
         else:
             ctx.log(f"No server of {ctx.job.realm.name} serves its zones. Whoever does must not have these:", "warning")
