@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -131,11 +132,20 @@ async def zone_of(server: str, name: str) -> str | None:
 
 
 async def name_servers(server: str, zone: str) -> tuple[NameServer, ...]:
-    """The zone's name servers, as `server` knows them; it resolves their addresses. Raises DnsError."""
+    """The zone's name servers, as `server` knows them; it resolves their addresses, none where it cannot.
+
+    Raises DnsError when it does not answer, or knows none.
+    """
     names = [record.value for record in await lookup(server, zone, "NS")]
     if not names:
         raise DnsError(f"The name server {server} knows no name server of {absolute(zone)}.")
-    return tuple([NameServer(name, await addresses(server, name)) for name in sorted(names)])
+    found = []
+    for name in sorted(names):
+        known: tuple[str, ...] = ()
+        with contextlib.suppress(DnsError):  # SERVFAIL for the name of a secondary elsewhere
+            known = await addresses(server, name)
+        found.append(NameServer(name, known))
+    return tuple(found)
 
 
 async def addresses(server: str, name: str) -> tuple[str, ...]:

@@ -4,95 +4,171 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
 from replicas.backends.freeipa import realm, records, zones
 from replicas.backends.freeipa.access import address_of
+from replicas.backends.freeipa.records import Address
 from replicas.clients import dns
-from replicas.clients.dns import Absent
+from replicas.clients.dns import Absent, NameServer
+from replicas.clients.freeipa.errors import FreeIpaError
 from replicas.clients.freeipa.session import Session
+from replicas.errors import DnsError, StepError
 from replicas.lifecycle.base import Context, Record, Touch
 from replicas.lifecycle.job import Job
-from replicas.lifecycle.steps.verify_dns import answer
 from replicas.lifecycle.steps.zones import Placed, place
 from replicas.together import together
 
 UPDATES = 3
 SERVED_SECONDS, POLL_SECONDS = 15.0, 0.5
+STAYS_SECONDS = 2.0
+"""A name server that has not heard of a deletion yet answers as before."""
+QUESTIONS_AT_A_TIME = 50
 COMMAND = "ipa dns-update-system-records"
 
 
-async def name_server(ctx: Context, servers: list[str]) -> str:
-    """Of these, the address of a name server: the master's own, or that of another one as the master finds it."""
-    job = ctx.job
-    if job.master.hostname in servers:
-        return job.master.address
-    if job.replica.hostname in servers:
-        return job.replica.address
-    return await address_of(ctx, servers[0])
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What name servers answered that leads to a server, who was asked, and who was silent, twice."""
+
+    leads: tuple[str, ...]
+    asked: tuple[str, ...]
+    silent: tuple[str, ...]
 
 
 async def update(ctx: Context, opened: Session) -> None:
     """Have the realm write them, until name servers serve the name that all authorities share.
 
     The realm deletes that name and adds it again within the second, which a name server can lose. What is lost for good
-    is a warning. Raises FreeIpaError, DnsError.
+    is a warning. Raises FreeIpaError.
     """
     for _ in range(UPDATES):
-        await opened.call("dns_update_system_records")
-        lost = await _lost(ctx, opened)
-        if not lost:
+        answer = await opened.call("dns_update_system_records")
+        shared = [record for record in await records.every(opened) if records.shared(record)]
+        if not (lost := await _lost(ctx, opened, shared)):
             break
+    for text in answer.warnings:
+        ctx.log(text, "warning")
+    if not shared and (holders := (await realm.role_holders(opened))["CA"]):
+        found = f"{ctx.job.realm.name} finds no address of its authorities ({', '.join(holders)})"
+        ctx.log(f"{found}, and writes none for ipa-ca: see that the master resolves them, then «{COMMAND}»", "warning")
     for one in lost:
-        ctx.log(f"{one.server.name.rstrip('.')} does not serve «{one.record}»: enter «{COMMAND}» once more", "warning")
-    ctx.log(f"{ctx.job.realm.name} has brought its service records up to date")
+        ctx.log(f"{_plain(one.server)} does not serve «{one.record}»: enter «{COMMAND}» once more", "warning")
+    if not (answer.warnings or lost):
+        ctx.log(f"{ctx.job.realm.name} has brought its service records up to date")
 
 
-async def mend(ctx: Context, opened: Session) -> None:
-    """Have the realm write them once more if a name server has lost that name. Raises as `update`."""
-    if lost := await _lost(ctx, opened):
-        for one in lost:
-            ctx.log(f"{one.server.name.rstrip('.')} has lost «{one.record}»: the realm writes its records once more")
-        await update(ctx, opened)
+async def mend(ctx: Context, opened: Session, wanted: Iterable[Record] = ()) -> None:
+    """Have the realm write them once more if a name server that answers lacks one of these, or the shared name.
+
+    It is no part of what was asked for: what prevents it is a warning.
+    """
+    try:
+        shared = [record for record in await records.every(opened) if records.shared(record)]
+        if lost := await _lost(ctx, opened, dict.fromkeys([*wanted, *shared])):
+            told = "; ".join(f"{_plain(one.server)} does not serve «{one.record}»" for one in lost)
+            ctx.log(f"The realm writes its service records once more: {told}")
+            await update(ctx, opened)
+    except (FreeIpaError, DnsError) as error:
+        ctx.log(f"The service records were not written once more: {error}", "warning")
 
 
 def mended(job: Job) -> Touch:
-    """What approvers see of `mend` and `update`."""
+    """What approvers see of `mend`."""
     again = f"service records of every server of {job.realm.name}, written anew if a name server lacks one"
     return Touch("record", again, job.realm.name)
 
 
-async def _lost(ctx: Context, opened: Session) -> list[Absent]:
-    """What name servers that answer do not serve of the shared name after a while."""
-    if not (wanted := [record for record in await records.every(opened) if records.shared(record)]):
-        return []
+async def _lost(ctx: Context, opened: Session, wanted: Iterable[Record]) -> list[Absent]:
+    """What name servers that answer do not serve after a while, or not any more a moment later."""
     placed = await at_name_servers(ctx, opened, wanted)
-    end = time.monotonic() + SERVED_SECONDS
-    while True:
+    end, served_since = time.monotonic() + SERVED_SECONDS, 0.0
+    while placed:
         found = await together(*(dns.absent(one.zone.servers, [one.record]) for one in placed))
         lost = [one for some in found for one in some if not one.cause]
-        if not lost or time.monotonic() > end:
+        now = time.monotonic()
+        served_since = 0.0 if lost else served_since or now
+        if lost and now > end:
             return lost
+        if served_since and now - served_since >= STAYS_SECONDS:
+            break
         await asyncio.sleep(POLL_SECONDS)
+    return []
 
 
 async def at_name_servers(ctx: Context, opened: Session, asked: Iterable[Record]) -> tuple[Placed, ...]:
-    """Whom to ask for those that are in the realm's zones; nobody where no server has the role."""
-    if not (servers := (await realm.role_holders(opened))["DNS"]):
+    """Whom to ask for those that are in the realm's zones; nobody where no name server of the realm tells."""
+    wanted = tuple(asked)
+    servers = (await realm.role_holders(opened))["DNS"] if wanted else []
+    known = await zones.names(opened) if servers else []
+    if not (held := tuple(record for record in wanted if zones.holding(record.name, known))):
         return ()
-    known = await zones.names(opened)
-    held = tuple(record for record in asked if zones.holding(record.name, known))
-    return await place(await name_server(ctx, servers), held) if held else ()
+    try:
+        return await place(await name_server(ctx, servers), held)
+    except (DnsError, StepError) as error:
+        ctx.log(f"No name server of {ctx.job.realm.name} could be asked: {error}", "warning")
+        return ()
 
 
-async def leading(placed: Iterable[Placed], host: str, addresses: Iterable[str] = ()) -> list[str]:
-    """What name servers answer that names the host, or is one of its addresses; one that is silent says nothing."""
-    own = records.parsed(addresses)
+async def name_server(ctx: Context, servers: Iterable[str]) -> str:
+    """The address of the first of them that answers. Raises DnsError, StepError."""
+    failure: DnsError | StepError = DnsError(f"No server of {ctx.job.realm.name} serves its zones.")
+    for server in in_service(ctx.job, servers):
+        try:
+            address = await _address(ctx, server)
+            await dns.query(address, ctx.job.realm.domain, "SOA")
+        except (DnsError, StepError) as error:
+            failure = error
+        else:
+            return address
+    raise failure
+
+
+def in_service(job: Job, servers: Iterable[str]) -> list[str]:
+    """Without a master that is worked without; the job's master first, as it is worked on, and the replica last."""
+    kept = [one for one in servers if one != job.options.instead_of]
+    return sorted(kept, key=lambda one: (one != job.master.hostname, one == job.replica.hostname, one))
+
+
+async def _address(ctx: Context, server: str) -> str:
+    """The master's own, or that of another server as the master finds it. Raises StepError."""
+    if server == ctx.job.replica.hostname:
+        return ctx.job.replica.address
+    return ctx.job.master.address if server == ctx.job.master.hostname else await address_of(ctx, server)
+
+
+async def leading(placed: Iterable[Placed], host: str, own: Collection[Address] = ()) -> Said:
+    """What name servers answer that names the host, or is one of its own addresses."""
+    room = asyncio.Semaphore(QUESTIONS_AT_A_TIME)
+
+    async def answers(server: NameServer, record: Record) -> tuple[Record, ...] | None:
+        async with room:
+            found = await _answer(server, record)
+            return await _answer(server, record) if found is None else found
+
     asked = [(server, each.record) for each in placed for server in each.zone.servers]
-    answers = await together(*(answer(server, record.name, record.type) for server, record in asked))
-    return [
-        f"{server.name.rstrip('.')} answers «{record}»"
-        for (server, _), found in zip(asked, answers, strict=True)
-        for record in found
+    found = list(zip(asked, await together(*(answers(*one) for one in asked)), strict=True))
+    silent = {_plain(server) for (server, _), answer in found if answer is None}
+    leads = [
+        f"{_plain(server)} answers «{record}»"
+        for (server, _), answer in found
+        for record in answer or ()
         if records.names(record, host) or records.among(record, own)
     ]
+    everybody = {_plain(server) for server, _ in asked}
+    return Said(tuple(leads), tuple(sorted(everybody - silent)), tuple(sorted(silent)))
+
+
+async def _answer(server: NameServer, record: Record) -> tuple[Record, ...] | None:
+    """By the first of its addresses that answers; None when none does."""
+    for one in server.addresses:
+        try:
+            return await dns.lookup(one, record.name, record.type)
+        except DnsError:
+            continue
+    return None
+
+
+def _plain(server: NameServer) -> str:
+    return server.name.rstrip(".")

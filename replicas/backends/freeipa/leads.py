@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,11 +11,17 @@ from typing import Any
 from replicas.backends.freeipa import records
 from replicas.clients import dns
 from replicas.clients.freeipa.session import Session
+from replicas.errors import DnsError
 from replicas.lifecycle.base import Record
 
 ATTRIBUTES = {f"{kind.lower()}record": kind for kind in ("SRV", "URI", "NS", "CNAME", "DNAME", "MX", "PTR")}
 """The types whose value ends in the name of a host, by the attribute that has them."""
 PRIMARY = "idnssoamname"
+SERVICE = re.compile(
+    r"_(ldap|kerberos|kerberos-master|kpasswd|ntp)(\._(tcp|udp))?"
+    r"(\.default-first-site-name\._sites)?(\.dc\._msdcs)?(\.[^.]+\._locations)?"
+)
+"""Whatever release wrote them: those of another one than the master's may be left as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,7 @@ class Lead:
 
 
 async def find(session: Session, host: str) -> list[Lead]:
-    """All of them, in every zone, whoever made them. Raises FreeIpaError, and DnsError for what is no record."""
+    """All of them, in every zone, whoever made them. Raises FreeIpaError."""
     found: list[Lead] = []
     for one in await session.find("dnszone_find"):
         zone = dns.absolute(str(one["idnsname"][0]))
@@ -53,19 +61,35 @@ async def find(session: Session, host: str) -> list[Lead]:
 def _of(entry: Mapping[str, Any], zone: str, host: str) -> Iterator[Lead]:
     at = str(entry["idnsname"][0])
     for attribute, kind in ATTRIBUTES.items():
-        for value in entry.get(attribute, ()):
-            record = dns.normalise(Record(zone if at == "@" else f"{at}.{zone}", kind, str(value)), zone)
-            if records.names(record, host):
-                yield Lead(record, zone, at, str(value))
+        for value in map(str, entry.get(attribute, ())):
+            with contextlib.suppress(DnsError):  # what is no record is not served either
+                record = dns.normalise(Record(_absolute(at, zone), kind, value), zone)
+                if records.names(record, host):
+                    yield Lead(record, zone, at, value)
 
 
-def kept(leads: Iterable[Lead], wanted: Iterable[Record]) -> list[Lead]:
-    """Those that the realm looks after itself: its name servers, and the records by which its services are found.
+def _absolute(at: str, zone: str) -> str:
+    return zone if at == "@" else f"{at}.{zone.lstrip('.')}"
 
-    `wanted` are the records of its other servers: what has a name that none of theirs has was made by somebody.
+
+def kept(leads: Iterable[Lead], domain: str) -> list[Lead]:
+    """Those that the realm looks after itself: name servers of its zones, and the records of services of its domain.
+
+    What is left was made by somebody: an alias, a delegation.
     """
-    own = {(record.name, record.type) for record in wanted}
-    return [one for one in leads if one.primary or one.record.type == "NS" or (one.record.name, one.record.type) in own]
+    return [one for one in leads if one.primary or _name_server(one) or _service(one.record, f".{domain}.")]
+
+
+def _name_server(lead: Lead) -> bool:
+    return lead.record.type == "NS" and lead.at == "@"
+
+
+def _service(record: Record, under: str) -> bool:
+    """In the domain itself, for one of its locations, or for trusts."""
+    if record.type not in ("SRV", "URI") or not record.name.endswith(under):
+        return False
+    name = record.name.removesuffix(under)
+    return SERVICE.fullmatch(name) is not None
 
 
 async def remove(session: Session, lead: Lead, instead: str) -> str:

@@ -13,6 +13,8 @@ from replicas.clients.freeipa.session import Session
 from replicas.lifecycle.base import Context
 
 SEGMENTS_SECONDS, POLL_SECONDS = 20.0, 1.0
+WAS_SERVER = "was_server"
+"""Fact: the realm had a server of that name, or its installer was started; so it may have written records of it."""
 
 
 async def remove_server(ctx: Context) -> None:
@@ -25,6 +27,7 @@ async def remove_server(ctx: Context) -> None:
         if await leftovers.server(opened, name) is None:
             ctx.log(f"{ctx.job.realm.name} has no server {name}")
         else:
+            await ctx.fact(WAS_SERVER, True)
             await _delete(ctx, opened, name)
         for suffix, segment in await _left(opened, name):
             await _delete_segment(ctx, opened, suffix, segment)

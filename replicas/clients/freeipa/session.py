@@ -105,11 +105,11 @@ class Session:
     async def find(self, command: str, *args: Any, **options: Any) -> list[dict[str, Any]]:
         """All entries that a `*_find` command knows. Raises as `call`, and Truncated when it tells not even then all.
 
-        The realm's limit (100 entries unless it was changed) is for people; who asks for all gets all.
+        The realm's limits (100 entries, 2 s, unless they were changed) are for people; who asks for all gets all.
         """
         answer = await self.call(command, *args, **options)
         if answer.truncated:
-            answer = await self.call(command, *args, sizelimit=0, **options)
+            answer = await self.call(command, *args, sizelimit=0, timelimit=0, **options)
         if answer.truncated:
             raise errors.Truncated(f"{self.server} has more for {command} than it tells at once.")
         return list(answer.value or [])

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 
 from replicas.backends.freeipa import announcing, leads, leftovers, records
 from replicas.backends.freeipa.access import session
+from replicas.backends.freeipa.announcing import Said
 from replicas.backends.freeipa.checks import CLAIM, CLIENT, SERVER_STATE
+from replicas.backends.freeipa.steps.clean_records import was_server
 from replicas.backends.freeipa.steps.prepare import HOST_ADDED
 from replicas.backends.freeipa.steps.prove import PROOFS
-from replicas.clients.freeipa.session import Session
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Record, Step, Touch
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.service_records import service_records
 from replicas.lifecycle.undo import begin_again, finish, undone
 
 SETTLED_SECONDS = 60.0
@@ -33,7 +36,11 @@ class ProveGone(Step):
     stage = "verify"
 
     def touches(self, job: Job) -> list[Touch]:
-        return [Touch("read", f"every server of {job.realm.name}"), Touch("read", job.replica.hostname)]
+        reads = [
+            f"every server of {job.realm.name}",
+            *([f"every name server of {job.realm.domain}"] if job.realm.dns else []),
+        ]
+        return [*(Touch("read", one) for one in reads), Touch("read", job.replica.hostname)]
 
     async def done(self, ctx: Context) -> bool:
         return self.key in undone(ctx)
@@ -49,19 +56,24 @@ class ProveGone(Step):
     async def _prove(self, ctx: Context) -> list[str]:
         """Raises StepError."""
         end = time.monotonic() + SETTLED_SECONDS
-        while left := [*await in_realm(ctx), *await on_host(ctx)]:
+        while True:
+            names = await in_names(ctx) if ctx.job.realm.dns and was_server(ctx) else None
+            left = [*await in_realm(ctx), *(names.left if names else ()), *await on_host(ctx)]
+            if not left:
+                await _mend(ctx, names)
+                return told(ctx, names)
             if time.monotonic() > end:
                 await begin_again(ctx)
                 raise StepError(
                     f"Something of {ctx.job.replica.hostname} is left: {'; '.join(one.rstrip('.') for one in left)}.",
-                    "Try again: every step of the removal is done once more. What is left then, somebody else makes.",
+                    "Try again: every step of the removal is done once more. What is left then, somebody else makes; a "
+                    "name server that answers otherwise than the realm's zones say has to be started anew there.",
                 )
             await asyncio.sleep(POLL_SECONDS)
-        return told(ctx)
 
 
 async def in_realm(ctx: Context) -> list[str]:
-    """What the realm knows of the replica: entries, segments, records, ids in the master's update vector."""
+    """What the realm knows of the replica: entries, segments, ids in the master's update vector."""
     name, left = ctx.job.replica.hostname, list[str]()
     async with session(ctx) as opened:
         try:
@@ -70,8 +82,6 @@ async def in_realm(ctx: Context) -> list[str]:
             left.append(error.message)
         if ctx.facts.get(HOST_ADDED) and await leftovers.host(opened, name):
             left.append(f"the host {name}")
-        if ctx.job.realm.dns:
-            left += await in_names(ctx, opened)
     try:
         await leftovers.refuse_vectors(ctx)
     except StepError as error:
@@ -79,18 +89,37 @@ async def in_realm(ctx: Context) -> list[str]:
     return left
 
 
-async def in_names(ctx: Context, opened: Session) -> list[str]:
-    """What the realm would write of the replica, what its zones have, and what its name servers answer."""
-    job, announced = ctx.job, await records.every(opened)
-    own = (job.replica.address, *job.options.ip_addresses)
-    found = leads.kept(await leads.find(opened, job.replica.hostname), announced)
-    asked = [*records.questions(announced), Record(f"{job.realm.domain}.", "NS", "")]
-    placed = await announcing.at_name_servers(ctx, opened, asked)
-    return [
-        *(f"the expected record «{one}»" for one in announced if records.names(one, job.replica.hostname)),
-        *(f"the record {one}" for one in found),
-        *await announcing.leading(placed, job.replica.hostname, own),
-    ]
+@dataclass(frozen=True, slots=True)
+class InNames:
+    """What is left of the replica in the DNS, and what name servers said."""
+
+    left: tuple[str, ...]
+    said: Said
+
+
+async def in_names(ctx: Context) -> InNames:
+    """What the realm would write of the replica, what its zones have, and what name servers answer.
+
+    Its address may have become that of another authority; so one that the realm expects is nobody's any more.
+    """
+    job = ctx.job
+    async with session(ctx) as opened:
+        announced = await records.every(opened)
+        found = leads.kept(await leads.find(opened, job.replica.hostname), job.realm.domain)
+        asked = [*records.questions(announced), Record(f"{job.realm.domain}.", "NS", "")]
+        placed = await announcing.at_name_servers(ctx, opened, asked)
+    taken = records.parsed(record.value for record in announced if records.shared(record))
+    own = records.parsed((job.replica.address, *job.options.ip_addresses)) - taken
+    said = await announcing.leading(placed, job.replica.hostname, own)
+    expected = [f"the expected record «{one}»" for one in announced if records.names(one, job.replica.hostname)]
+    return InNames((*expected, *(f"the record {one}" for one in found), *said.leads), said)
+
+
+async def _mend(ctx: Context, names: InNames | None) -> None:
+    """What the last of its changes may have taken from the others after all."""
+    if names and names.said.asked:
+        async with session(ctx) as opened:
+            await announcing.mend(ctx, opened)
 
 
 async def on_host(ctx: Context) -> list[str]:
@@ -101,13 +130,23 @@ async def on_host(ctx: Context) -> list[str]:
     return [f"{path} on {replica.name}" for path in paths if await replica.exists(path)]
 
 
-def told(ctx: Context) -> list[str]:
+def told(ctx: Context, names: InNames | None) -> list[str]:
     name, realm = ctx.job.replica.hostname, ctx.job.realm.name
     proofs = [f"{realm}: no server {name}, no segment with it, no enrolled host."]
-    if ctx.job.realm.dns:
-        proofs.append(
-            f"{realm}: no service or NS record of its zones leads to {name}, and no name server leads clients there."
-        )
+    if names:
+        proofs.append(f"{realm}: no service record and no name server of its zones is {name}.")
+        proofs.append(_answered(ctx, names.said))
     if ctx.job.options.host_gone_reason:
         return [*proofs, f"{name} itself was not looked at: it is gone."]
     return [*proofs, f"{name}: no server and no client of a realm is configured, and there is no bundle."]
+
+
+def _answered(ctx: Context, said: Said) -> str:
+    name = ctx.job.replica.hostname
+    if said.silent:
+        ctx.log(f"Silent, so that it is not known what they would say: {', '.join(said.silent)}", "warning")
+    if said.asked:
+        return f"No answer of {', '.join(said.asked)} leads clients to {name}."
+    ctx.log(f"Nobody was asked. Whoever serves {ctx.job.realm.domain} must not have records like these:", "warning")
+    ctx.log("\n".join(str(record) for record in service_records(ctx.job)))
+    return f"No name server was asked about {name}."

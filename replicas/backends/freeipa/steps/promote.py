@@ -144,6 +144,7 @@ class PromoteReplica(Step):
             )
         async with session(ctx) as opened:
             await opened.members("hostgroup_add_member", SERVERS, host=[name])
+        await ctx.fact(removing.WAS_SERVER, True)
         if uploaded.arguments(ctx.job.options):
             await opening.open_bundle(ctx, uploaded.FOLDER)
 

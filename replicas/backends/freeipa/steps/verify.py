@@ -46,16 +46,10 @@ class VerifySystemRecords(VerifyRecords):
         if not servers:
             await self._by_hand(ctx, wanted)
             return
-        verify = VerifyRecords(wanted, self.strict, await announcing.name_server(ctx, servers))
-        await verify.run(ctx)
-        if self.strict:
-            return
-        async with session(ctx) as opened:
-            if not ctx.facts[MISSING]:
-                await announcing.mend(ctx, opened)
-                return
-            await announcing.update(ctx, opened)
-        await verify.run(ctx)
+        if not self.strict:
+            async with session(ctx) as opened:
+                await announcing.mend(ctx, opened, wanted)
+        await VerifyRecords(wanted, self.strict, await announcing.name_server(ctx, servers)).run(ctx)
 
     async def _by_hand(self, ctx: Context, wanted: tuple[Record, ...]) -> None:
         lines = [str(record) for record in wanted]

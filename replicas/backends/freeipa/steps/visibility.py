@@ -121,8 +121,9 @@ class VerifyHidden(VerifyRecords):
 async def _forgotten(ctx: Context, placed: tuple[Placed, ...]) -> None:
     """Raises DnsError with what name servers still say after a while."""
     job = ctx.job
+    own = records.parsed([job.replica.address])
     end = time.monotonic() + FORGOTTEN_SECONDS
-    while told := await announcing.leading(placed, job.replica.hostname, (job.replica.address,)):
+    while told := (await announcing.leading(placed, job.replica.hostname, own)).leads:
         if time.monotonic() > end:
             raise DnsError(
                 f"Clients are still led to {job.replica.hostname}: {'; '.join(told)}.",

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+
 import pytest
 
 from lab import Lab
-from replicas.backends.freeipa import announcing, leads, records
+from replicas.backends.freeipa import access, announcing, leads, records
+from replicas.backends.freeipa.announcing import Said
 from replicas.backends.freeipa.checks import CLAIM
 from replicas.backends.freeipa.leads import Lead
 from replicas.backends.freeipa.plan import ACTIONS
+from replicas.backends.freeipa.removing import WAS_SERVER
 from replicas.backends.freeipa.steps.clean_records import CleanRecords
-from replicas.backends.freeipa.steps.gone import in_names
+from replicas.backends.freeipa.steps.gone import InNames, in_names, told
+from replicas.clients import dns_update, ssh
+from replicas.clients.dns import NameServer
 from replicas.lifecycle.base import Record
 from replicas.lifecycle.job import RealmFacts
-from replicas.lifecycle.steps.zones import place
-from tests.replicas.backends.freeipa.conftest import Make, job
+from replicas.lifecycle.steps.zones import Placed, place
+from tests.replicas.backends.freeipa.conftest import Make, RealmContext, job
 from tests.replicas.backends.freeipa.recording import renamed, written
 from tests.replicas.clients.freeipa.conftest import Server
 
@@ -53,23 +60,49 @@ async def test_the_primary_of_a_zone_is_among_it(recorded: Server) -> None:
     ]
 
 
-def test_what_somebody_made_is_not_the_realms_own() -> None:
-    announced = [Record(LDAP.name, "SRV", "0 100 389 ipaserver.example.com.")]
-    name_server, alias, mail = (
-        Lead(Record(f"{name}example.com.", kind, value), "example.com.", name or "@", value)
-        for name, kind, value in (("", "NS", f"{HOST}."), ("www.", "CNAME", f"{HOST}."), ("", "MX", f"10 {HOST}."))
-    )
-    primary = Lead(Record("example.com.", "SOA", f"{HOST}."), "example.com.", "@", f"{HOST}.", primary=True)
-    assert leads.kept([*FOUND, name_server, alias, mail, primary], announced) == [FOUND[1], name_server, primary]
+@pytest.mark.parametrize(
+    ("name", "kind", "own"),
+    [
+        ("", "NS", True),
+        ("_ldap._tcp.", "SRV", True),
+        ("_ntp._udp.", "SRV", True),
+        ("_kpasswd.", "URI", True),
+        ("_kerberos._udp.paris._locations.", "SRV", True),
+        ("_ldap._tcp.default-first-site-name._sites.dc._msdcs.", "SRV", True),
+        ("_ldap._tcp.dc._msdcs.paris._locations.", "SRV", True),
+        ("sub.", "NS", False),
+        ("www.", "CNAME", False),
+        ("", "MX", False),
+        ("_ldap._tcp.sub.", "SRV", False),
+        ("_http._tcp.", "SRV", False),
+        ("_kerberos.", "CNAME", False),
+    ],
+)
+def test_the_realms_own_records_are_told_from_what_somebody_made(name: str, kind: str, own: bool) -> None:
+    lead = Lead(Record(f"{name}example.com.", kind, f"{HOST}."), "example.com.", name.rstrip(".") or "@", f"{HOST}.")
+    elsewhere = Lead(Record(f"{name}example.net.", kind, f"{HOST}."), "example.net.", lead.at, f"{HOST}.")
+    assert leads.kept([lead], "example.com") == [lead] * own
+    assert leads.kept([elsewhere], "example.com") == [elsewhere] * (name == "" and own)
+
+
+async def cleaned(recorded: Server, made: RealmContext, answer: str) -> None:
+    """Two records lead to the server; the realm answers so when the first one is removed."""
+    recorded.expect("login_ok", "dns_update_system_records", DRY, "config_show", "dnszone_find")
+    search(recorded)
+    recorded.expect("config_show")
+    for one, said in zip(FOUND, (answer, "dnsrecord_del"), strict=True):
+        written(recorded, "dnsrecord_del", "dnsrecord_del", [one.zone, one.at], {"srvrecord": [one.written]}, said)
+    made.facts[WAS_SERVER] = True
+    await CleanRecords().run(made)
 
 
 async def test_the_realms_records_are_written_anew_and_what_leads_to_the_server_goes(
     recorded: Server, context: Make
 ) -> None:
-    recorded.expect("login_ok", "dns_update_system_records", DRY)
+    recorded.expect("login_ok", "dns_update_system_records", DRY, "config_show")
     renamed(recorded, "dnszone_find", ipaserver="replica2")
     search(recorded)
-    recorded.expect(DRY, "config_show")
+    recorded.expect("config_show")
     for zone in ("0.77.10.in-addr.arpa.", "example.com."):
         options = {"idnssoamname": "ipaserver.example.com.", "force": True}
         written(recorded, "dnsrecord_del", "dnszone_mod", [zone], options, "dnsrecord_del")
@@ -77,7 +110,7 @@ async def test_the_realms_records_are_written_anew_and_what_leads_to_the_server_
         options = {"srvrecord": [one.written]}
         written(recorded, "dnsrecord_del", "dnsrecord_del", [one.zone, one.at], options, "dnsrecord_del")
     made = context("remove")
-    made.facts[CLAIM] = True
+    made.facts[WAS_SERVER] = True
     step = CleanRecords()
     await step.run(made)
     for zone in ("0.77.10.in-addr.arpa.", "example.com."):
@@ -88,20 +121,51 @@ async def test_the_realms_records_are_written_anew_and_what_leads_to_the_server_
     assert await step.done(made)
 
 
-async def test_where_the_installation_changed_nothing_no_record_is_touched(recorded: Server, context: Make) -> None:
-    made = context("remove")
-    await CleanRecords().run(made)
-    assert await CleanRecords().done(made)
+async def test_what_was_no_server_has_no_records_of_the_realm(recorded: Server, context: Make) -> None:
+    made = context("undo")
+    made.facts[CLAIM] = True
+    step = CleanRecords()
+    await step.run(made)
+    assert "was no server yet" in made.text
+    assert await step.done(made)
+
+
+@pytest.mark.parametrize(("answer", "level"), [("server_del_missing", "info"), ("dnsrecord_add_duplicate", "info")])
+async def test_what_is_gone_meanwhile_or_is_nothing_to_change_stops_nothing(
+    recorded: Server, context: Make, answer: str, level: str
+) -> None:
+    await cleaned(recorded, made := context("remove"), answer)
+    assert [found for found, _ in made.lines] == [level] * len(made.lines)
+
+
+async def test_what_the_realm_refuses_is_a_warning_and_the_rest_is_done(recorded: Server, context: Make) -> None:
+    await cleaned(recorded, made := context("remove"), "host_add_bad_name")
+    assert [level for level, _ in made.lines if level == "warning"] == ["warning"]
+    assert f"Removed {FOUND[1]}" in made.text
 
 
 async def test_what_is_left_in_the_zones_is_named(recorded: Server, context: Make) -> None:
-    made = context("remove")
     recorded.expect("login_ok", DRY, "dnszone_find")
     search(recorded)
     recorded.expect("config_show")
-    async with recorded.session() as opened:
-        left = await in_names(made, opened)
-    assert left == [f"the record «{one.record}» in the zone example.com." for one in FOUND]
+    names = await in_names(context("remove"))
+    assert names.left == tuple(f"the record «{one.record}» in the zone example.com." for one in FOUND)
+    assert names.said == Said((), (), ())
+
+
+@pytest.mark.parametrize("silent", [(), ("other.example.com",)])
+def test_nobody_is_said_to_have_answered_who_was_not_asked(context: Make, silent: tuple[str, ...]) -> None:
+    made = context("remove")
+    *_, proof, _host = told(made, InNames((), Said((), (), silent)))
+    assert proof == f"No name server was asked about {HOST}."
+    assert f"_ldap._tcp.example.com. 3600 IN SRV 0 100 389 {HOST}." in made.text
+    assert ("other.example.com" in made.text) == bool(silent)
+
+
+def test_the_jobs_master_comes_first_and_a_lost_one_is_left_out() -> None:
+    servers = ["a.example.com", HOST, "ipaserver.example.com", "z.example.com"]
+    assert announcing.in_service(job("remove"), servers) == [servers[2], servers[0], servers[3], HOST]
+    assert announcing.in_service(job("remove", instead_of="a.example.com"), servers)[1:] == ["z.example.com", HOST]
 
 
 def test_a_realm_without_zones_has_no_records_to_bring_in_order() -> None:
@@ -118,8 +182,87 @@ async def test_name_servers_are_asked_by_name_and_by_address(lab: Lab) -> None:
     address = str(lab.master.address)
     asked = records.questions([LDAP, Record("ipa-ca.example.com.", "A", address)])
     placed = await place(address, (*asked, Record("ipaserver.example.com.", "A", address)))
-    (told,) = await announcing.leading(placed, "ipaserver.example.com")
-    assert told.startswith("ipaserver.example.com answers «_ldap._tcp.example.com. ")
-    assert await announcing.leading(placed, HOST) == []
-    (told,) = await announcing.leading(placed, HOST, [address])
-    assert told.endswith(f"IN A {address}»")
+    (led,) = (await announcing.leading(placed, "ipaserver.example.com")).leads
+    assert led.startswith("ipaserver.example.com answers «_ldap._tcp.example.com. ")
+    assert await announcing.leading(placed, HOST) == Said((), ("ipaserver.example.com",), ())
+    (led,) = (await announcing.leading(placed, HOST, records.parsed([address]))).leads
+    assert led.endswith(f"IN A {address}»")
+    mute = [
+        Placed(one.record, replace(one.zone, servers=(NameServer("mute.example.com.", ("127.0.0.1",)),)))
+        for one in placed
+    ]
+    assert await announcing.leading(mute, HOST) == Said((), (), ("mute.example.com",))
+
+
+@pytest.fixture
+def serving(lab: Lab, recorded: Server, context: Make, monkeypatch: pytest.MonkeyPatch) -> RealmContext:
+    """The recorded realm, whose zones the lab's name server serves, and a silent one that is asked before it."""
+
+    async def address_of(ctx: object, hostname: str) -> str:
+        return "127.0.0.1" if hostname == "dead.example.com" else str(lab.master.address)
+
+    monkeypatch.setattr(announcing, "address_of", address_of)
+    monkeypatch.setattr(announcing, "SERVED_SECONDS", 0.0)
+    monkeypatch.setattr(announcing, "STAYS_SECONDS", 0.1)
+    return context("remove")
+
+
+def expect(recorded: Server, names: str, shared: str, times: int) -> None:
+    """That often the realm tells its records, with an address of its authorities, its name servers and its zones."""
+    assert recorded.replay
+    for _ in range(times):
+        recorded.expect(names)
+        if names == "dns_update_system_records":
+            recorded.expect(DRY)
+        told = recorded.replay.armed[-1] = copy.deepcopy(recorded.replay.armed[-1])
+        told["response"]["body"]["result"]["result"]["ipa_records"] += [shared] if shared else []
+        recorded.expect("config_show")
+        told = recorded.replay.armed[-1] = copy.deepcopy(recorded.replay.armed[-1])
+        roles = {
+            "dns_server_server": ["dead.example.com", "live.example.com"],
+            "ca_server_server": ["live.example.com"],
+        }
+        told["response"]["body"]["result"]["result"] |= roles
+        if shared:
+            recorded.expect("dnszone_find")
+
+
+@pytest.mark.hosts
+async def test_what_a_name_server_has_lost_is_written_up_to_three_times(
+    recorded: Server, serving: RealmContext
+) -> None:
+    recorded.expect("login_ok")
+    expect(recorded, "dns_update_system_records", "ipa-ca.example.com. 3600 IN A 192.0.2.7", 3)
+    async with access.session(serving) as opened:
+        await announcing.update(serving, opened)
+    assert "ipaserver.example.com does not serve «ipa-ca.example.com. 3600 IN A 192.0.2.7»" in serving.text
+    assert "up to date" not in serving.text
+
+
+@pytest.mark.hosts
+async def test_what_is_served_is_written_once(
+    lab: Lab, recorded: Server, serving: RealmContext, master: ssh.Host
+) -> None:
+    record = Record("ipa-ca.example.com.", "A", "192.0.2.7")
+    key = dns_update.parse_key((await master.read("/etc/bind/ipa.key")).decode())
+    address = str(lab.master.address)
+    await dns_update.add(address, "example.com.", record, key)
+    recorded.expect("login_ok")
+    expect(recorded, "dns_update_system_records", str(record), 1)
+    expect(recorded, DRY, str(record), 1)
+    try:
+        async with access.session(serving) as opened:
+            await announcing.update(serving, opened)
+            await announcing.mend(serving, opened)
+    finally:
+        await dns_update.remove(address, "example.com.", record, key)
+    assert serving.text == "EXAMPLE.COM has brought its service records up to date"
+
+
+@pytest.mark.hosts
+async def test_authorities_without_an_address_are_told(recorded: Server, serving: RealmContext) -> None:
+    recorded.expect("login_ok")
+    expect(recorded, "dns_update_system_records", "", 1)
+    async with access.session(serving) as opened:
+        await announcing.update(serving, opened)
+    assert "finds no address of its authorities (live.example.com)" in serving.text

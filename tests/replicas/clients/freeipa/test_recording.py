@@ -183,7 +183,7 @@ async def test_search_that_is_cut_short_asks_for_all_and_is_an_error_if_that_is_
     result = response["body"]["result"] | {"truncated": True}
     cut = response | {"body": response["body"] | {"result": result}}
     args, options = first["request"]["body"]["params"]
-    body = first["request"]["body"] | {"params": [args, options | {"sizelimit": 0}]}
+    body = first["request"]["body"] | {"params": [args, options | {"sizelimit": 0, "timelimit": 0}]}
     recorded.replay.armed[-2] = first | {"response": cut}
     recorded.replay.armed[-1] = second | {"request": second["request"] | {"body": body}}
     if short:
