@@ -17,7 +17,6 @@ import pytest
 from lab.freeipa import FreeIpaLab
 from replicas.backends.freeipa import conncheck
 from replicas.backends.freeipa.access import session
-from replicas.clients import dns
 from replicas.clients.freeipa.errors import Duplicate, KdcLost, WrongKeytab
 from replicas.clients.freeipa.session import Session
 from replicas.clients.keytab import Keytab
@@ -25,6 +24,7 @@ from replicas.errors import StepError
 from replicas.lifecycle.job import Job, Options, RealmFacts
 from replicas.lifecycle.steps import ports
 from replicas.lifecycle.steps.connection_check import ConnectionCheck
+from tests.freeipa.asking import add_zones
 from tests.replicas.steps.kept import KeptContext, endpoint
 
 pytestmark = pytest.mark.freeipa
@@ -159,32 +159,13 @@ async def test_a_kdc_that_does_not_run_is_named(context: KeptContext, realm: Fre
         realm.master.run(["systemctl", "start", "krb5-kdc"])
 
 
-ZONES = """\
-import sys
-from ipapython.ipautil import template_str
-print(template_str(open("/usr/share/ipa/dns.ldif").read(), {"SUFFIX": sys.argv[1], "FQDN": sys.argv[2]}))
-"""
-
-
-async def add_zones(context: KeptContext, spare: str) -> None:
-    """What a realm with name service has in its directory, with the reverse zone of an address; nobody serves it."""
-    master = await context.host("master")
-    ldif = await master.run("python3", "-c", ZONES, context.job.realm.suffix, master.name)
-    socket = "ldapi://%2Frun%2Fslapd-EXAMPLE-COM.socket"
-    await master.run("ldapadd", "-c", "-Y", "EXTERNAL", "-H", socket, input=ldif.text.encode())
-    async with session(context) as opened:
-        for zone in ("example.com.", dns.reverse_name(spare).partition(".")[2]):
-            server = f"{master.name}."
-            await opened.call("dnszone_add", zone, idnssoamname=server, force=True, skip_overlap_check=True)
-
-
 async def test_the_contract_holds_for_a_live_server(
     context: KeptContext, realm: FreeIpaLab, ca: str, tmp_path: Path
 ) -> None:
     """The suite that otherwise replays recordings, in its live mode (docs/freeipa-realm.md)."""
     # In the network of the hosts: FreeIPA asks its resolver, which is the lab's, where that reverse zone begins.
     spare = str(realm.master.address + 67)
-    await add_zones(context, spare)
+    await asyncio.to_thread(add_zones, realm)
     (tmp_path / "ca.crt").write_text(ca)
     given = {
         "PORTAL_TEST_IPA_SERVER": realm.master.name,

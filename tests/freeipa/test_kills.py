@@ -14,6 +14,7 @@ from replicas.models import Master, Replica, Run
 from tests.faults.hosts import HostSite, assert_verified, boundaries
 from tests.faults.logs import assert_whole, texts
 from tests.faults.table import Table
+from tests.freeipa.asking import suppliers, told
 from tests.freeipa.test_life import NAME, WITHOUT_AUTHORITY, certified
 from tests.hosts.conftest import Portal
 from tests.replicas.lifecycle.processes import Workers
@@ -41,18 +42,6 @@ def site(portal: Portal, hosts: FreeIpaLab, workers: Workers, tmp_path: Path) ->
     return FreeIpaSite(portal, hosts, workers, Table(), tmp_path / "orders")
 
 
-def told(hosts: FreeIpaLab, *command: str) -> str:
-    """By the realm itself."""
-    hosts.master.run(["kinit", "admin"], input=f"{hosts.secrets.admin}\n".encode())
-    return hosts.master.run(list(command)).stdout.decode()
-
-
-def suppliers(hosts: FreeIpaLab) -> list[str]:
-    found = told(hosts, "ldapsearch", "-Y", "GSSAPI", "-LLL", "-o", "ldif-wrap=no", "-b", "cn=mapping tree,cn=config",
-                 "(objectClass=nsds5Replica)", "nsds50ruv")  # fmt: skip
-    return [line for line in found.splitlines() if "{replica " in line and NAME in line]
-
-
 def test_an_installation_and_its_removal_lose_and_double_nothing(site: FreeIpaSite, hosts: FreeIpaLab) -> None:
     run = site.ask()
     # Nothing is interrupted that would have to be cleared, so that step is found done and does not run.
@@ -64,7 +53,7 @@ def test_an_installation_and_its_removal_lose_and_double_nothing(site: FreeIpaSi
         assert sum(line in one for one in said) == 1, line
     assert told(hosts, "ipa", "server-find", "--pkey-only").count(NAME) == 1
     assert told(hosts, "ipa", "topologysegment-find", "domain", "--pkey-only").count(NAME) == 1
-    assert len(suppliers(hosts)) == 1
+    assert len(suppliers(hosts, NAME)) == 1
 
     removal = site.portal.approve(remove(site.portal.operator, Replica.objects.get(), "no longer needed"))
     site.work(removal, boundaries(removal), "removed")
@@ -72,4 +61,4 @@ def test_an_installation_and_its_removal_lose_and_double_nothing(site: FreeIpaSi
     assert Replica.objects.get().state == ReplicaState.REMOVED
     assert NAME not in told(hosts, "ipa", "server-find", "--pkey-only")
     assert NAME not in told(hosts, "ipa", "host-find", "--pkey-only")
-    assert not suppliers(hosts)
+    assert not suppliers(hosts, NAME)

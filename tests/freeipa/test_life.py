@@ -19,6 +19,7 @@ from replicas.models import Bundle, LogLine, Master, Realm, RealmLook, Replica, 
 from replicas.uploads import together
 from replicas.uploads.reading import read
 from replicas.uploads.together import authorities
+from tests.freeipa import asking
 from tests.hosts.conftest import Portal
 from tests.replicas.lifecycle.processes import Workers
 
@@ -160,3 +161,25 @@ def uploaded(hosts: FreeIpaLab, master: Master) -> tuple[Replica, dict[str, str]
         **dict.fromkeys(ALONE, True),
     )
     return asked, given
+
+
+def test_zones_that_nobody_serves_are_kept_in_order(portal: Portal, hosts: FreeIpaLab) -> None:
+    """The realm writes into them, and has no name server; so people are told what theirs has to have."""
+    asking.add_zones(hosts)
+    master = portal.register(backend="freeipa")
+    assert master.realm.dns
+    certified(hosts)
+    host = hosts.host(NAME)
+
+    run = portal.install(NAME, ip_addresses=[str(host.address)], **WITHOUT_AUTHORITY)
+    succeeded(portal, run)
+    ldap = f"_ldap._tcp.example.com. 3600 IN SRV 0 100 389 {NAME}."
+    assert ldap in run.facts["missing_records"]
+    assert f"SRV record: 0 100 389 {master.hostname}., 0 100 389 {NAME}." in asking.records(hosts, "example.com")
+    assert f"PTR record: {NAME}." in asking.records(hosts, asking.reverse_zone(str(host.address)))
+
+    run = portal.work(portal.approve(remove(portal.operator, Replica.objects.get(), "no longer needed")))
+    succeeded(portal, run)
+    asking.assert_nothing_leads_to(hosts, host)
+    assert f"No name server was asked about {NAME}." in portal.log(run)
+    assert ldap in portal.log(run)

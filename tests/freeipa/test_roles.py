@@ -20,8 +20,8 @@ from replicas.actions.undo import remove
 from replicas.choices import ReplicaState
 from replicas.errors import Conflict
 from replicas.models import Master, RealmLook, Replica
+from tests.freeipa.asking import assert_nothing_leads_to, suppliers, told
 from tests.freeipa.conftest import started
-from tests.freeipa.test_kills import suppliers, told
 from tests.freeipa.test_later import SECOND, done, replica
 from tests.freeipa.test_life import NAME, look, succeeded
 from tests.hosts.conftest import Portal
@@ -68,16 +68,6 @@ def assert_serves(host: Host, *servers: str) -> None:
     assert found == {f"0 100 389 {name}." for name in servers}
 
 
-def assert_nothing_leads_to(hosts: FreeIpaLab, host: Host) -> None:
-    """By the directory, whatever name servers serve."""
-    _, zone = host.address.reverse_pointer.split(".", 1)
-    for one in (DOMAIN, zone):
-        kept = told(hosts, "ipa", "dnsrecord-find", one, "--all")
-        assert host.name not in kept
-        assert str(host.address) not in kept
-        assert f"Record name: {host.name.partition('.')[0]}\n" not in kept
-
-
 def test_a_replica_is_installed_with_every_role_and_removed(portal: Portal, hosts: FreeIpaLab) -> None:
     master = portal.register(backend="freeipa")
     assert (master.realm.dns, master.ca) == (True, True)
@@ -116,7 +106,7 @@ def test_a_replica_is_installed_with_every_role_and_removed(portal: Portal, host
     told(hosts, "ipa", "dnszone-del", "example.net")
     for command in ("server-find", "host-find"):
         assert NAME not in told(hosts, "ipa", command, "--pkey-only")
-    assert not suppliers(hosts)
+    assert not suppliers(hosts, NAME)
     for suffix in ("domain", "ca"):
         assert NAME not in segments(hosts, suffix)
     assert_nothing_leads_to(hosts, host)
