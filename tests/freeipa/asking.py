@@ -11,6 +11,13 @@ import sys
 from ipapython.ipautil import template_str
 print(template_str(open("/usr/share/ipa/dns.ldif").read(), {"SUFFIX": sys.argv[1], "FQDN": sys.argv[2]}))
 """
+BEGUN = """\
+dn: cn=DNS,cn={name},cn=masters,cn=ipa,cn=etc,dc=example,dc=com
+objectClass: nsContainer
+objectClass: ipaConfigObject
+cn: DNS
+ipaConfigString: startOrder 30
+"""
 SUFFIX, SOCKET = "dc=example,dc=com", "ldapi://%2Frun%2Fslapd-EXAMPLE-COM.socket"
 
 
@@ -34,11 +41,12 @@ def reverse_zone(address: str) -> str:
 def add_zones(hosts: FreeIpaLab) -> None:
     """What a realm with name service has in its directory: its own zone and that of its hosts' addresses.
 
-    Nobody serves them. The lab's name server begins that reverse zone, and the realm has no name server to be asked.
+    Nobody serves them: the realm knows of a name server that was begun and is not enabled.
     """
     master = hosts.master
     ldif = master.run(["python3", "-c", CONTAINER, SUFFIX, master.name]).stdout
     master.run(["ldapadd", "-c", "-Y", "EXTERNAL", "-H", SOCKET], input=ldif)
+    master.run(["ldapadd", "-Y", "EXTERNAL", "-H", SOCKET], input=BEGUN.format(name=master.name).encode())
     for zone in (f"{DOMAIN}.", reverse_zone(str(master.address))):
         told(hosts, "ipa", "dnszone-add", zone, f"--name-server={master.name}.", "--force", "--skip-overlap-check")
 
