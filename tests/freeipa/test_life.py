@@ -175,7 +175,7 @@ def test_zones_that_nobody_serves_are_kept_in_order(portal: Portal, hosts: FreeI
     succeeded(portal, run)
     ldap = f"_ldap._tcp.example.com. 3600 IN SRV 0 100 389 {NAME}."
     assert ldap in run.facts["missing_records"]
-    assert f"SRV record: 0 100 389 {master.hostname}., 0 100 389 {NAME}." in asking.records(hosts, "example.com")
+    assert f"0 100 389 {NAME}." in asking.records(hosts, "example.com")
     assert f"PTR record: {NAME}." in asking.records(hosts, asking.reverse_zone(str(host.address)))
 
     run = portal.work(portal.approve(remove(portal.operator, Replica.objects.get(), "no longer needed")))
