@@ -12,7 +12,7 @@ from replicas.backends.freeipa.announcing import Said
 from replicas.backends.freeipa.checks import CLAIM, CLIENT, SERVER_STATE
 from replicas.backends.freeipa.steps.clean_records import was_server
 from replicas.backends.freeipa.steps.prepare import HOST_ADDED
-from replicas.backends.freeipa.steps.prove import PROOFS
+from replicas.backends.freeipa.steps.prove import PROOFS, REPLICATED_SECONDS
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Record, Step, Touch
 from replicas.lifecycle.job import Job
@@ -21,7 +21,9 @@ from replicas.lifecycle.undo import begin_again, finish, undone
 
 SETTLED_SECONDS = 60.0
 POLL_SECONDS = 1.0
-"""The realm cleans its update vectors after the server's entry is gone, and name servers follow its directory."""
+"""The realm cleans its update vectors after the server's entry is gone; how long its name servers may take to hear of
+that is as long as any change may (REPLICATED_SECONDS).
+"""
 
 
 class ProveGone(Step):
@@ -55,21 +57,29 @@ class ProveGone(Step):
 
     async def _prove(self, ctx: Context) -> list[str]:
         """Raises StepError."""
-        end = time.monotonic() + SETTLED_SECONDS
+        begun, waiting = time.monotonic(), False
         while True:
             names = await in_names(ctx) if ctx.job.realm.dns and was_server(ctx) else None
             left = [*await in_realm(ctx), *(names.left if names else ()), *await on_host(ctx)]
-            if not left:
+            answers = names.said.leads if names else ()
+            if not (left or answers):
                 await _mend(ctx, names)
                 return told(ctx, names)
-            if time.monotonic() > end:
+            if time.monotonic() - begun > (SETTLED_SECONDS if left else REPLICATED_SECONDS):
                 await begin_again(ctx)
-                raise StepError(
-                    f"Something of {ctx.job.replica.hostname} is left: {'; '.join(one.rstrip('.') for one in left)}.",
-                    "Try again: every step of the removal is done once more. What is left then, somebody else makes; a "
-                    "name server that answers otherwise than the realm's zones say has to be started anew there.",
-                )
+                raise _still_there(ctx, [*left, *answers])
+            if not (left or waiting):
+                ctx.log(f"Waiting until name servers have heard of it from the directory: {'; '.join(answers)}")
+                waiting = True
             await asyncio.sleep(POLL_SECONDS)
+
+
+def _still_there(ctx: Context, left: list[str]) -> StepError:
+    return StepError(
+        f"Something of {ctx.job.replica.hostname} is left: {'; '.join(one.rstrip('.') for one in left)}.",
+        "Try again: every step of the removal is done once more. What is left then, somebody else makes; a name server "
+        "that answers otherwise than the realm's zones say does not get its changes, or has to be started anew.",
+    )
 
 
 async def in_realm(ctx: Context) -> list[str]:
@@ -91,7 +101,7 @@ async def in_realm(ctx: Context) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class InNames:
-    """What is left of the replica in the DNS, and what name servers said."""
+    """What is left of the replica in the realm's zones, and what name servers said."""
 
     left: tuple[str, ...]
     said: Said
@@ -112,7 +122,7 @@ async def in_names(ctx: Context) -> InNames:
     own = records.parsed((job.replica.address, *job.options.ip_addresses)) - taken
     said = await announcing.leading(placed, job.replica.hostname, own)
     expected = [f"the expected record «{one}»" for one in announced if records.names(one, job.replica.hostname)]
-    return InNames((*expected, *(f"the record {one}" for one in found), *said.leads), said)
+    return InNames((*expected, *(f"the record {one}" for one in found)), said)
 
 
 async def _mend(ctx: Context, names: InNames | None) -> None:

@@ -7,7 +7,7 @@ import time
 
 from replicas.backends.freeipa import announcing, realm, records, serving
 from replicas.backends.freeipa.access import session
-from replicas.backends.freeipa.steps.prove import PROOFS
+from replicas.backends.freeipa.steps.prove import PROOFS, REPLICATED_SECONDS
 from replicas.backends.freeipa.steps.verify import MISSING
 from replicas.clients.freeipa.errors import Invalid
 from replicas.errors import DnsError, StepError
@@ -17,9 +17,7 @@ from replicas.lifecycle.steps.service_records import service_records
 from replicas.lifecycle.steps.verify_dns import VerifyRecords
 from replicas.lifecycle.steps.zones import Placed
 
-FORGOTTEN_SECONDS = 60.0
 POLL_SECONDS = 0.5
-"""A name server takes changes of its directory after a moment, and serves none of them from a cache of its own."""
 
 
 class SetState(Step):
@@ -122,11 +120,14 @@ async def _forgotten(ctx: Context, placed: tuple[Placed, ...]) -> None:
     """Raises DnsError with what name servers still say after a while."""
     job = ctx.job
     own = records.parsed([job.replica.address])
-    end = time.monotonic() + FORGOTTEN_SECONDS
+    end, waiting = time.monotonic() + REPLICATED_SECONDS, False
     while told := (await announcing.leading(placed, job.replica.hostname, own)).leads:
         if time.monotonic() > end:
             raise DnsError(
                 f"Clients are still led to {job.replica.hostname}: {'; '.join(told)}.",
                 "See whether these name servers follow the realm's directory, and try again.",
             )
+        if not waiting:
+            ctx.log(f"Waiting until name servers have heard of it from the directory: {'; '.join(told)}")
+            waiting = True
         await asyncio.sleep(POLL_SECONDS)
