@@ -14,13 +14,16 @@ from replicas.backends.freeipa.checks import CLAIM
 from replicas.backends.freeipa.leads import Lead
 from replicas.backends.freeipa.plan import ACTIONS
 from replicas.backends.freeipa.removing import WAS_SERVER
+from replicas.backends.freeipa.steps import gone
 from replicas.backends.freeipa.steps.clean_records import CleanRecords
 from replicas.backends.freeipa.steps.gone import InNames, in_names, told
 from replicas.clients import dns_update, ssh
 from replicas.clients.dns import NameServer
+from replicas.errors import StepError
 from replicas.lifecycle.base import Record
 from replicas.lifecycle.job import RealmFacts
 from replicas.lifecycle.steps.zones import Placed, place
+from replicas.lifecycle.undo import UNDONE
 from tests.replicas.backends.freeipa.conftest import Make, RealmContext, job
 from tests.replicas.backends.freeipa.recording import renamed, written
 from tests.replicas.clients.freeipa.conftest import Server
@@ -160,6 +163,51 @@ def test_nobody_is_said_to_have_answered_who_was_not_asked(context: Make, silent
     assert proof == f"No name server was asked about {HOST}."
     assert f"_ldap._tcp.example.com. 3600 IN SRV 0 100 389 {HOST}." in made.text
     assert ("other.example.com" in made.text) == bool(silent)
+
+
+@pytest.fixture
+def settling(monkeypatch: pytest.MonkeyPatch) -> list[InNames]:
+    """What name servers say, one answer after the other; nothing else is left."""
+    answers: list[InNames] = []
+
+    async def in_names(ctx: object) -> InNames:
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+    async def nothing(ctx: object) -> list[str]:
+        return []
+
+    monkeypatch.setattr(gone, "in_names", in_names)
+    for name in ("in_realm", "on_host"):
+        monkeypatch.setattr(gone, name, nothing)
+    monkeypatch.setattr(gone, "SETTLED_SECONDS", 0.0)
+    monkeypatch.setattr(gone, "POLL_SECONDS", 0.01)
+    return answers
+
+
+STILL = f"slow.example.com answers «{LDAP}»"
+
+
+async def test_name_servers_are_waited_for_longer_than_the_rest(context: Make, settling: list[InNames]) -> None:
+    made = context("remove")
+    made.facts |= {CLAIM: True, WAS_SERVER: True}
+    settling += [InNames((), Said((STILL,), ("slow.example.com",), ()))] * 3 + [InNames((), Said((), (), ()))]
+    step = gone.ProveGone()
+    await step.run(made)
+    assert made.text.count("Waiting until name servers have heard of it") == 1
+    assert await step.done(made)
+
+
+@pytest.mark.parametrize("names", [InNames(("the record x",), Said((), (), ())), InNames((), Said((STILL,), (), ()))])
+async def test_what_is_left_in_the_end_begins_the_removal_again(
+    context: Make, settling: list[InNames], names: InNames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gone, "REPLICATED_SECONDS", 0.05)
+    made = context("remove")
+    made.facts |= {CLAIM: True, WAS_SERVER: True, UNDONE: ["undo-promote-replica"]}
+    settling.append(names)
+    with pytest.raises(StepError, match=r"is left: (the record x|slow\.example\.com answers)"):
+        await gone.ProveGone().run(made)
+    assert made.facts[UNDONE] == []
 
 
 def test_the_jobs_master_comes_first_and_a_lost_one_is_left_out() -> None:
