@@ -14,7 +14,7 @@ from replicas.clients import dns
 from replicas.clients.dns import Absent, NameServer
 from replicas.clients.freeipa.errors import FreeIpaError
 from replicas.clients.freeipa.session import Session
-from replicas.errors import DnsError, StepError
+from replicas.errors import DnsError, PortalError
 from replicas.lifecycle.base import Context, Record, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps.zones import Placed, place
@@ -50,12 +50,13 @@ async def update(ctx: Context, opened: Session) -> None:
             break
     for text in answer.warnings:
         ctx.log(text, "warning")
-    if not shared and (holders := (await realm.role_holders(opened))["CA"]):
+    holders = [] if shared else (await realm.role_holders(opened))["CA"]
+    if holders:
         found = f"{ctx.job.realm.name} finds no address of its authorities ({', '.join(holders)})"
         ctx.log(f"{found}, and writes none for ipa-ca: see that the master resolves them, then «{COMMAND}»", "warning")
     for one in lost:
         ctx.log(f"{_plain(one.server)} does not serve «{one.record}»: enter «{COMMAND}» once more", "warning")
-    if not (answer.warnings or lost):
+    if not (answer.warnings or holders or lost):
         ctx.log(f"{ctx.job.realm.name} has brought its service records up to date")
 
 
@@ -82,7 +83,7 @@ def mended(job: Job) -> Touch:
 
 async def _lost(ctx: Context, opened: Session, wanted: Iterable[Record]) -> list[Absent]:
     """What name servers that answer do not serve after a while, or not any more a moment later."""
-    placed = await at_name_servers(ctx, opened, wanted)
+    placed = await those_that_tell(ctx, opened, wanted)
     end, served_since = time.monotonic() + SERVED_SECONDS, 0.0
     while placed:
         found = await together(*(dns.absent(one.zone.servers, [one.record]) for one in placed))
@@ -98,27 +99,34 @@ async def _lost(ctx: Context, opened: Session, wanted: Iterable[Record]) -> list
 
 
 async def at_name_servers(ctx: Context, opened: Session, asked: Iterable[Record]) -> tuple[Placed, ...]:
-    """Whom to ask for those that are in the realm's zones; nobody where no name server of the realm tells."""
+    """Whom to ask for those that are in the realm's zones; nobody where no server of the realm serves them.
+
+    Raises DnsError, StepError, HostError when none of those that should could be asked.
+    """
     wanted = tuple(asked)
     servers = (await realm.role_holders(opened))["DNS"] if wanted else []
     known = await zones.names(opened) if servers else []
-    if not (held := tuple(record for record in wanted if zones.holding(record.name, known))):
-        return ()
+    held = tuple(record for record in wanted if zones.holding(record.name, known))
+    return await place(await name_server(ctx, servers), held) if held else ()
+
+
+async def those_that_tell(ctx: Context, opened: Session, asked: Iterable[Record]) -> tuple[Placed, ...]:
+    """The same, and nobody, with a warning, where none could be asked."""
     try:
-        return await place(await name_server(ctx, servers), held)
-    except (DnsError, StepError) as error:
+        return await at_name_servers(ctx, opened, asked)
+    except PortalError as error:
         ctx.log(f"No name server of {ctx.job.realm.name} could be asked: {error}", "warning")
         return ()
 
 
 async def name_server(ctx: Context, servers: Iterable[str]) -> str:
-    """The address of the first of them that answers. Raises DnsError, StepError."""
-    failure: DnsError | StepError = DnsError(f"No server of {ctx.job.realm.name} serves its zones.")
+    """The address of the first of them that answers. Raises DnsError, StepError, HostError."""
+    failure: PortalError = DnsError(f"No server of {ctx.job.realm.name} serves its zones.")
     for server in in_service(ctx.job, servers):
         try:
             address = await _address(ctx, server)
             await dns.query(address, ctx.job.realm.domain, "SOA")
-        except (DnsError, StepError) as error:
+        except PortalError as error:
             failure = error
         else:
             return address

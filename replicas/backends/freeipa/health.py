@@ -74,10 +74,14 @@ def leading(servers: Iterable[realm.Server], announced: Iterable[Record]) -> Ite
     as records of their own.
     """
     known = list(servers)
-    aliased = any(one.location and NAME_SERVER in one.roles for one in known)
-    plain = [record for record in announced if not aliased or LOCATIONS in record.name]
+    plain = [record for record in announced if not aliased(known) or LOCATIONS in record.name]
     for one in known:
         yield from ((one.name, record) for record in plain if records.names(record, one.name))
+
+
+def aliased(servers: Iterable[realm.Server]) -> bool:
+    """Whether a name server is in a location, and answers with aliases."""
+    return any(one.location and NAME_SERVER in one.roles for one in servers)
 
 
 async def name_servers(ctx: Context, servers: Iterable[realm.Server]) -> tuple[str, ...]:

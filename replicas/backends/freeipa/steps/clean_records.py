@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from replicas.backends.freeipa import announcing, leads, realm
 from replicas.backends.freeipa.access import session
+from replicas.backends.freeipa.checks import CLAIM
 from replicas.backends.freeipa.leads import Lead
 from replicas.backends.freeipa.removing import WAS_SERVER
 from replicas.backends.freeipa.steps.prove import PROOFS
@@ -40,10 +41,11 @@ class CleanRecords(Step):
         return self.key in undone(ctx)
 
     async def run(self, ctx: Context) -> None:
-        if was_server(ctx):
+        # Without the claim the steps before this one left everything as it was, and a server in service.
+        if ctx.facts.get(CLAIM) and was_server(ctx):
             await clean(ctx)
         else:
-            ctx.log(f"{ctx.job.replica.hostname} was no server yet: no record of the realm's own leads to it")
+            ctx.log(f"No server {ctx.job.replica.hostname} was made here: no record of the realm's own leads to one")
         await finish(ctx, self.key)
 
 

@@ -27,7 +27,7 @@ that is as long as any change may (REPLICATED_SECONDS).
 
 
 class ProveGone(Step):
-    """The realm and the host are asked; changes nothing.
+    """The realm and the host are asked; changes nothing, but that what name servers have lost is written once more.
 
     Fact `proofs`: what was found clean, a sentence each. Raises StepError naming what is left; then every step of the
     removal counts as open again, so that a retry looks at all of it once more.
@@ -42,7 +42,8 @@ class ProveGone(Step):
             f"every server of {job.realm.name}",
             *([f"every name server of {job.realm.domain}"] if job.realm.dns else []),
         ]
-        return [*(Touch("read", one) for one in reads), Touch("read", job.replica.hostname)]
+        mended = [announcing.mended(job)] if job.realm.dns else []
+        return [*(Touch("read", one) for one in reads), Touch("read", job.replica.hostname), *mended]
 
     async def done(self, ctx: Context) -> bool:
         return self.key in undone(ctx)
@@ -62,13 +63,16 @@ class ProveGone(Step):
             names = await in_names(ctx) if ctx.job.realm.dns and was_server(ctx) else None
             left = [*await in_realm(ctx), *(names.left if names else ()), *await on_host(ctx)]
             answers = names.said.leads if names else ()
-            if not (left or answers):
+            silenced = waiting and names is not None and not names.said.asked  # they said otherwise before
+            if not (left or answers or silenced):
                 await _mend(ctx, names)
                 return told(ctx, names)
             if time.monotonic() - begun > (SETTLED_SECONDS if left else REPLICATED_SECONDS):
                 await begin_again(ctx)
-                raise _still_there(ctx, [*left, *answers])
-            if not (left or waiting):
+                raise _still_there(
+                    ctx, [*left, *answers, *(["name servers that do not answer any more"] if silenced else [])]
+                )
+            if answers and not (left or waiting):
                 ctx.log(f"Waiting until name servers have heard of it from the directory: {'; '.join(answers)}")
                 waiting = True
             await asyncio.sleep(POLL_SECONDS)
@@ -117,7 +121,7 @@ async def in_names(ctx: Context) -> InNames:
         announced = await records.every(opened)
         found = leads.kept(await leads.find(opened, job.replica.hostname), job.realm.domain)
         asked = [*records.questions(announced), Record(f"{job.realm.domain}.", "NS", "")]
-        placed = await announcing.at_name_servers(ctx, opened, asked)
+        placed = await announcing.those_that_tell(ctx, opened, asked)
     taken = records.parsed(record.value for record in announced if records.shared(record))
     own = records.parsed((job.replica.address, *job.options.ip_addresses)) - taken
     said = await announcing.leading(placed, job.replica.hostname, own)

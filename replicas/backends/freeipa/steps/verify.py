@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from replicas.backends.freeipa import announcing, realm, records
+from replicas.backends.freeipa import announcing, health, realm, records
 from replicas.backends.freeipa.access import session
+from replicas.clients.freeipa.session import Session
 from replicas.errors import DnsError
 from replicas.lifecycle.base import Context, Record, Step, Touch
 from replicas.lifecycle.job import Job
@@ -32,7 +33,7 @@ class VerifySystemRecords(VerifyRecords):
             return
         async with session(ctx) as opened:
             addresses = (ctx.job.replica.address, *ctx.job.options.ip_addresses)
-            wanted = await records.expected(opened, host, addresses)
+            wanted = await self._asked_for(opened, await records.expected(opened, host, addresses))
             servers = (await realm.role_holders(opened))["DNS"]
         if ctx.job.options.hidden_replica and not wanted:
             ctx.log(f"{host} is hidden: no record leads to it")
@@ -50,6 +51,14 @@ class VerifySystemRecords(VerifyRecords):
             async with session(ctx) as opened:
                 await announcing.mend(ctx, opened, wanted)
         await VerifyRecords(wanted, self.strict, await announcing.name_server(ctx, servers)).run(ctx)
+
+    async def _asked_for(self, opened: Session, wanted: tuple[Record, ...]) -> tuple[Record, ...]:
+        """Those that name servers answer with: one in a location has an alias for each of the others."""
+        if not any(health.LOCATIONS in record.name for record in wanted):
+            return wanted
+        if not health.aliased(await realm.servers(opened)):
+            return wanted
+        return tuple(record for record in wanted if health.LOCATIONS in record.name or records.shared(record))
 
     async def _by_hand(self, ctx: Context, wanted: tuple[Record, ...]) -> None:
         lines = [str(record) for record in wanted]

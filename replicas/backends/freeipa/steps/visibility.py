@@ -121,7 +121,7 @@ async def _forgotten(ctx: Context, placed: tuple[Placed, ...]) -> None:
     job = ctx.job
     own = records.parsed([job.replica.address])
     end, waiting = time.monotonic() + REPLICATED_SECONDS, False
-    while told := (await announcing.leading(placed, job.replica.hostname, own)).leads:
+    while told := (said := await announcing.leading(placed, job.replica.hostname, own)).leads:
         if time.monotonic() > end:
             raise DnsError(
                 f"Clients are still led to {job.replica.hostname}: {'; '.join(told)}.",
@@ -131,3 +131,7 @@ async def _forgotten(ctx: Context, placed: tuple[Placed, ...]) -> None:
             ctx.log(f"Waiting until name servers have heard of it from the directory: {'; '.join(told)}")
             waiting = True
         await asyncio.sleep(POLL_SECONDS)
+    if not said.asked:
+        raise DnsError(f"No name server answers: {', '.join(said.silent)}.", "See that one runs, and try again.")
+    if said.silent:
+        ctx.log(f"Silent, so that it is not known what they would say: {', '.join(said.silent)}", "warning")

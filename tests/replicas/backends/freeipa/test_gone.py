@@ -95,7 +95,7 @@ async def cleaned(recorded: Server, made: RealmContext, answer: str) -> None:
     recorded.expect("config_show")
     for one, said in zip(FOUND, (answer, "dnsrecord_del"), strict=True):
         written(recorded, "dnsrecord_del", "dnsrecord_del", [one.zone, one.at], {"srvrecord": [one.written]}, said)
-    made.facts[WAS_SERVER] = True
+    made.facts |= {CLAIM: True, WAS_SERVER: True}
     await CleanRecords().run(made)
 
 
@@ -113,7 +113,7 @@ async def test_the_realms_records_are_written_anew_and_what_leads_to_the_server_
         options = {"srvrecord": [one.written]}
         written(recorded, "dnsrecord_del", "dnsrecord_del", [one.zone, one.at], options, "dnsrecord_del")
     made = context("remove")
-    made.facts[WAS_SERVER] = True
+    made.facts |= {CLAIM: True, WAS_SERVER: True}
     step = CleanRecords()
     await step.run(made)
     for zone in ("0.77.10.in-addr.arpa.", "example.com."):
@@ -124,12 +124,14 @@ async def test_the_realms_records_are_written_anew_and_what_leads_to_the_server_
     assert await step.done(made)
 
 
-async def test_what_was_no_server_has_no_records_of_the_realm(recorded: Server, context: Make) -> None:
+@pytest.mark.parametrize("fact", [CLAIM, WAS_SERVER])
+async def test_where_no_server_was_made_no_record_is_touched(recorded: Server, context: Make, fact: str) -> None:
+    """A leftover that the realm did not let go is in service: it was not claimed."""
     made = context("undo")
-    made.facts[CLAIM] = True
+    made.facts[fact] = True
     step = CleanRecords()
     await step.run(made)
-    assert "was no server yet" in made.text
+    assert "was made here" in made.text
     assert await step.done(made)
 
 
@@ -177,6 +179,11 @@ def settling(monkeypatch: pytest.MonkeyPatch) -> list[InNames]:
         return []
 
     monkeypatch.setattr(gone, "in_names", in_names)
+
+    async def mend(ctx: object, names: InNames) -> None:
+        """Needs the realm, and has tests of its own."""
+
+    monkeypatch.setattr(gone, "_mend", mend)
     for name in ("in_realm", "on_host"):
         monkeypatch.setattr(gone, name, nothing)
     monkeypatch.setattr(gone, "SETTLED_SECONDS", 0.0)
@@ -190,11 +197,26 @@ STILL = f"slow.example.com answers «{LDAP}»"
 async def test_name_servers_are_waited_for_longer_than_the_rest(context: Make, settling: list[InNames]) -> None:
     made = context("remove")
     made.facts |= {CLAIM: True, WAS_SERVER: True}
-    settling += [InNames((), Said((STILL,), ("slow.example.com",), ()))] * 3 + [InNames((), Said((), (), ()))]
+    settling += [InNames((), Said((STILL,), ("slow.example.com",), ()))] * 3
+    settling += [InNames((), Said((), ("slow.example.com",), ()))]
     step = gone.ProveGone()
     await step.run(made)
     assert made.text.count("Waiting until name servers have heard of it") == 1
     assert await step.done(made)
+
+
+async def test_who_said_otherwise_and_is_silent_now_is_waited_for(context: Make, settling: list[InNames]) -> None:
+    made = context("remove")
+    made.facts |= {CLAIM: True, WAS_SERVER: True}
+    led, silent = (
+        InNames((), Said((STILL,), ("slow.example.com",), ())),
+        InNames((), Said((), (), ("slow.example.com",))),
+    )
+    settling += [led, silent, silent, silent, led, silent]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gone, "REPLICATED_SECONDS", 0.3)
+        with pytest.raises(StepError, match="do not answer any more"):
+            await gone.ProveGone().run(made)
 
 
 @pytest.mark.parametrize("names", [InNames(("the record x",), Said((), (), ())), InNames((), Said((STILL,), (), ()))])
