@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from replicas.backends.freeipa import realm, records, zones
-from replicas.backends.freeipa.access import address_of
 from replicas.backends.freeipa.records import Address
+from replicas.backends.freeipa.replication import address
 from replicas.clients import dns
 from replicas.clients.dns import Absent, NameServer
 from replicas.clients.freeipa.errors import FreeIpaError
@@ -17,6 +17,7 @@ from replicas.clients.freeipa.session import Session
 from replicas.errors import DnsError, PortalError
 from replicas.lifecycle.base import Context, Record, Touch
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.verify_dns import answer
 from replicas.lifecycle.steps.zones import Placed, place
 from replicas.together import together
 
@@ -41,14 +42,14 @@ async def update(ctx: Context, opened: Session) -> None:
     """Have the realm write them, until name servers serve the name that all authorities share.
 
     The realm deletes that name and adds it again within the second, which a name server can lose. What is lost for good
-    is a warning. Raises FreeIpaError.
+    is a warning. Raises FreeIpaError, DnsError.
     """
     for _ in range(UPDATES):
-        answer = await opened.call("dns_update_system_records")
+        written = await opened.call("dns_update_system_records")
         shared = [record for record in await records.every(opened) if records.shared(record)]
         if not (lost := await _lost(ctx, opened, shared)):
             break
-    for text in answer.warnings:
+    for text in written.warnings:
         ctx.log(text, "warning")
     holders = [] if shared else (await realm.role_holders(opened))["CA"]
     if holders:
@@ -56,7 +57,7 @@ async def update(ctx: Context, opened: Session) -> None:
         ctx.log(f"{found}, and writes none for ipa-ca: see that the master resolves them, then «{COMMAND}»", "warning")
     for one in lost:
         ctx.log(f"{_plain(one.server)} does not serve «{one.record}»: enter «{COMMAND}» once more", "warning")
-    if not (answer.warnings or holders or lost):
+    if not (written.warnings or holders or lost):
         ctx.log(f"{ctx.job.realm.name} has brought its service records up to date")
 
 
@@ -124,12 +125,12 @@ async def name_server(ctx: Context, servers: Iterable[str]) -> str:
     failure: PortalError = DnsError(f"No server of {ctx.job.realm.name} serves its zones.")
     for server in in_service(ctx.job, servers):
         try:
-            address = await _address(ctx, server)
-            await dns.query(address, ctx.job.realm.domain, "SOA")
+            found = await address(ctx, server)
+            await dns.query(found, ctx.job.realm.domain, "SOA")
         except PortalError as error:
             failure = error
         else:
-            return address
+            return found
     raise failure
 
 
@@ -139,43 +140,26 @@ def in_service(job: Job, servers: Iterable[str]) -> list[str]:
     return sorted(kept, key=lambda one: (one != job.master.hostname, one == job.replica.hostname, one))
 
 
-async def _address(ctx: Context, server: str) -> str:
-    """The master's own, or that of another server as the master finds it. Raises StepError."""
-    if server == ctx.job.replica.hostname:
-        return ctx.job.replica.address
-    return ctx.job.master.address if server == ctx.job.master.hostname else await address_of(ctx, server)
-
-
 async def leading(placed: Iterable[Placed], host: str, own: Collection[Address] = ()) -> Said:
     """What name servers answer that names the host, or is one of its own addresses."""
     room = asyncio.Semaphore(QUESTIONS_AT_A_TIME)
 
     async def answers(server: NameServer, record: Record) -> tuple[Record, ...] | None:
         async with room:
-            found = await _answer(server, record)
-            return await _answer(server, record) if found is None else found
+            found = await answer(server, record.name, record.type)
+            return await answer(server, record.name, record.type) if found is None else found
 
     asked = [(server, each.record) for each in placed for server in each.zone.servers]
     found = list(zip(asked, await together(*(answers(*one) for one in asked)), strict=True))
-    silent = {_plain(server) for (server, _), answer in found if answer is None}
+    silent = {_plain(server) for (server, _), heard in found if heard is None}
     leads = [
         f"{_plain(server)} answers «{record}»"
-        for (server, _), answer in found
-        for record in answer or ()
+        for (server, _), heard in found
+        for record in heard or ()
         if records.names(record, host) or records.among(record, own)
     ]
     everybody = {_plain(server) for server, _ in asked}
     return Said(tuple(leads), tuple(sorted(everybody - silent)), tuple(sorted(silent)))
-
-
-async def _answer(server: NameServer, record: Record) -> tuple[Record, ...] | None:
-    """By the first of its addresses that answers; None when none does."""
-    for one in server.addresses:
-        try:
-            return await dns.lookup(one, record.name, record.type)
-        except DnsError:
-            continue
-    return None
 
 
 def _plain(server: NameServer) -> str:

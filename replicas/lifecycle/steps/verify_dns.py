@@ -93,18 +93,18 @@ async def _show(ctx: Context, placed: Sequence[Placed]) -> None:
     for server in dict.fromkeys(server for server, _, _ in asked):
         ctx.log(f"Answers of {server.name}")
         for name, kind in [(name, kind) for other, name, kind in asked if other == server]:
-            for record in await answer(server, name, kind):
+            for record in await answer(server, name, kind) or ():
                 ctx.log(f"{record.name} {record.ttl}\tIN\t{record.type}\t{record.value}")
 
 
-async def answer(server: NameServer, name: str, kind: str) -> tuple[Record, ...]:
-    """What a name server says, by the first of its addresses that answers; nothing when none does."""
+async def answer(server: NameServer, name: str, kind: str) -> tuple[Record, ...] | None:
+    """What a name server says, by the first of its addresses that answers; None when none does."""
     for address in server.addresses:
         try:
             return await dns.lookup(address, name, kind)
         except DnsError:
             continue  # The next address may answer; that none does is among what is missing, with the cause.
-    return ()
+    return None
 
 
 def _describe(one: Absent) -> str:

@@ -21,7 +21,7 @@ class CleanRecords(Step):
     `server_del` writes them while the server is still among those that serve, so they lead to it as before; and an
     uninstaller that finds its server gone deletes the name that all authorities share, and does not add it again. What
     somebody made beside the realm's own records stays, and is told. A host that was no server yet has none of them.
-    Raises FreeIpaError.
+    Raises FreeIpaError, DnsError.
     """
 
     key = "clean-records"
@@ -55,7 +55,7 @@ def was_server(ctx: Context) -> bool:
 
 
 async def clean(ctx: Context) -> None:
-    """Raises FreeIpaError."""
+    """Raises FreeIpaError, DnsError."""
     name = ctx.job.replica.hostname
     async with session(ctx) as opened:
         await announcing.update(ctx, opened)

@@ -33,7 +33,7 @@ class VerifySystemRecords(VerifyRecords):
             return
         async with session(ctx) as opened:
             addresses = (ctx.job.replica.address, *ctx.job.options.ip_addresses)
-            wanted = await self._asked_for(opened, await records.expected(opened, host, addresses))
+            wanted = await _answered(opened, await records.expected(opened, host, addresses))
             servers = (await realm.role_holders(opened))["DNS"]
         if ctx.job.options.hidden_replica and not wanted:
             ctx.log(f"{host} is hidden: no record leads to it")
@@ -52,19 +52,18 @@ class VerifySystemRecords(VerifyRecords):
                 await announcing.mend(ctx, opened, wanted)
         await VerifyRecords(wanted, self.strict, await announcing.name_server(ctx, servers)).run(ctx)
 
-    async def _asked_for(self, opened: Session, wanted: tuple[Record, ...]) -> tuple[Record, ...]:
-        """Those that name servers answer with: one in a location has an alias for each of the others."""
-        if not any(health.LOCATIONS in record.name for record in wanted):
-            return wanted
-        if not health.aliased(await realm.servers(opened)):
-            return wanted
-        return tuple(record for record in wanted if health.LOCATIONS in record.name or records.shared(record))
-
     async def _by_hand(self, ctx: Context, wanted: tuple[Record, ...]) -> None:
         lines = [str(record) for record in wanted]
         ctx.log(f"No server of {ctx.job.realm.name} serves its zones. Whoever does has to have these:", "warning")
         ctx.log("\n".join(lines))
         await ctx.fact(MISSING, list(lines))
+
+
+async def _answered(opened: Session, wanted: tuple[Record, ...]) -> tuple[Record, ...]:
+    """Those that name servers answer with: one in a location has an alias for each of the others."""
+    if not any(health.LOCATIONS in record.name for record in wanted) or not health.aliased(await realm.servers(opened)):
+        return wanted
+    return tuple(record for record in wanted if health.LOCATIONS in record.name or records.shared(record))
 
 
 class UpdateSystemRecords(Step):

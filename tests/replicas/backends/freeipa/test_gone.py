@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lab import Lab
-from replicas.backends.freeipa import access, announcing, leads, records
+from replicas.backends.freeipa import access, announcing, leads, records, replication
 from replicas.backends.freeipa.announcing import Said
 from replicas.backends.freeipa.checks import CLAIM
 from replicas.backends.freeipa.leads import Lead
@@ -271,7 +271,7 @@ def serving(lab: Lab, recorded: Server, context: Make, monkeypatch: pytest.Monke
     async def address_of(ctx: object, hostname: str) -> str:
         return "127.0.0.1" if hostname == "dead.example.com" else str(lab.master.address)
 
-    monkeypatch.setattr(announcing, "address_of", address_of)
+    monkeypatch.setattr(replication, "address_of", address_of)
     monkeypatch.setattr(announcing, "SERVED_SECONDS", 0.0)
     monkeypatch.setattr(announcing, "STAYS_SECONDS", 0.1)
     return context("remove")
