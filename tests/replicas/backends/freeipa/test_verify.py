@@ -7,17 +7,19 @@ from typing import get_args
 
 import pytest
 
-from replicas.backends.freeipa import health, records, serving
+from replicas.backends.freeipa import health, realm, records, serving
 from replicas.backends.freeipa.access import session
 from replicas.backends.freeipa.backend import FreeIpaBackend
 from replicas.backends.freeipa.beforehand import ADVICE, CHECKS, HINDRANCES
 from replicas.backends.freeipa.realm import Segment
+from replicas.backends.freeipa.steps import verify
 from replicas.backends.freeipa.steps.check import CheckHosts
 from replicas.backends.freeipa.steps.removable import parts, refuse_cut, refuse_last
 from replicas.backends.freeipa.steps.verify import MISSING, VerifySystemRecords
 from replicas.backends.freeipa.symptoms import SYMPTOMS
 from replicas.clients.vectors import Changes
 from replicas.errors import DnsError, StepError, WrongPassword
+from replicas.lifecycle.base import Record
 from replicas.lifecycle.job import Action
 from replicas.lifecycle.steps.service_records import service_records
 from replicas.lifecycle.symptoms import recognise
@@ -49,6 +51,25 @@ async def test_without_a_name_server_of_the_realm_the_records_are_told(recorded:
     assert len(missing) == 11
     assert "_ldap._tcp.example.com. 3600 IN SRV 0 100 389 ipareplica.example.com." in missing
     assert "No server of EXAMPLE.COM serves its zones" in made.text
+
+
+@pytest.mark.parametrize("location", ["", "paris"])
+async def test_a_name_server_in_a_location_answers_plain_names_with_aliases(
+    recorded: Server, context: Make, monkeypatch: pytest.MonkeyPatch, location: str
+) -> None:
+    plain, located = (
+        Record(f"_ldap._tcp.{part}example.com.", "SRV", f"0 100 389 {REPLICA}.") for part in ("", "paris._locations.")
+    )
+    shared = Record("ipa-ca.example.com.", "A", "10.77.0.11")
+
+    async def servers(opened: object) -> list[realm.Server]:
+        return [realm.Server("ipaserver.example.com", ("IPA master", "DNS server"), ("domain",), location)]
+
+    monkeypatch.setattr(realm, "servers", servers)
+    recorded.expect("login_ok")
+    async with session(context()) as opened:
+        wanted = await verify._answered(opened, (plain, located, shared))
+    assert wanted == ((located, shared) if location else (plain, located, shared))
 
 
 async def test_a_server_that_is_not_announced_is_an_error(recorded: Server, context: Make) -> None:
