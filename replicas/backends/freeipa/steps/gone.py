@@ -22,7 +22,7 @@ from replicas.lifecycle.undo import begin_again, finish, undone
 SETTLED_SECONDS = 60.0
 POLL_SECONDS = 1.0
 """The realm cleans its update vectors after the server's entry is gone; how long its name servers may take to hear of
-that is as long as any change may (REPLICATED_SECONDS).
+that is as long as any change may (REPLICATED_SECONDS), and while they do, something may come back for a moment.
 """
 
 
@@ -58,7 +58,8 @@ class ProveGone(Step):
 
     async def _prove(self, ctx: Context) -> list[str]:
         """Raises StepError."""
-        begun, waiting = time.monotonic(), False
+        settled = begun = time.monotonic()
+        waiting = False
         while True:
             names = await in_names(ctx) if ctx.job.realm.dns and was_server(ctx) else None
             left = [*await in_realm(ctx), *(names.left if names else ()), *await on_host(ctx)]
@@ -67,7 +68,9 @@ class ProveGone(Step):
             if not (left or answers or silenced):
                 await _mend(ctx, names)
                 return told(ctx, names)
-            if time.monotonic() - begun > (SETTLED_SECONDS if left else REPLICATED_SECONDS):
+            now = time.monotonic()
+            settled = settled if left else now
+            if now - begun > REPLICATED_SECONDS or now - settled > SETTLED_SECONDS:
                 await begin_again(ctx)
                 raise _still_there(
                     ctx, [*left, *answers, *(["name servers that do not answer any more"] if silenced else [])]

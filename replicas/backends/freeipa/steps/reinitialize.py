@@ -25,15 +25,18 @@ DONE = "reinitialized"
 BUSY = "replica busy"
 """Another server sends it changes at that moment; nobody tries again by itself."""
 BUSY_SECONDS = 300.0
-BEGIN_SECONDS, LAST_SECONDS, WORKS_SECONDS = 180.0, 3600.0, 180.0
+ASKS = 3
+"""How often it is asked for when nothing begins: on a busy machine a wish that was taken was seen to be lost."""
+BEGIN_SECONDS, LAST_SECONDS, WORKS_SECONDS = 60.0, 3600.0, 180.0
 POLL_SECONDS, ASK_SECONDS = 0.5, 2.0
 
 
 class Reinitialize(Step):
     """`topologysegment_reinitialize`, followed on the server that sends until it says how it ended.
 
-    The segment's side that is named is the one that is replaced. It is asked for once, whoever takes over: facts
-    `initialized_before` and `reinitialized` (seconds). Raises StepError with the server's own words, DirectoryError.
+    The segment's side that is named is the one that is replaced. Whoever takes over follows what was asked for; it is
+    asked for again only when nothing begins, or when the replica was busy. Facts `initialized_before` and
+    `reinitialized` (seconds). Raises StepError with the server's own words, DirectoryError.
     """
 
     key = "reinitialize"
@@ -114,7 +117,7 @@ class Reinitialize(Step):
 
     async def _follow(self, ctx: Context, bound: Directory, show: Callable[[], Awaitable[None]]) -> Agreement:
         """The agreement once it is over. Raises StepError when it does not begin, or does not end."""
-        started, told = time.monotonic(), ""
+        started, told, asks = time.monotonic(), "", 1
         while True:
             now = await self._agreement(ctx, bound)
             begun = now.begun != ctx.facts[BEFORE]
@@ -124,7 +127,12 @@ class Reinitialize(Step):
             if begun and not now.initializing:
                 return now
             waited = time.monotonic() - started
-            if waited > (LAST_SECONDS if begun or now.initializing else BEGIN_SECONDS):
+            begins = begun or now.initializing
+            if not begins and asks < ASKS and waited > asks * BEGIN_SECONDS:
+                ctx.log(f"Nothing has begun after {waited:.0f} s; asking again", "warning")
+                await self._ask(ctx, bound)
+                asks += 1
+            elif waited > (LAST_SECONDS if begins else ASKS * BEGIN_SECONDS):
                 what = "is not finished" if begun else "has not begun"
                 told = f"The initialization {what} after {waited:.0f} s. {bound.hostname} says: {now.init or 'nothing'}"
                 raise StepError(told, remedy(ctx.job))

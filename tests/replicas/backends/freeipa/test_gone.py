@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -203,6 +205,24 @@ async def test_name_servers_are_waited_for_longer_than_the_rest(context: Make, s
     await step.run(made)
     assert made.text.count("Waiting until name servers have heard of it") == 1
     assert await step.done(made)
+
+
+async def test_what_comes_back_while_name_servers_are_waited_for_has_its_own_time(
+    context: Make, settling: list[InNames], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = itertools.count(step=10.0)
+    monkeypatch.setattr(gone, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(gone, "SETTLED_SECONDS", 15.0)
+    made = context("remove")
+    made.facts |= {CLAIM: True, WAS_SERVER: True}
+    slow, clean = (InNames((), Said(leads, ("slow.example.com",), ())) for leads in ((STILL,), ()))
+    settling += [*[slow] * 5, InNames(("the record x",), Said((), (), ())), clean]
+    step = gone.ProveGone()
+    await step.run(made)
+    assert await step.done(made)
+    settling[:] = [*[slow] * 5, InNames(("the record x",), Said((), (), ()))]
+    with pytest.raises(StepError, match="is left: the record x"):
+        await step.run(made)
 
 
 async def test_who_said_otherwise_and_is_silent_now_is_waited_for(context: Make, settling: list[InNames]) -> None:

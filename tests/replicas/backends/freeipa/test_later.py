@@ -211,6 +211,31 @@ async def test_a_wish_that_is_not_taken_is_an_error(recorded: Recorded, context:
         await Reinitialize(again(context).job).run(again(context))
 
 
+async def test_what_is_taken_and_does_not_begin_is_asked_for_again(
+    recorded: Recorded, context: Make, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(recorded, "topologysegment_reinitialize")
+    ask(recorded, NOTHING, "topologysegment_reinitialize")
+    book.said[MASTER] = [of_agreement("", "1")]
+
+    async def forget(*asked: object) -> None:
+        book.said[MASTER] = [of_agreement("Error (0) Total update succeeded", "2")]
+
+    monkeypatch.setattr(reinitialize, "_forget", forget)
+    made = again(context)
+    await Reinitialize(made.job).run(made)
+    assert made.text.count("Nothing has begun after") == 1
+    assert DONE in made.facts
+
+
+async def test_what_never_begins_fails_after_the_last_time(recorded: Recorded, context: Make, book: Book) -> None:
+    for _ in range(reinitialize.ASKS):
+        ask(recorded, "topologysegment_reinitialize")
+    book.said[MASTER] = [of_agreement("Error (0) Total update succeeded", "1")]
+    with pytest.raises(StepError, match="has not begun after"):
+        await Reinitialize(again(context).job).run(again(context))
+
+
 async def test_a_replica_that_is_busy_with_another_server_is_asked_for_again(
     recorded: Recorded, context: Make, book: Book
 ) -> None:
