@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dns.message
@@ -20,15 +22,23 @@ from replicas.actions.undo import remove
 from replicas.choices import ReplicaState
 from replicas.errors import Conflict
 from replicas.models import Master, RealmLook, Replica
+from tests.faults.hosts import HostSite, boundaries
+from tests.faults.logs import assert_whole
+from tests.faults.table import Table
+from tests.faults.workers import Order
 from tests.freeipa.asking import assert_nothing_leads_to, suppliers, told
 from tests.freeipa.conftest import started
 from tests.freeipa.test_later import SECOND, done, replica
 from tests.freeipa.test_life import NAME, look, succeeded
 from tests.hosts.conftest import Portal
+from tests.replicas.lifecycle.processes import Workers
 
 pytestmark = pytest.mark.freeipa
 ALONE = {"no_ntp": True, "skip_mem_check": True}
 NAME_SERVICE: dict[str, Any] = {"no_forwarders": True, "no_dnssec_validation": True}
+LOCATION = "here"
+SERVED = f"_ldap._tcp.{DOMAIN}"
+ALIASED = f"_ldap._tcp.{LOCATION}._locations.{DOMAIN}"
 ROLES = ("CA server", "KRA server", "DNS server", "AD trust controller")
 
 
@@ -64,11 +74,24 @@ def health(portal: Portal) -> dict[str, Any]:
 
 
 def assert_serves(host: Host, *servers: str) -> None:
-    found = answers(host, "_ldap._tcp.example.com", "SRV")
+    found = answers(host, SERVED, "SRV")
     assert found == {f"0 100 389 {name}." for name in servers}
 
 
-def test_a_replica_is_installed_with_every_role_and_removed(portal: Portal, hosts: FreeIpaLab) -> None:
+def place_in_location(hosts: FreeIpaLab, host: Host) -> None:
+    """Its name server learns of that from its own directory, when it is started anew (ipa server-mod says so)."""
+    told(hosts, "ipa", "location-add", LOCATION)
+    told(hosts, "ipa", "server-mod", host.name, f"--location={LOCATION}")
+    deadline = time.monotonic() + 60
+    while not answers(host, SERVED, "CNAME"):
+        assert time.monotonic() < deadline, f"{host.name} does not know of its location"
+        host.run(["systemctl", "restart", "named"])
+        time.sleep(3)
+
+
+def test_a_replica_is_installed_with_every_role_and_removed(
+    portal: Portal, hosts: FreeIpaLab, workers: Workers, tmp_path: Path
+) -> None:
     master = portal.register(backend="freeipa")
     assert (master.realm.dns, master.ca) == (True, True)
     host = hosts.host(NAME)
@@ -95,12 +118,26 @@ def test_a_replica_is_installed_with_every_role_and_removed(portal: Portal, host
     seen = health(portal)
     assert [set(one["suffixes"]) for one in seen["agreements"]] == [{"domain", "ca"}] * 2
 
+    # Its name server answers with aliases then, the other one as before.
+    place_in_location(hosts, host)
+    assert answers(host, SERVED, "CNAME") == {f"{ALIASED}."}
+    told(hosts, "ipa", "dnsrecord-del", DOMAIN, ALIASED.removesuffix(f".{DOMAIN}"), "--del-all")
+    run = done(portal, add_records(portal.operator, replica(NAME)))
+    assert not run.facts["missing_records"]
+    assert answers(hosts.master, ALIASED, "SRV") == {f"0 100 389 {NAME}.", f"50 100 389 {master.hostname}."}
+
     # What only an administrator could have made: a zone whose primary it is, and an alias.
     told(hosts, "ipa", "dnszone-add", "example.net", f"--name-server={NAME}.")
     told(hosts, "ipa", "dnsrecord-add", DOMAIN, "www", f"--cname-rec={NAME}.")
-    run = done(portal, remove(portal.operator, replica(NAME), "no longer needed"))
+    run = portal.approve(remove(portal.operator, replica(NAME), "no longer needed"))
+    inside: list[Order] = [("clean-records", 0.5), ("clean-records", 2.0), ("prove-gone", 2.0)]
+    site = HostSite(portal, hosts, workers, Table(), tmp_path / "orders")
+    site.work(run, [*boundaries(run), *inside], "removed")
+    assert_whole(run)
     assert f"«www.example.com. 3600 IN CNAME {NAME}.» in the zone example.com. was made by somebody" in portal.log(run)
     told(hosts, "ipa", "dnsrecord-del", DOMAIN, "www", "--del-all")
+    assert answers(hosts.master, ALIASED, "SRV") == {f"50 100 389 {master.hostname}."}
+    told(hosts, "ipa", "location-del", LOCATION)
     assert answers(hosts.master, "example.net", "NS") == {f"{master.hostname}."}
     assert f"Authoritative nameserver: {master.hostname}." in told(hosts, "ipa", "dnszone-show", "example.net")
     told(hosts, "ipa", "dnszone-del", "example.net")

@@ -14,6 +14,12 @@ from replicas.lifecycle.base import Record
 Address: TypeAlias = IPv4Address | IPv6Address
 ADDRESSES = ("A", "AAAA")
 SHARED = "ipa-ca"
+TRUST = tuple(
+    f"{service}.{site}dc._msdcs"
+    for service in ("_ldap._tcp", "_kerberos._tcp", "_kerberos._udp")
+    for site in ("", "default-first-site-name._sites.")
+)
+"""Services of AD trust controllers."""
 
 
 async def expected(session: Session, host: str, addresses: Collection[str] = ()) -> tuple[Record, ...]:
@@ -39,6 +45,12 @@ def questions(records: Iterable[Record]) -> tuple[Record, ...]:
     leading = (record for record in records if record.type in ("SRV", "URI") or shared(record))
     found = {(record.name, record.type): record for record in leading}
     return tuple(found.values())
+
+
+def of_some(domain: str) -> tuple[Record, ...]:
+    """Names that only servers of a role have, so that the realm writes them no more when the last of these is gone."""
+    wanted = [*((name, "SRV") for name in TRUST), *((SHARED, kind) for kind in ADDRESSES)]
+    return tuple(Record(f"{name}.{domain}.", kind, "") for name, kind in wanted)
 
 
 def leading(lines: Iterable[str], host: str, addresses: Collection[str] = ()) -> tuple[Record, ...]:

@@ -123,7 +123,10 @@ async def in_names(ctx: Context) -> InNames:
     async with session(ctx) as opened:
         announced = await records.every(opened)
         found = leads.kept(await leads.find(opened, job.replica.hostname), job.realm.domain)
-        asked = [*records.questions(announced), Record(f"{job.realm.domain}.", "NS", "")]
+        asked = [
+            *records.questions([*announced, *records.of_some(job.realm.domain)]),
+            Record(f"{job.realm.domain}.", "NS", ""),
+        ]
         placed = await announcing.those_that_tell(ctx, opened, asked)
     taken = records.parsed(record.value for record in announced if records.shared(record))
     own = records.parsed((job.replica.address, *job.options.ip_addresses)) - taken

@@ -160,6 +160,30 @@ async def test_what_is_left_in_the_zones_is_named(recorded: Server, context: Mak
     assert names.said == Said((), (), ())
 
 
+async def test_name_servers_are_asked_for_what_the_last_of_a_role_had_too(
+    recorded: Server, context: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted: list[Record] = []
+
+    async def those_that_tell(ctx: object, opened: object, asked: list[Record]) -> tuple[()]:
+        wanted.extend(asked)
+        return ()
+
+    monkeypatch.setattr(announcing, "those_that_tell", those_that_tell)
+    recorded.expect("login_ok", DRY, "dnszone_find")
+    search(recorded)
+    await in_names(context("remove"))
+    names = [(one.name, one.type) for one in wanted]
+    assert len(names) == len(set(names))
+    assert {
+        ("example.com.", "NS"),
+        ("_ldap._tcp.example.com.", "SRV"),
+        ("_kerberos._udp.default-first-site-name._sites.dc._msdcs.example.com.", "SRV"),
+        ("ipa-ca.example.com.", "A"),
+        ("ipa-ca.example.com.", "AAAA"),
+    } <= set(names)
+
+
 @pytest.mark.parametrize("silent", [(), ("other.example.com",)])
 def test_nobody_is_said_to_have_answered_who_was_not_asked(context: Make, silent: tuple[str, ...]) -> None:
     made = context("remove")
