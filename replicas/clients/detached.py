@@ -25,28 +25,36 @@ async def start(host: Host, unit: str, argv: list[str], input: bytes | None, scr
     """Start the command in a unit that is not there yet. Raises CommandFailed, StepError for a full disk.
 
     systemd itself keeps the exit status (RemainAfterExit, and a failed unit stays until reset), so there is no moment
-    at which a kill loses it. Input goes through a file of mode 0600 in /run that is unlinked once the command has it.
+    at which a kill loses it. Input goes through a file of mode 0600 in /run that is unlinked before the command runs.
     The locale is UTF-8 as FreeIPA's programs insist on it, and Python 3.6 takes its encoding from there alone.
     systemd removes `scratch`, a folder below /run, when the command fails, is killed or is stopped.
     """
     await host.run("install", "-d", "-m", "0700", FOLDER)
-    output = f"append:{FOLDER}/{unit}.out"
-    properties = [f"StandardOutput={output}", f"StandardError={output}", "Type=exec", "Environment=LC_ALL=C.UTF-8"]
     await host.remove(f"{FOLDER}/{unit}.out")
+    properties = ["Environment=LC_ALL=C.UTF-8"]
     if input is not None:
         await host.write(f"{FOLDER}/{unit}.in", input)
-        properties.append(f"StandardInput=file:{FOLDER}/{unit}.in")
     if scratch:
         properties += [f"RuntimeDirectory={scratch.removeprefix('/run/')}", "RuntimeDirectoryMode=0700"]
     options = [f"--property={one}" for one in properties]
     # systemd expands variables in the words of a command, shell or not.
-    words = [word.replace("$", "$$") for word in argv]
+    words = [word.replace("$", "$$") for word in ("/bin/sh", "-c", _script(unit, input is not None), unit, *argv)]
     result = await host.run(
         "systemd-run", "--quiet", "--remain-after-exit", f"--unit={unit}", *options, "--", *words, check=False
     )
-    await host.remove(f"{FOLDER}/{unit}.in")
     if result.status and not await loaded(host, unit):
+        await host.remove(f"{FOLDER}/{unit}.in")
         raise host.failed(("systemd-run", *argv), result)
+
+
+def _script(unit: str, has_input: bool) -> str:
+    """What becomes the command, for a shell: systemd 239 of RHEL 8 cannot append to a file, nor say that it began.
+
+    The umask is what ipa-replica-install insists on, whatever the machine's own.
+    """
+    path = f"{FOLDER}/{unit}"
+    taken = f"exec <{path}.in && rm {path}.in && " if has_input else ""
+    return f'umask 0022 && {taken}exec "$@" >>{path}.out 2>&1'
 
 
 async def follow(

@@ -191,6 +191,22 @@ async def test_detached_goes_on_without_ssh(lab: Lab, replica: ssh.Host, unit: s
     assert not await replica.exists(f"/run/replica-portal/{unit}.in")
 
 
+async def test_detached_has_its_input_alone_and_a_umask_with_which_services_can_read(
+    replica: ssh.Host, unit: str
+) -> None:
+    seen: list[str] = []
+    argv = ["sh", "-c", "umask; cat; ls /run/replica-portal"]
+    assert await command(replica, unit, argv, lambda text, _: seen.append(text), input=b"key\n") == 0
+    assert "".join(seen).splitlines() == ["0022", "key", f"{unit}.out"]
+
+
+async def test_detached_without_its_program_says_so(replica: ssh.Host, unit: str) -> None:
+    seen: list[str] = []
+    assert await command(replica, unit, ["no-such-program"], lambda text, _: seen.append(text), input=b"key\n") == 127
+    assert "no-such-program: not found" in "".join(seen)
+    assert not await replica.exists(f"/run/replica-portal/{unit}.in")
+
+
 async def test_detached_is_started_once(replica: ssh.Host, unit: str) -> None:
     seen: list[str] = []
     run: Callable[[], Any] = lambda: command(replica, unit, ["date", "+%N"], lambda text, _: seen.append(text))  # noqa: E731

@@ -21,6 +21,7 @@ from replicas.lifecycle.steps.wording import duration
 PROOFS = "proofs"
 MARK = "replica-proof-"
 ATTRIBUTE = "description"
+DESCRIBED = "described"
 REPLICATED_SECONDS = 330.0
 """A server that could not reach another one pauses for 3 s, then for twice as long each time, 5 minutes at most."""
 POLL_SECONDS = 0.2
@@ -83,7 +84,7 @@ class ProveService(Step):
     async def _write(self, ctx: Context) -> list[str]:
         job, name = ctx.job, entry(ctx.job)
         async with directory(ctx, job.master) as master, directory(ctx, job.replica) as replica:
-            there, back = await crossing(name, replica, master)
+            there, back = await crossing(ctx, name, replica, master)
         return [
             f"{access.ADMIN} bound to {job.replica.hostname}; a write there was on {job.master.hostname} after "
             f"{duration(there)}.",
@@ -96,19 +97,28 @@ def entry(job: Job) -> str:
     return f"fqdn={job.replica.hostname},cn=computers,cn=accounts,{job.realm.suffix}"
 
 
-async def crossing(name: str, one: Directory, other: Directory) -> tuple[float, float]:
+async def crossing(ctx: Context, name: str, one: Directory, other: Directory) -> tuple[float, float]:
     """Seconds until the other server has what was written on the one, and until the one has it as it was before.
 
-    Raises StepError, DirectoryError.
+    Fact `described`: what was there. Raises StepError, DirectoryError.
     """
     mark = MARK + secrets.token_hex(8)
-    before = [value for value in await _values(one, name) if not value.startswith(MARK)]
+    before = await _before(ctx, await _values(one, name))
     try:
         await one.modify(name, ("replace", ATTRIBUTE, [mark]))
         there = await _arrives(other, name, [mark])
     finally:
         await other.modify(name, ("replace", ATTRIBUTE, before))
     return there, await _arrives(one, name, before)
+
+
+async def _before(ctx: Context, found: list[str]) -> list[str]:
+    """What was there before the mark, which may be that of an attempt that was cut off."""
+    if not any(value.startswith(MARK) for value in found):
+        await ctx.fact(DESCRIBED, list(found))
+        return found
+    known = ctx.facts.get(DESCRIBED)
+    return [str(value) for value in known] if isinstance(known, list) else []
 
 
 async def _values(bound: Directory, name: str) -> list[str]:
