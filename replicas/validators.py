@@ -372,6 +372,8 @@ def _master_problems(replica: Replica) -> Iterable[tuple[bool, str, Any]]:
     master = replica.master
     same = replica.hostname == master.hostname
     yield same, "hostname", _("This is the master itself: a replica is another host.")
+    whole = replica.hostname == master.realm.domain
+    yield whole, "hostname", _("This is the realm's domain itself: the name of a host in it has one part more.")
     there = (replica.ssh_address, replica.ssh_port) == (master.ssh_address, master.ssh_port)
     yield there, "ssh_address", _("This is where the master itself answers: a replica is another host.")
     without = not master.realm.dns

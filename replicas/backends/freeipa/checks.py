@@ -45,18 +45,23 @@ async def served(ctx: Context) -> str:
 
 
 async def authority(ctx: Context) -> str:
-    """A copy of the authority is made from a server that has one. Raises StepError."""
-    job = ctx.job
-    if not job.options.setup_ca:
+    """Copies of the authorities are made from a master that has them. Raises StepError.
+
+    The installer would take another server for the master, which nobody approved.
+    """
+    options, master = ctx.job.options, ctx.job.master.hostname
+    wanted = [role for role, asked in (("CA", options.setup_ca), ("KRA", options.setup_kra)) if asked]
+    if not wanted:
         return "No certificate authority is asked for"
     async with session(ctx) as opened:
-        holders = (await realm.role_holders(opened))["CA"]
-    if job.master.hostname not in holders:
-        raise StepError(
-            f"{job.master.hostname} has no CA; {', '.join(holders) or 'no server'} has one.",
-            "Make the replica from a server with a CA, or leave the CA out.",
-        )
-    return f"{job.master.hostname} has a CA"
+        providers = await realm.providers(opened)
+    for role in wanted:
+        if master not in providers[role]:
+            raise StepError(
+                f"{master} has no {role}; {', '.join(providers[role]) or 'no server'} has one.",
+                f"Make the replica from a server with a {role}, or leave the {role} out.",
+            )
+    return f"{master} has a {' and a '.join(wanted)}"
 
 
 async def placed(ctx: Context) -> str:

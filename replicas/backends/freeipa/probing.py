@@ -54,7 +54,7 @@ async def read(session: Session, authority: str) -> Capabilities:
         raise StepError(f"The server at that address calls itself {known['host']}, not {session.server}.", REMEDY)
     level = await realm.require_served(session, known)
     enabled = {name: bool((await session.call(f"{name}_is_enabled")).value) for name in ("ca", "kra", "dns")}
-    holders = await realm.role_holders(session)
+    holders = await realm.providers(session)
     topology, trusting = await _topology(session)
     return Capabilities(
         realm=str(known["realm"]),

@@ -84,13 +84,22 @@ def release(version: str) -> tuple[int, int]:
 
 
 async def role_holders(session: Session) -> dict[str, list[str]]:
-    """The servers of each role (ROLES), from the realm's configuration."""
+    """The announced servers of each role (ROLES), from the realm's configuration."""
     return holders((await session.call("config_show", all=True)).value)
 
 
 def holders(shown: Mapping[str, Any]) -> dict[str, list[str]]:
     """The same from what `config_show` has answered."""
     return {role: sorted(shown.get(attribute, [])) for attribute, role in ROLES.items()}
+
+
+async def providers(session: Session) -> dict[str, list[str]]:
+    """The servers of each role, hidden ones too: they serve those that name them."""
+    shown = (await session.call("config_show", all=True)).value
+    return {
+        role: sorted({*names, *shown.get(f"{attribute.removesuffix('_server')}_hidden_server", [])})
+        for (attribute, role), names in zip(ROLES.items(), holders(shown).values(), strict=True)
+    }
 
 
 def trusting(known: Iterable[Server]) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from dataclasses import dataclass
 
 from replicas.backends.freeipa.access import address_of
@@ -18,7 +20,10 @@ TREE = "cn=mapping tree,cn=config"
 ROOT, REFRESH = "nsds5ReplicaRoot", "nsds5BeginReplicaRefresh"
 INIT_START, INIT_STATUS = "nsds5ReplicaLastInitStart", "nsds5ReplicaLastInitStatus"
 UPDATE_STATUS = "nsds5ReplicaLastUpdateStatus"
+WORKS_SECONDS, POLL_SECONDS = 180.0, 0.5
 CODE = re.compile(r"(?:Error \()?(-?\d+)")
+REPLICATED_SECONDS = 330.0
+"""A server that could not reach another one pauses for 3 s, then for twice as long each time, 5 minutes at most."""
 SESSION = re.compile(r"Incremental update (started|succeeded)")
 
 
@@ -82,6 +87,25 @@ async def required(bound: Directory, root: str, consumer: str) -> Agreement:
         f"{bound.hostname} has no agreement with {consumer} for {root} that admin may read.",
         f"See «ipa topologysegment-find», and whether replication on {bound.hostname} works.",
     )
+
+
+async def working(bound: Directory, job: Job, suffix: str, consumer: str, met: bool = False) -> Agreement:
+    """An agreement once it meets no error or, with `met`, has reached the consumer.
+
+    Raises StepError with its own words.
+    """
+    end = time.monotonic() + WORKS_SECONDS
+    while True:
+        found = await agreement(bound, root(job, suffix), consumer)
+        if found and (found.met if met else found.works):
+            return found
+        if time.monotonic() > end:
+            words = f"says: {found.update}" if found else "is not there, or admin may not read it"
+            raise StepError(
+                f"The agreement of {bound.hostname} with {consumer} for {suffix} {words}.",
+                f"See the errors log of the Directory Servers of {bound.hostname} and of {consumer}, then try again.",
+            )
+        await asyncio.sleep(POLL_SECONDS)
 
 
 async def address(ctx: Context, name: str) -> str:

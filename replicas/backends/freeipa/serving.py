@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterable
 
 from replicas.backends.freeipa import realm
+from replicas.backends.freeipa.access import session
+from replicas.backends.freeipa.replication import REPLICATED_SECONDS
 from replicas.clients.freeipa.session import Session
 from replicas.errors import StepError
+from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import Job
 
 MASTER, CA, DNS, KRA, TRUST = "IPA master", "CA server", "DNS server", "KRA server", realm.TRUST
 HIDDEN = "hidden"
+POLL_SECONDS = 1.0
 
 
 async def roles(session: Session, server: str) -> dict[str, str]:
@@ -33,6 +39,25 @@ def wanted(job: Job) -> list[str]:
 def expected(job: Job) -> str:
     """The status of every role: a hidden server's are hidden too."""
     return HIDDEN if job.options.hidden_replica else realm.ENABLED
+
+
+async def serves(ctx: Context, role: str) -> bool:
+    """Whether the job's server has the role as it should, as the master sees it."""
+    async with session(ctx) as opened:
+        found = await roles(opened, ctx.job.replica.hostname)
+    return found.get(role) == expected(ctx.job)
+
+
+async def require_soon(ctx: Context, role: str, log: str) -> None:
+    """After its installer: that tells its own directory, and the master hears of it from there. Raises StepError."""
+    name, end = ctx.job.replica.hostname, time.monotonic() + REPLICATED_SECONDS
+    while not await serves(ctx, role):
+        if time.monotonic() > end:
+            raise StepError(
+                f"The installer ended well, but the role «{role}» of {name} does not become {expected(ctx.job)}.",
+                f"See «ipa server-role-find --server {name}» on {ctx.job.master.hostname}, and {log} on {name}.",
+            )
+        await asyncio.sleep(POLL_SECONDS)
 
 
 async def require_roles(session: Session, job: Job) -> str:

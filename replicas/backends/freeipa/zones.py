@@ -70,26 +70,27 @@ def _no_zone(record: Record, chosen: str) -> DnsError:
     )
 
 
-async def there(session: Session, one: Placed) -> bool:
-    """Whether the record is there. Raises DnsError for another of its name and type, which is somebody else's."""
+async def values(session: Session, one: Placed) -> list[str]:
+    """Of all records of its name and type. Raises FreeIpaError."""
     try:
         shown = (await session.call("dnsrecord_show", one.zone, one.name, all=True)).value
     except NotFound:
-        return False
-    known = [dns.normalise(Record(one.record.name, one.record.type, str(v))) for v in shown.get(one.attribute, ())]
-    return any(dns.same(record, one.record) for record in known)
+        return []
+    return [str(value) for value in shown.get(one.attribute, ())]
+
+
+async def there(session: Session, one: Placed) -> bool:
+    """Whether the record is there. Raises FreeIpaError, DnsError for what is no record."""
+    found = [Record(one.record.name, one.record.type, value) for value in await values(session, one)]
+    return any(dns.same(dns.normalise(record), one.record) for record in found)
 
 
 async def refuse_others(session: Session, placed: Iterable[Placed], wanted: Iterable[Record]) -> None:
     """Raises DnsError when the name has an address that is not wanted, or the address another name."""
     asked = [dns.normalise(record) for record in wanted]
     for one in placed:
-        try:
-            shown = (await session.call("dnsrecord_show", one.zone, one.name, all=True)).value
-        except NotFound:
-            continue
-        for value in shown.get(one.attribute, ()):
-            record = Record(one.record.name, one.record.type, str(value))
+        for value in await values(session, one):
+            record = Record(one.record.name, one.record.type, value)
             if not any(dns.same(record, other) for other in asked):
                 raise DnsError(
                     f"The zone {one.zone} has another {record.type} record: {record.name} {value}.",

@@ -43,6 +43,7 @@ BY_MODEL: list[tuple[dict[str, Any], str, str]] = [
         "reverse name of 2001:db8::1",
     ),
     ({"ssh_address": "192.0.2.10"}, "ssh_address", "the master itself answers"),
+    ({"hostname": "example.com"}, "hostname", "the realm's domain itself"),
     ({"skip_conncheck_reason": "because"}, "skip_conncheck_reason", "at least 10"),
     ({"other_host_reason": "x" * 2001}, "other_host_reason", "at most 2000"),
 ]

@@ -137,7 +137,7 @@ async def test_what_the_master_learns_a_moment_later_counts(
 async def test_a_good_status_without_a_server_is_a_failure(
     made: KeptContext, recorded: Server, host: ssh.Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(promote, "SETTLED_SECONDS", 0)
+    monkeypatch.setattr(promote, "REPLICATED_SECONDS", 0)
     ready(recorded)
     not_yet(recorded)
     with pytest.raises(StepError, match=r"ended with status 0, but ipareplica\.example\.com does not serve"):

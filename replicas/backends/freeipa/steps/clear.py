@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from replicas.backends.freeipa import leftovers, uploaded
+from replicas.backends.freeipa import host_addresses, leftovers, uploaded
 from replicas.backends.freeipa.access import session
 from replicas.backends.freeipa.checks import CLAIM, CLIENT, SERVER_STATE
 from replicas.backends.freeipa.steps import enrol, promote, vectors
@@ -25,18 +25,29 @@ class ClearInterrupted(Step):
 
     def touches(self, job: Job) -> list[Touch]:
         if_any = "if an attempt before left it half installed"
+        by_others = job.realm.dns and not job.options.ip_addresses
         return [
             Touch("command", f"{' '.join(promote.UNINSTALL)}, {if_any}", job.replica.hostname),
             Touch("directory", f"server and host {job.replica.hostname}, {if_any}", job.realm.name),
+            *(
+                [Touch("record", f"addresses of {job.replica.hostname}, put back, {if_any}", job.realm.name)]
+                * by_others
+            ),
         ]
 
     async def done(self, ctx: Context) -> bool:
-        return not await half_made(ctx)
+        return not (ctx.facts.get(host_addresses.NOTED) or await half_made(ctx))
 
     async def run(self, ctx: Context) -> None:
+        if await half_made(ctx):
+            await self._take_back(ctx)
+        await host_addresses.restore(ctx)
+
+    async def _take_back(self, ctx: Context) -> None:
         # Before anything is changed: the new bundle needs the uploaded certificates, which may be missing.
         uploaded.members(ctx)
         ctx.log(f"{ctx.job.replica.hostname} is half installed: taking it back, to begin anew", "warning")
+        await host_addresses.note(ctx)
         await promote.PromoteReplica(ctx.job).undo(ctx)
         await enrol.EnrolHost(ctx.job).undo(ctx)
         await _unenrol(ctx)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-
 from replicas.backends.freeipa import dogtag, opening, outcome, serving
 from replicas.backends.freeipa.access import session
 from replicas.backends.freeipa.installer import Installer
@@ -16,7 +13,6 @@ from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
 
 INSTALL_SECONDS = 2 * 3600.0
-SETTLED_SECONDS = 180.0
 POLL_SECONDS = 1.0
 
 
@@ -49,9 +45,7 @@ class AddRole(Step):
         return [f"The {self.part.short}, with a copy of its keys, goes only with the server itself."]
 
     async def done(self, ctx: Context) -> bool:
-        async with session(ctx) as opened:
-            found = await serving.roles(opened, ctx.job.replica.hostname)
-        return found.get(self.part.role) == serving.expected(ctx.job)
+        return await serving.serves(ctx, self.part.role)
 
     async def run(self, ctx: Context) -> None:
         job, part, installer = ctx.job, self.part, Installer()
@@ -74,21 +68,12 @@ class AddRole(Step):
             await self._collect(ctx)
             then = f"Do what the log says, and try again. {dogtag.half(job.replica.hostname, part)}"
             raise outcome.explain(part.program, job.replica.hostname, status, installer, then)
-        await self._appears(ctx)
+        try:
+            await serving.require_soon(ctx, part.role, part.log)
+        except StepError:
+            await self._collect(ctx)
+            raise
         ctx.log(f"{job.replica.hostname} has a {part.short}")
-
-    async def _appears(self, ctx: Context) -> None:
-        """The realm says so, as seen by the master. Raises StepError."""
-        end = time.monotonic() + SETTLED_SECONDS
-        while not await self.done(ctx):
-            if time.monotonic() > end:
-                await self._collect(ctx)
-                raise StepError(
-                    f"{self.part.program} ended well, but the {self.part.short} of {ctx.job.replica.hostname} does not "
-                    f"become {serving.expected(ctx.job)}.",
-                    f"See «ipa server-role-find --server {ctx.job.replica.hostname}» and {self.part.log} there.",
-                )
-            await asyncio.sleep(POLL_SECONDS)
 
     async def _collect(self, ctx: Context) -> None:
         await outcome.collect(ctx, self.part.log, f"/var/log/dirsrv/slapd-{ctx.job.instance}/errors")

@@ -10,9 +10,10 @@ from replicas.backends.freeipa import announcing, leads, leftovers, records
 from replicas.backends.freeipa.access import session
 from replicas.backends.freeipa.announcing import Said
 from replicas.backends.freeipa.checks import CLAIM, CLIENT, SERVER_STATE
+from replicas.backends.freeipa.replication import REPLICATED_SECONDS
 from replicas.backends.freeipa.steps.clean_records import was_server
 from replicas.backends.freeipa.steps.prepare import HOST_ADDED
-from replicas.backends.freeipa.steps.prove import PROOFS, REPLICATED_SECONDS
+from replicas.backends.freeipa.steps.prove import PROOFS
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Record, Step, Touch
 from replicas.lifecycle.job import Job

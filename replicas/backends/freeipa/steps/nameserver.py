@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from replicas.backends.freeipa import nameservice, outcome, serving
-from replicas.backends.freeipa.access import session
 from replicas.backends.freeipa.installer import Installer
+from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
 
@@ -35,9 +35,7 @@ class InstallNameServer(Step):
         return ["Name service goes only with the server itself."]
 
     async def done(self, ctx: Context) -> bool:
-        async with session(ctx) as opened:
-            found = await serving.roles(opened, ctx.job.replica.hostname)
-        return found.get(serving.DNS) == serving.expected(ctx.job)
+        return await serving.serves(ctx, serving.DNS)
 
     async def run(self, ctx: Context) -> None:
         job, installer = ctx.job, Installer()
@@ -52,3 +50,8 @@ class InstallNameServer(Step):
             await outcome.collect(ctx, LOG)
             then = "Do what the log says, and try again."
             raise outcome.explain(nameservice.PROGRAM, job.replica.hostname, status, installer, then)
+        try:
+            await serving.require_soon(ctx, serving.DNS, LOG)
+        except StepError:
+            await outcome.collect(ctx, LOG)
+            raise

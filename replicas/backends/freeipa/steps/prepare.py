@@ -16,12 +16,16 @@ HOST_ADDED = "host_added"
 """Fact: this run made the host's entry, noted before it does; one that was there before stays when it is undone."""
 
 
+MEMBER_ADDED = "member_added"
+"""Fact: this run made the host a member of those that may promote themselves, noted likewise."""
+
+
 class PrepareBundle(Step):
     """A host entry with a one-time password, a place among the hosts that may promote themselves, and the bundle.
 
     Each bundle has a one-time password of its own, and with it the one before is void. Facts: `host_added`,
-    `bundle_expires_at`, `bundle_size`, `bundle_sha256`. Undo removes entry and bundle. Raises StepError (the host is
-    enrolled), FreeIpaError, BundleError.
+    `member_added`, `bundle_expires_at`, `bundle_size`, `bundle_sha256`. Undo removes entry and bundle. Raises StepError
+    (the host is enrolled), FreeIpaError, BundleError.
     """
 
     key = "prepare-bundle"
@@ -98,6 +102,8 @@ async def invite(ctx: Context, opened: Session) -> str:
         ctx.log(f"The host {name} is known; it gets a new one-time password")
     password = await _password(opened, name, new=entry is None)
     ctx.mask(password)
+    if SERVERS not in (entry or {}).get("memberof_hostgroup", ()):
+        await ctx.fact(MEMBER_ADDED, True)
     joined = await opened.members("hostgroup_add_member", SERVERS, host=[name])
     ctx.log(f"{name} {'is now' if joined else 'was already'} a member of {SERVERS}")
     return password
@@ -118,12 +124,8 @@ async def _password(opened: Session, name: str, new: bool) -> str:
 async def uninvite(ctx: Context, opened: Session) -> None:
     """The host can neither join nor promote itself any more; the entry goes if this portal made it."""
     name = ctx.job.replica.hostname
-    try:
-        left = await opened.members("hostgroup_remove_member", SERVERS, host=[name])
-    except (MembersRefused, NotFound):
-        left = False
-    if left:
-        ctx.log(f"{name} is no member of {SERVERS} any more")
+    if ctx.facts.get(MEMBER_ADDED):
+        await _leave(ctx, opened)
     entry = await leftovers.host(opened, name)
     if entry is None:
         ctx.log(f"{ctx.job.realm.name} has no host {name}")
@@ -138,6 +140,16 @@ async def uninvite(ctx: Context, opened: Session) -> None:
             # A new one that nobody learns makes the one in the bundle worthless.
             await _forget_password(opened, name, bool(entry.get("has_keytab")))
         ctx.log(f"The host {name} was in {ctx.job.realm.name} before, and stays")
+
+
+async def _leave(ctx: Context, opened: Session) -> None:
+    name = ctx.job.replica.hostname
+    try:
+        left = await opened.members("hostgroup_remove_member", SERVERS, host=[name])
+    except (MembersRefused, NotFound):
+        left = False
+    if left:
+        ctx.log(f"{name} is no member of {SERVERS} any more")
 
 
 async def _forget_password(opened: Session, name: str, enrolled: bool) -> None:

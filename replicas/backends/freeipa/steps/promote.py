@@ -9,17 +9,19 @@ from replicas.backends.freeipa import bundle, leftovers, opening, outcome, remov
 from replicas.backends.freeipa.access import SERVERS, session
 from replicas.backends.freeipa.checks import SERVER_STATE
 from replicas.backends.freeipa.installer import Installer
+from replicas.backends.freeipa.replication import REPLICATED_SECONDS
+from replicas.backends.freeipa.steps.prepare import MEMBER_ADDED
 from replicas.clients.programs import launch
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
-from replicas.lifecycle.steps.leftovers import stop_commands
+from replicas.lifecycle.steps.leftovers import loaded, stop_commands
 
 PROGRAM = "ipa-replica-install"
 PATH = f"/usr/sbin/{PROGRAM}"
 INSTALL_SECONDS = 2 * 3600.0
 """A CA on a slow machine takes half an hour; a large directory takes longer."""
-SETTLED_SECONDS, POLL_SECONDS = 120.0, 1.0
+POLL_SECONDS = 1.0
 UNINSTALL = ("ipa-server-install", "--uninstall", "--unattended")
 # What the realm loses was decided when its entry was removed.
 ANYWAY = ("--ignore-topology-disconnect", "--ignore-last-of-role")
@@ -65,10 +67,13 @@ class PromoteReplica(Step):
         ]
 
     def undo_lasting(self, job: Job) -> list[str]:
-        return ["Data that only this server had is lost: its last changes, if no other server has them."]
+        records = f"The A, AAAA and PTR records of {job.replica.hostname} go with the server, whoever made them."
+        lost = "Data that only this server had is lost: its last changes, if no other server has them."
+        return [lost, *([records] if job.realm.dns else [])]
 
     async def done(self, ctx: Context) -> bool:
-        return await serves(ctx)
+        # Its last words come after the realm knows of the server.
+        return await serves(ctx) and not await loaded(await ctx.host("replica"), INSTALLER_UNITS)
 
     async def run(self, ctx: Context) -> None:
         job, installer = ctx.job, Installer()
@@ -143,7 +148,8 @@ class PromoteReplica(Step):
                 f"To begin anew: {outcome.AGAIN}.",
             )
         async with session(ctx) as opened:
-            await opened.members("hostgroup_add_member", SERVERS, host=[name])
+            if await opened.members("hostgroup_add_member", SERVERS, host=[name]):
+                await ctx.fact(MEMBER_ADDED, True)
         await ctx.fact(removing.WAS_SERVER, True)
         if uploaded.arguments(ctx.job.options):
             await opening.open_bundle(ctx, uploaded.FOLDER)
@@ -151,7 +157,7 @@ class PromoteReplica(Step):
 
 async def appears(ctx: Context) -> bool:
     """Whether it serves, once the master had the time to learn of it: the installer tells its own directory."""
-    end = time.monotonic() + SETTLED_SECONDS
+    end = time.monotonic() + REPLICATED_SECONDS
     while not await serves(ctx):
         if time.monotonic() > end:
             return False

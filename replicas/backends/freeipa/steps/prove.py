@@ -8,6 +8,7 @@ import time
 
 from replicas.backends.freeipa import access, realm
 from replicas.backends.freeipa.leftovers import directory
+from replicas.backends.freeipa.replication import CA, DOMAIN, REPLICATED_SECONDS, agreement, root, working
 from replicas.backends.freeipa.serving import require_roles, require_segments
 from replicas.clients import kerberos
 from replicas.clients.freeipa.session import Session
@@ -22,13 +23,11 @@ PROOFS = "proofs"
 MARK = "replica-proof-"
 ATTRIBUTE = "description"
 DESCRIBED = "described"
-REPLICATED_SECONDS = 330.0
-"""A server that could not reach another one pauses for 3 s, then for twice as long each time, 5 minutes at most."""
 POLL_SECONDS = 0.2
 
 
 class ProveService(Step):
-    """Services are enabled, every suffix has its segments, and a write on the replica is seen on the master.
+    """Services are enabled, every suffix has its segments and agreements that work, and writes cross both ways.
 
     The write is the description of the host's own entry, which is put back. Fact `proofs`: what was proved, a sentence
     each. Raises StepError, WrongPassword, DirectoryError, FreeIpaError.
@@ -42,7 +41,7 @@ class ProveService(Step):
         return [
             Touch("directory", f"{ATTRIBUTE} of {entry(job)}, put back", job.realm.name),
             Touch("principal", f"a ticket for {access.ADMIN}, thrown away at once", job.realm.name),
-            Touch("read", "roles, segments", job.realm.name),
+            Touch("read", "roles, segments, agreements", job.realm.name),
         ]
 
     async def done(self, ctx: Context) -> bool:
@@ -50,9 +49,11 @@ class ProveService(Step):
 
     async def run(self, ctx: Context) -> None:
         await disks.refuse(ctx)
+        await _starts(ctx)
         async with access.session(ctx) as opened:
             proofs = [await require_roles(opened, ctx.job), await self._segments(ctx, opened)]
         proofs += [await self._ticket(ctx), await self._web(ctx), *await self._write(ctx)]
+        proofs += await self._agreements(ctx)
         for sentence in proofs:
             ctx.log(sentence)
         await ctx.fact(PROOFS, list(proofs))
@@ -60,7 +61,23 @@ class ProveService(Step):
     async def _segments(self, ctx: Context, opened: Session) -> str:
         name = ctx.job.replica.hostname
         shown = realm.server((await opened.call("server_show", name, all=True)).value)
-        return await require_segments(opened, name, shown.suffixes)
+        return await require_segments(opened, name, sorted({*shown.suffixes, *suffixes(ctx.job)}))
+
+    async def _agreements(self, ctx: Context) -> list[str]:
+        """Both ways with the master, in each suffix. Raises StepError for one that meets errors."""
+        proofs, ends = list[str](), (ctx.job.master, ctx.job.replica)
+        for supplier, consumer in (ends, ends[::-1]):
+            async with directory(ctx, supplier) as bound:
+                proofs += [await self._agreement(ctx, bound, consumer.hostname, one) for one in suffixes(ctx.job)]
+        return [one for one in proofs if one]
+
+    async def _agreement(self, ctx: Context, bound: Directory, consumer: str, suffix: str) -> str:
+        """A sentence, and none where admin may not read it."""
+        if await agreement(bound, root(ctx.job, suffix), consumer) is None:
+            ctx.log(f"{bound.hostname} shows admin no agreement with {consumer} for the suffix {suffix}", "warning")
+            return ""
+        found = await working(bound, ctx.job, suffix, consumer)
+        return f"The agreement of {bound.hostname} with {consumer} for {suffix} says: {found.update}."
 
     async def _ticket(self, ctx: Context) -> str:
         job, host = ctx.job, await ctx.host("replica")
@@ -90,6 +107,18 @@ class ProveService(Step):
             f"{duration(there)}.",
             f"A write on {job.master.hostname} was on {job.replica.hostname} after {duration(back)}.",
         ]
+
+
+async def _starts(ctx: Context) -> None:
+    """The installer enables the services last, when the realm knows of the server already."""
+    replica = await ctx.host("replica")
+    if (said := (await replica.run("systemctl", "is-enabled", "ipa", check=False)).text.strip()) != "enabled":
+        ctx.log(f"ipa.service on {replica.name} is {said or 'not there'}: see that it starts with the host", "warning")
+
+
+def suffixes(job: Job) -> tuple[str, ...]:
+    """Those that a replica as it was asked for replicates with its master."""
+    return (DOMAIN, CA) if job.options.setup_ca else (DOMAIN,)
 
 
 def entry(job: Job) -> str:

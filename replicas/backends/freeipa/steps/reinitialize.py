@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from replicas.backends.freeipa import realm, topology
 from replicas.backends.freeipa.access import session
 from replicas.backends.freeipa.leftovers import directory_at
-from replicas.backends.freeipa.replication import DOMAIN, REFRESH, Agreement, address, agreement, code, required, root
+from replicas.backends.freeipa.replication import DOMAIN, REFRESH, Agreement, address, code, required, root, working
 from replicas.backends.freeipa.steps.prove import ATTRIBUTE, PROOFS, crossing, entry
 from replicas.clients.ldap import NO_SUCH_ATTRIBUTE, Directory, LdapRefused
 from replicas.errors import DirectoryError, StepError, WrongPassword
@@ -27,7 +27,7 @@ BUSY = "replica busy"
 BUSY_SECONDS = 300.0
 ASKS = 3
 """How often it is asked for when nothing begins: on a busy machine a wish that was taken was seen to be lost."""
-BEGIN_SECONDS, LAST_SECONDS, WORKS_SECONDS = 60.0, 3600.0, 180.0
+BEGIN_SECONDS, LAST_SECONDS = 60.0, 3600.0
 POLL_SECONDS, ASK_SECONDS = 0.5, 2.0
 
 
@@ -189,19 +189,12 @@ async def prove_arrives(ctx: Context, supplier: str, consumer: str) -> str:
             for name in (supplier, consumer)
         ]
         if suffix == DOMAIN:
-            there, _ = await crossing(entry(ctx.job), *ends)
+            there, _ = await crossing(ctx, entry(ctx.job), *ends)
             told = f"A write on {supplier} was on {consumer} after {duration(there)}"
         else:
             told = f"{supplier} meets no error on {consumer}"
-        end = time.monotonic() + WORKS_SECONDS
-        while True:
-            found = await agreement(ends[0], root(ctx.job, suffix), consumer)
-            if found and (found.met if suffix == DOMAIN else found.works):
-                return f"{told}; its agreement for {suffix} says: {found.update}."
-            if time.monotonic() > end:
-                words = f"says: {found.update}" if found else "is not there, or admin may not read it"
-                raise StepError(f"The agreement of {supplier} with {consumer} for {suffix} {words}.", remedy(ctx.job))
-            await asyncio.sleep(POLL_SECONDS)
+        found = await working(ends[0], ctx.job, suffix, consumer, met=suffix == DOMAIN)
+        return f"{told}; its agreement for {suffix} says: {found.update}."
 
 
 def remedy(job: Job) -> str:

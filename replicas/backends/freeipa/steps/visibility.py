@@ -7,7 +7,8 @@ import time
 
 from replicas.backends.freeipa import announcing, realm, records, serving
 from replicas.backends.freeipa.access import session
-from replicas.backends.freeipa.steps.prove import PROOFS, REPLICATED_SECONDS
+from replicas.backends.freeipa.replication import REPLICATED_SECONDS
+from replicas.backends.freeipa.steps.prove import PROOFS
 from replicas.backends.freeipa.steps.verify import MISSING
 from replicas.clients.freeipa.errors import Invalid
 from replicas.errors import DnsError, StepError

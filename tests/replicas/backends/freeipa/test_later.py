@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from replicas.backends.freeipa import dogtag, health, hiding, nameservice, topology
+from replicas.backends.freeipa import dogtag, health, hiding, nameservice, replication, serving, topology
 from replicas.backends.freeipa.backend import FreeIpaBackend
 from replicas.backends.freeipa.realm import Segment, Server
 from replicas.backends.freeipa.replication import agreement, code
@@ -115,8 +115,10 @@ def book(monkeypatch: pytest.MonkeyPatch) -> Iterator[Book]:
 
     for module in (topology, reinitialize):
         monkeypatch.setattr(module, "directory_at", directory_at)
-    for name in ("POLL_SECONDS", "ASK_SECONDS", "BEGIN_SECONDS", "LAST_SECONDS", "WORKS_SECONDS"):
+    for name in ("POLL_SECONDS", "ASK_SECONDS", "BEGIN_SECONDS", "LAST_SECONDS"):
         monkeypatch.setattr(reinitialize, name, 0.01)
+    for name in ("POLL_SECONDS", "WORKS_SECONDS"):
+        monkeypatch.setattr(replication, name, 0.01)
     yield made
     assert made.description == [], "what was written is put back"
 
@@ -622,3 +624,23 @@ async def test_a_hidden_server_gets_no_name_service_whose_installer_would_announ
     with pytest.raises(StepError, match=f"{MASTER} is hidden, and ipa-dns-install would announce") as caught:
         await nameservice.lacking(context("dns", replica="ipaserver", setup_dns=True))
     assert "Announce it first" in caught.value.remedy
+
+
+def role(recorded: Recorded, status: str) -> None:
+    recorded.expect("login_ok", "server_role_find")
+    if status != "enabled":
+        changed(recorded, '"enabled"', f'"{status}"')
+
+
+async def test_the_master_has_the_time_to_hear_of_a_role(
+    recorded: Recorded, context: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "POLL_SECONDS", 0.01)
+    for status in ("configured", "configured", "enabled"):
+        role(recorded, status)
+    await serving.require_soon(context(replica="ipaserver"), serving.MASTER, "/var/log/x")
+    monkeypatch.setattr(serving, "REPLICATED_SECONDS", 0)
+    role(recorded, "configured")
+    with pytest.raises(StepError, match="«IPA master» of ipaserver.example.com does not become enabled") as caught:
+        await serving.require_soon(context(replica="ipaserver"), serving.MASTER, "/var/log/x")
+    assert "/var/log/x" in caught.value.remedy

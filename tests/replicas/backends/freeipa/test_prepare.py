@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from replicas.backends.freeipa import bundle, leftovers
 from replicas.backends.freeipa.access import session
 from replicas.backends.freeipa.backend import LATER, FreeIpaBackend
-from replicas.backends.freeipa.steps.prepare import HOST_ADDED, PrepareBundle, invite, uninvite
+from replicas.backends.freeipa.steps.prepare import HOST_ADDED, MEMBER_ADDED, PrepareBundle, invite, uninvite
 from replicas.clients import vectors
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
@@ -34,7 +35,7 @@ async def test_a_new_host_gets_the_recorded_one_time_password(recorded: Server, 
         password = await invite(checked, opened)
     assert password == "3Qj5R2C5lBtJOw1EEbyjw1P"
     assert made.masked == [password]
-    assert made.facts == {HOST_ADDED: True}
+    assert made.facts == {HOST_ADDED: True, MEMBER_ADDED: True}
     assert password not in made.text
 
 
@@ -54,9 +55,28 @@ async def test_a_known_host_stays_when_it_is_undone(recorded: Server, context: M
     made = context()
     async with session(made) as opened:
         await invite(made, opened)
-        assert not made.facts
+        assert made.facts == {MEMBER_ADDED: True}
         await uninvite(made, opened)
     assert "was in EXAMPLE.COM before, and stays" in made.text
+
+
+async def test_a_host_that_might_promote_itself_before_still_may_when_it_is_undone(
+    recorded: Server, context: Make
+) -> None:
+    recorded.expect(LOGIN, "host_show")
+    assert recorded.replay
+    shown = recorded.replay.armed[-1] = copy.deepcopy(recorded.replay.armed[-1])
+    # What 4.12.4 answers for a member; nobody recorded one.
+    shown["response"]["body"]["result"]["result"]["memberof_hostgroup"] = ["ipaservers"]
+    recorded.expect("host_mod_random", "hostgroup_add_member_again", "host_show")
+    written(recorded, "server_show", "server_show", ["replica2.example.com"], {"all": True}, "server_show_missing")
+    recorded.expect("host_mod_random")
+    made = context()
+    async with session(made) as opened:
+        await invite(made, opened)
+        assert not made.facts
+        await uninvite(made, opened)
+    assert "no member of ipaservers any more" not in made.text
 
 
 async def test_the_host_of_a_server_is_left_to_undo(recorded: Server, context: Make) -> None:
@@ -66,7 +86,7 @@ async def test_the_host_of_a_server_is_left_to_undo(recorded: Server, context: M
     renamed(recorded, "host_show", replica2="ipaserver")
     recorded.expect("server_show")
     made = context(replica="ipaserver")
-    made.facts[HOST_ADDED] = True
+    made.facts |= {HOST_ADDED: True, MEMBER_ADDED: True}
     async with session(made) as opened:
         await uninvite(made, opened)
     assert "its host goes with «Undo»" in made.text
@@ -77,6 +97,7 @@ async def test_without_the_lost_master_only_its_bundle_is_left(recorded: Server,
     written(recorded, "server_show", "server_show", ["replica2.example.com"], {"all": True}, "server_show_missing")
     recorded.expect("host_mod_random")
     made = context("undo", instead_of="lost.example.com")
+    made.facts[MEMBER_ADDED] = True
     step = PrepareBundle(made.job)
     await step.undo_realm(made)  # the context has no hosts
     assert ("warning", f"Left out on lost.example.com, which is worked without: {made.job.bundle_path}") in made.lines
