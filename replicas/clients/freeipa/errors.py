@@ -33,6 +33,10 @@ class LoginRefused(FreeIpaError):
     """The account may not sign in, for another reason than a wrong password."""
 
 
+class UnknownAccount(WrongPassword):
+    """The realm has no account of the name that signs in."""
+
+
 class WrongKeytab(WrongPassword):
     """The keytab has no key that the realm's KDC accepts."""
 
@@ -58,7 +62,7 @@ class UnknownCommand(FreeIpaError):
 
 
 class WrongReferer(FreeIpaError):
-    """The name that the server was called by is not its own (911, or status 400 at sign-in)."""
+    """The name that the server was called by is not its own (911, or status 400)."""
 
     usually = "Give the server's own full name, not an alias or an address."
 
