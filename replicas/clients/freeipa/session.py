@@ -70,7 +70,8 @@ class Session:
         async with httpx.AsyncClient(
             verify=ssl.create_default_context(cadata=ca_pem),
             timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
-            headers={"Host": server, "Referer": f"https://{server}/ipa"},
+            # Some answers are told apart by their words, which servers translate for whoever asks for a language.
+            headers={"Host": server, "Referer": f"https://{server}/ipa", "Accept-Language": "en"},
             trust_env=False,  # a proxy of the portal's machine has no business between it and an identity server
         ) as http:
             session = cls(server, address, port, Signing(user, password, keytab), http)

@@ -292,6 +292,14 @@ async def test_search_that_is_cut_short_asks_for_all_and_is_an_error_if_that_is_
             assert len(await one.find("dnszone_find")) == len(response["body"]["result"]["result"])
 
 
+async def test_every_request_asks_for_english(recorded: Server) -> None:
+    assert recorded.replay
+    recorded.expect(LOGIN, "ping")
+    async with recorded.session() as one:
+        await one.call("ping")
+    assert recorded.replay.languages == ["en", "en"]
+
+
 async def test_guard_is_asked_before_anything_is_sent(recorded: Server) -> None:
     recorded.expect(LOGIN)
     async with recorded.session() as one:
