@@ -156,8 +156,8 @@ class Session:
         except httpx.TimeoutException:
             failure = errors.ServerLost(f"{self.server} gave no answer in time.")
         except httpx.HTTPError as error:
-            unknown = "CERTIFICATE_VERIFY_FAILED" in str(error)
-            failure = (errors.Untrusted if unknown else errors.ServerLost)(f"{self.server}: {error}.")
+            found = _verification(error)
+            failure = errors.untrusted(self.server, found) if found else errors.ServerLost(f"{self.server}: {error}.")
         raise failure
 
     def _read(self, command: str, response: httpx.Response, secrets: list[str]) -> Answer:
@@ -173,6 +173,15 @@ class Session:
             case {"result": dict(result)}:
                 return answers.read(result)
         raise rejection.odd(self.server, command, response)
+
+
+def _verification(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    """What is wrong with the server's certificate, if that is behind an error of httpx."""
+    while error:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _without(secrets: list[str], message: str) -> str:

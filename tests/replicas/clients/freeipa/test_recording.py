@@ -8,6 +8,7 @@ import logging
 import re
 import socket
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ from replicas.clients.freeipa import answers, errors, session
 from replicas.clients.freeipa.answers import Failure
 from replicas.errors import PortalError, WrongPassword
 from tests.replicas.clients.freeipa.conftest import Server
-from tests.replicas.clients.freeipa.replay import EXCHANGES
+from tests.replicas.clients.freeipa.replay import EXCHANGES, Replay, serving
+from tests.replicas.uploads import issuing
 
 LOGIN = "login_ok"
 CALLS = [
@@ -229,12 +231,41 @@ async def test_unrecorded_refusals_of_sign_ins_say_what_to_do(
 
 
 async def test_another_authority_or_name_gets_no_password(recorded: Server, foreign_ca: str) -> None:
-    for odd in ({"ca": foreign_ca}, {"name": "alias.example.com"}):
-        with pytest.raises(errors.Untrusted, match="Compare the CA certificate") as caught:
+    for odd, remedy in (
+        ({"ca": foreign_ca}, "Compare the CA certificate with /etc/ipa/ca.crt on the server."),
+        ({"name": "alias.example.com"}, "Give the server's own full name, not an alias or an address."),
+    ):
+        with pytest.raises(errors.Untrusted, match="is refused: .*[^.]\\. ") as caught:
             async with recorded.session(**odd):
                 pass
+        assert caught.value.remedy == remedy
         assert caught.value.__context__ is None
         assert not caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "words", "remedy"),
+    [
+        (-2, -1, "certificate has expired", "clock is right, then renew .*getcert list"),
+        (1, 2, "not yet valid", "Set the clock that is wrong"),
+    ],
+)
+async def test_certificate_that_is_not_valid_now_gets_no_password(
+    tmp_path: Path, begins: int, ends: int, words: str, remedy: str
+) -> None:
+    name, ca, of = "ipaserver.example.com", issuing.key(0), issuing.key(1)
+    begin, end = issuing.NOW + begins * issuing.DAY, issuing.NOW + ends * issuing.DAY
+    certificate = issuing.issue(name, "Root", ca, of, issuing.names(name), begin=begin, end=end)
+    (tmp_path / "server.crt").write_bytes(issuing.pem(certificate))
+    (tmp_path / "server.key").write_bytes(issuing.pkcs8(of))
+    replay = Replay()
+    with serving(replay, tmp_path) as port, pytest.raises(errors.Untrusted, match=words) as caught:
+        async with session.Session.open(name, "127.0.0.1", issuing.pem(issuing.ROOT).decode(), "admin", "x", port=port):
+            pass
+    replay.prove()
+    assert re.search(remedy, caught.value.remedy)
+    assert "CA certificate" not in str(caught.value)
+    assert caught.value.__context__ is None
 
 
 async def test_silence_is_worth_another_try_and_carries_no_request(recorded_ca: str) -> None:
