@@ -8,11 +8,13 @@ import time
 from replicas.backends.freeipa import hiding, leftovers, realm
 from replicas.backends.freeipa.access import session
 from replicas.backends.freeipa.steps.removable import KEY_MASTER, others_connected
-from replicas.clients.freeipa.errors import NotFound, RemovalRefused
+from replicas.clients.freeipa.errors import DatabaseRefused, NotFound, RemovalRefused
 from replicas.clients.freeipa.session import Session
 from replicas.lifecycle.base import Context
 
 SEGMENTS_SECONDS, POLL_SECONDS = 20.0, 1.0
+DISCONNECTS = "disconnects topology"
+"""Words of the directory's topology plugin, for which the realm has no code of its own."""
 WAS_SERVER = "was_server"
 """Fact: the realm had a server of that name, or its installer was started; so it may have written records of it."""
 
@@ -20,7 +22,7 @@ WAS_SERVER = "was_server"
 async def remove_server(ctx: Context) -> None:
     """`server_del`, if there is one, and the segments that stay behind.
 
-    Raises RemovalRefused with what to do about it, FreeIpaError.
+    Raises RemovalRefused, and DatabaseRefused for a segment, with what to do about it; FreeIpaError.
     """
     name = ctx.job.replica.hostname
     async with session(ctx) as opened:
@@ -36,17 +38,20 @@ async def remove_server(ctx: Context) -> None:
 async def _delete(ctx: Context, opened: Session, name: str) -> None:
     try:
         try:
-            await opened.call("server_del", name)
+            answer = await opened.call("server_del", name)
         except RemovalRefused as error:
             if not (_of_topology(error.message) and await _spared(opened, name)):
                 raise
             # One that has no segment, half installed, is what keeps the topology from being connected.
-            await opened.call("server_del", name, ignore_topology_disconnect=True)
+            answer = await opened.call("server_del", name, ignore_topology_disconnect=True)
     except NotFound:
         ctx.log(f"{ctx.job.realm.name} has no server {name} any more")
     except RemovalRefused as error:
         raise RemovalRefused(error.message, error.code, refused(error.message, name)) from error
     else:
+        # A clean-up that failed in part is no error to the realm: the server is gone all the same.
+        for text in answer.warnings:
+            ctx.log(text, "warning")
         ctx.log(f"Removed the server {name}; the realm itself cleans its ids out of the update vectors")
 
 
@@ -71,11 +76,23 @@ async def _delete_segment(ctx: Context, opened: Session, suffix: str, segment: s
         await opened.call("topologysegment_del", suffix, segment)
     except NotFound:
         return
+    except DatabaseRefused as error:
+        if DISCONNECTS not in error.message:
+            raise
+        raise DatabaseRefused(error.message, error.code, kept(suffix, ctx.job.replica.hostname)) from error
     ctx.log(f"Removed the {suffix} segment {segment}")
 
 
 def _of_topology(message: str) -> bool:
     return "topology" in message.lower() or "disconnect" in message.lower()
+
+
+def kept(suffix: str, name: str) -> str:
+    """What to do about a segment of the removed server without which its two ends would not reach each other."""
+    return (
+        f"As a rule the realm drops the segments of {name} by itself once its servers replicate: see that they do "
+        f"(ipa topologysuffix-verify {suffix}), connect those that only {name} joined, then try again."
+    )
 
 
 def refused(message: str, name: str) -> str:

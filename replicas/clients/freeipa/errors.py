@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 from replicas.errors import PortalError, WrongPassword
 
 
@@ -24,13 +26,20 @@ class ServerLost(FreeIpaError):
 
 
 class Untrusted(FreeIpaError):
-    """The server's certificate is not of the pinned authority, or not for the server's name. Nothing was sent to it."""
+    """The server's certificate is not of the pinned authority, not for the server's name, or not valid now.
 
-    usually = "Compare the CA certificate with /etc/ipa/ca.crt on the server, and give the server's own full name."
+    Nothing was sent to it.
+    """
+
+    usually = "Compare the CA certificate with /etc/ipa/ca.crt on the server."
 
 
 class LoginRefused(FreeIpaError):
     """The account may not sign in, for another reason than a wrong password."""
+
+
+class UnknownAccount(WrongPassword):
+    """The realm has no account of the name that signs in."""
 
 
 class WrongKeytab(WrongPassword):
@@ -58,7 +67,7 @@ class UnknownCommand(FreeIpaError):
 
 
 class WrongReferer(FreeIpaError):
-    """The name that the server was called by is not its own (911, or status 400 at sign-in)."""
+    """The name that the server was called by is not its own (911, or status 400)."""
 
     usually = "Give the server's own full name, not an alias or an address."
 
@@ -123,6 +132,22 @@ BY_CODE: dict[int, type[FreeIpaError]] = {
     4033: RemovalRefused,
     4203: DatabaseRefused,
 }
+
+
+# By OpenSSL's codes (X509_V_ERR_…); with every other one the authority is to be looked at.
+NOT_YET_VALID, EXPIRED, OTHER_NAME = 9, 10, 62
+UNTRUSTED = {
+    NOT_YET_VALID: "Set the clock that is wrong, the portal's or the server's, for instance with chronyc makestep.",
+    EXPIRED: "See that the portal's clock is right, then renew what has expired there: getcert list tells whether that "
+    "is the server's certificate or its authority's.",
+    OTHER_NAME: "Give the server's own full name, not an alias or an address.",
+}
+
+
+def untrusted(server: str, error: ssl.SSLCertVerificationError) -> Untrusted:
+    """The error for what OpenSSL found wrong with the server's certificate."""
+    found = error.verify_message.rstrip(".")
+    return Untrusted(f"The certificate of {server} is refused: {found}.", remedy=UNTRUSTED.get(error.verify_code, ""))
 
 
 def refusal(server: str, command: str, code: int, message: str) -> FreeIpaError:

@@ -12,10 +12,9 @@ from typing import Any, Self
 
 import httpx
 
-from replicas.clients.freeipa import answers, errors, negotiate
+from replicas.clients.freeipa import answers, errors, negotiate, rejection
 from replicas.clients.freeipa.answers import Answer
 from replicas.clients.keytab import Keytab
-from replicas.errors import WrongPassword
 
 API = "2.251"
 """The interface of 4.9, the oldest release served; newer servers answer it in its own terms."""
@@ -24,15 +23,6 @@ CONNECT_SECONDS = 10
 # Adding a host resolves names, and a busy directory waits for its disk.
 ANSWER_SECONDS = 60
 SECRET_OPTIONS = {"password", "userpassword"}
-REJECTIONS = {
-    "password-expired": ("The password has expired.", "Change it with kinit, then store the new one."),
-    "krbprincipal-expired": ("The account has expired.", "Extend the principal's expiration, or use another account."),
-    "user-locked": ("The account is locked.", "Unlock it with ipa user-unlock."),
-    "denied": ("The account may not sign in.", "See the account's authentication types and sign-in rules."),
-}
-
-
-NO_TICKET = "See /var/log/httpd/error_log (or apache2's) there, and compare the clocks of both machines."
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -74,13 +64,14 @@ class Session:
 
         With a keytab it is the keytab's principal that signs in, by a ticket from the KDC at `address`.
 
-        Raises WrongPassword, LoginRefused, Untrusted, WrongReferer, and ServerLost; with a keytab WrongKeytab, which is
-        a WrongPassword, KdcLost, which is a ServerLost, and ClockSkew.
+        Raises WrongPassword (UnknownAccount, and WrongKeytab with a keytab, are such), LoginRefused, Untrusted,
+        WrongReferer, ServerLost (KdcLost is one), and ClockSkew.
         """
         async with httpx.AsyncClient(
             verify=ssl.create_default_context(cadata=ca_pem),
             timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
-            headers={"Host": server, "Referer": f"https://{server}/ipa"},
+            # Some answers are told apart by their words, which servers translate for whoever asks for a language.
+            headers={"Host": server, "Referer": f"https://{server}/ipa", "Accept-Language": "en"},
             trust_env=False,  # a proxy of the portal's machine has no business between it and an identity server
         ) as http:
             session = cls(server, address, port, Signing(user, password, keytab), http)
@@ -90,8 +81,8 @@ class Session:
     async def call(self, command: str, *args: Any, **options: Any) -> Answer:
         """Run a command of FreeIPA's API. «Nothing to change» (4202) is an answer, with `changed` False.
 
-        Raises the error for the server's code (see BY_CODE), ServerLost, and LoginRefused or WrongPassword when the
-        session ran out and no new one is given. A call that ServerLost ended may have taken effect.
+        Raises the error for the server's code (see BY_CODE), ServerLost, and what `open` raises when the session ran
+        out and no new one is given. A call that ServerLost ended may have taken effect.
         """
         body = {"method": command, "params": [list(args), {**options, "version": API}], "id": 0}
         logins = self._logins
@@ -134,7 +125,7 @@ class Session:
             self._http.cookies.clear()
             response = await self._sign_in()
             if response.status_code != httpx.codes.OK:
-                raise self._rejection(response)
+                raise rejection.of_sign_in(self.server, self.user, response, by_ticket=bool(self._signing.keytab))
             self._logins += 1
 
     async def _sign_in(self) -> httpx.Response:
@@ -145,19 +136,6 @@ class Session:
         self.guard()
         token = await negotiate.token(signing.keytab, self.server, self._address)
         return await self._post("login_kerberos", "text/plain", headers={"Authorization": f"Negotiate {token}"})
-
-    def _rejection(self, response: httpx.Response) -> WrongPassword | errors.FreeIpaError:
-        reason = response.headers.get("X-IPA-Rejection-Reason", "")
-        if response.status_code == httpx.codes.BAD_REQUEST:
-            return errors.WrongReferer(f"{self.server} does not take {self.server} for its own name.")
-        if reason == "invalid-password":
-            return WrongPassword(f"{self.server} does not know {self.user} with this password.")
-        if response.status_code != httpx.codes.UNAUTHORIZED:
-            return self._odd("the sign-in", response)
-        if self._signing.keytab:
-            return errors.LoginRefused(f"{self.server} refused the ticket of {self.user}.", remedy=NO_TICKET)
-        message, remedy = REJECTIONS.get(reason, (f"Reason given: {reason or 'none'}.", ""))
-        return errors.LoginRefused(f"{self.server} refused {self.user}. {message}", remedy=remedy)
 
     async def _rpc(self, body: dict[str, Any]) -> httpx.Response:
         return await self._post("json", "application/json", json=body)
@@ -178,8 +156,8 @@ class Session:
         except httpx.TimeoutException:
             failure = errors.ServerLost(f"{self.server} gave no answer in time.")
         except httpx.HTTPError as error:
-            unknown = "CERTIFICATE_VERIFY_FAILED" in str(error)
-            failure = (errors.Untrusted if unknown else errors.ServerLost)(f"{self.server}: {error}.")
+            found = _verification(error)
+            failure = errors.untrusted(self.server, found) if found else errors.ServerLost(f"{self.server}: {error}.")
         raise failure
 
     def _read(self, command: str, response: httpx.Response, secrets: list[str]) -> Answer:
@@ -194,12 +172,16 @@ class Session:
                 raise errors.refusal(self.server, command, code, _without(secrets, str(message)))
             case {"result": dict(result)}:
                 return answers.read(result)
-        raise self._odd(command, response)
+        raise rejection.odd(self.server, command, response)
 
-    def _odd(self, what: str, response: httpx.Response) -> errors.FreeIpaError:
-        """An answer that is none of FreeIPA's: its web server alone, say, while the rest starts."""
-        kind = errors.ServerLost if response.is_server_error else errors.FreeIpaError
-        return kind(f"{self.server} answered {what} with HTTP status {response.status_code}, and not as FreeIPA does.")
+
+def _verification(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    """What is wrong with the server's certificate, if that is behind an error of httpx."""
+    while error:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _without(secrets: list[str], message: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from replicas.backends.freeipa import outcome, removing
 from replicas.backends.freeipa.removing import refused
 from replicas.backends.freeipa.steps.promote import PromoteReplica, serves
-from replicas.clients.freeipa.errors import RemovalRefused
+from replicas.clients.freeipa.errors import DatabaseRefused, RemovalRefused
 from tests.replicas.backends.freeipa.conftest import Make, RealmContext, job
 from tests.replicas.backends.freeipa.recording import renamed, written
 from tests.replicas.clients.freeipa.conftest import Server
@@ -73,6 +73,17 @@ async def test_a_server_that_the_realm_knows_is_removed(recorded: Server, contex
     assert "Removed the server ipaserver.example.com" in made.text
 
 
+async def test_what_a_removal_did_not_clean_up_is_a_warning(recorded: Server, context: Make) -> None:
+    """Answered with the recorded warning of `host_del`, as none of `server_del` is recorded."""
+    recorded.expect("login_ok", "server_show")
+    renamed(recorded, "server_del_missing<-host_del", nowhere="ipaserver")
+    segments(recorded)
+    made = of_undo(context)
+    await PromoteReplica(made.job).undo_realm(made)
+    [warning] = [text for level, text in made.lines if level == "warning"]
+    assert warning.startswith("DNS record(s) of host replica2.example.com could not be removed.")
+
+
 async def test_segments_that_stay_behind_are_removed(
     recorded: Server, context: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,6 +96,28 @@ async def test_segments_that_stay_behind_are_removed(
     made = of_undo(context)
     await PromoteReplica(made.job).undo_realm(made)
     assert f"Removed the domain segment {name}" in made.text
+
+
+@pytest.mark.parametrize(("disconnecting", "remedy"), [(True, "ipa topologysuffix-verify domain"), (False, "")])
+async def test_a_segment_that_the_recorded_server_refuses_to_remove_says_what_to_do(
+    recorded: Server, context: Make, monkeypatch: pytest.MonkeyPatch, disconnecting: bool, remedy: str
+) -> None:
+    """Another reason of the directory, which is not recorded, has no such remedy."""
+    monkeypatch.setattr(removing, "SEGMENTS_SECONDS", 0)
+    recorded.expect("login_ok", "server_show")
+    renamed(recorded, "server_del_missing<-host_del", nowhere="ipaserver")
+    segments(recorded, left=True)
+    recorded.expect("topologysegment_del_refused")
+    assert recorded.replay
+    if not disconnecting:
+        said = json.dumps(recorded.replay.armed[-1]["response"])
+        recorded.replay.armed[-1]["response"] = json.loads(said.replace("disconnects topology", "does not suit"))
+    made = of_undo(context)
+    with pytest.raises(DatabaseRefused, match="Removal of Segment") as caught:
+        await PromoteReplica(made.job).undo_realm(made)
+    assert caught.value.code == 4203
+    assert remedy in caught.value.remedy
+    assert bool(caught.value.remedy) is disconnecting
 
 
 async def test_a_removal_that_would_part_others_says_what_to_do(recorded: Server, context: Make) -> None:

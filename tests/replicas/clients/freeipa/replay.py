@@ -25,6 +25,7 @@ class Replay:
     def __init__(self) -> None:
         self.armed: list[dict[str, Any]] = []
         self.strays: list[str] = []
+        self.languages: list[str] = []
         self.lock = threading.Lock()
 
     def arm(self, *names: str) -> None:
@@ -55,6 +56,8 @@ def serving(replay: Replay, folder: Path) -> Iterator[int]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
+            # Not compared: who made the recording asked for none.
+            replay.languages.append(self.headers["Accept-Language"])
             response = replay.answer(_request(self))
             body = response["body"]
             content = (body if isinstance(body, str) else json.dumps(body)).encode()

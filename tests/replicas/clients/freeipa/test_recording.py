@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import socket
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +17,8 @@ from replicas.clients.freeipa import answers, errors, session
 from replicas.clients.freeipa.answers import Failure
 from replicas.errors import PortalError, WrongPassword
 from tests.replicas.clients.freeipa.conftest import Server
-from tests.replicas.clients.freeipa.replay import EXCHANGES
+from tests.replicas.clients.freeipa.replay import EXCHANGES, Replay, serving
+from tests.replicas.uploads import issuing
 
 LOGIN = "login_ok"
 CALLS = [
@@ -101,44 +105,167 @@ async def test_recorded_member_failures_are_told_although_the_call_succeeds(reco
             await one.members("hostgroup_add_member", "ipaservers", host=host)
 
 
+async def test_recorded_refusal_of_an_unknown_account_names_it(recorded: Server) -> None:
+    recorded.expect("login_unknown_user")
+    with pytest.raises(errors.UnknownAccount, match="no account nobodyhere. Correct the account's name") as caught:
+        async with replace(recorded, user="nobodyhere").session("wrong"):
+            pass
+    assert isinstance(caught.value, WrongPassword)
+    assert not caught.value.retryable
+
+
+async def test_recorded_server_takes_a_sign_in_without_a_referer(recorded: Server) -> None:
+    """The portal always sends one. Releases that insist on it answer status 400, which is not recorded."""
+    recorded.expect(LOGIN, "login_no_referer")
+    async with recorded.session() as one:
+        del one._http.headers["Referer"]
+        await one._login(1)
+
+
+def page(title: str, heading: str, message: str) -> str:
+    """In the form of the recorded refusals of sign-ins."""
+    return (
+        f"<html>\n<head>\n<title>{title}</title>\n</head>\n<body>\n<h1>{heading}</h1>\n<p>\n"
+        f"<strong>{message}</strong>\n</p>\n</body>\n</html>"
+    )
+
+
+def test_pages_are_in_the_form_of_the_recorded_one() -> None:
+    said = "kinit: Password incorrect while getting initial credentials\n"
+    recorded = EXCHANGES["login_wrong_password"]["response"]["body"]
+    assert page("401 Unauthorized", "Invalid Authentication", said) == recorded
+
+
+async def refused_sign_in(recorded: Server, status: int, reason: str, body: str) -> PortalError:
+    """What comes of an answer that is written by hand."""
+    assert recorded.replay
+    recorded.expect(LOGIN)
+    headers = {"X-IPA-Rejection-Reason": reason} if reason else {}
+    recorded.replay.armed[0]["response"] = {"status": status, "headers": headers, "body": body}
+    with pytest.raises(PortalError) as caught:
+        async with recorded.session():
+            pass
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "words", "retryable"),
+    [
+        ("Preauthentication failed", WrongPassword, "does not know admin with this password", False),
+        ("Something that nobody has seen", WrongPassword, "does not know admin with this password", False),
+        ("Cannot contact any KDC for realm 'EXAMPLE.COM'", errors.KdcLost, "cannot reach a KDC.*krb5kdc runs", True),
+        ("Clock skew too great", errors.ClockSkew, "clocks of .* differ too much.*chronyc makestep", False),
+        (
+            "Client 'Clock skew too great@EXAMPLE.COM' not found in Kerberos database",
+            errors.UnknownAccount,
+            "knows no account admin",
+            False,
+        ),
+    ],
+)
+async def test_unrecorded_words_of_kinit_behind_an_invalid_password_are_told_apart(
+    recorded: Server, said: str, error: type[PortalError], words: str, retryable: bool
+) -> None:
+    """Words of MIT Kerberos, on a page in the form of the recorded one."""
+    message = f"kinit: {said} while getting initial credentials Secret123\n"
+    body = page("401 Unauthorized", "Invalid Authentication", message)
+    raised = await refused_sign_in(recorded, 401, "invalid-password", body)
+    assert type(raised) is error
+    assert re.search(words, str(raised))
+    assert raised.retryable is retryable
+    assert "Secret123" not in str(raised)
+    assert "kinit" not in str(raised)
+
+
+@pytest.mark.parametrize(
+    ("message", "error", "words"),
+    [
+        ("denied", errors.WrongReferer, "own full name"),
+        ("Missing or invalid HTTP Referer, https://other.example.com/ipa", errors.WrongReferer, "own full name"),
+        ("no password specified", errors.FreeIpaError, "did not understand the sign-in: HTTP status 400.*error_log"),
+        ("Access is denied", errors.FreeIpaError, "did not understand the sign-in: HTTP status 400.*error_log"),
+    ],
+)
+async def test_unrecorded_status_400_is_the_referer_only_where_its_page_says_so(
+    recorded: Server, message: str, error: type[PortalError], words: str
+) -> None:
+    """«denied» alone is what releases that insist on a Referer say of it."""
+    raised = await refused_sign_in(recorded, 400, "", page("400 Bad Request", "Bad Request", message))
+    assert type(raised) is error
+    assert re.search(words, str(raised))
+    assert message not in str(raised)
+
+
+async def test_unrecorded_status_400_to_a_call_is_told_apart_too(recorded: Server) -> None:
+    assert recorded.replay
+    recorded.expect(LOGIN, "ping", "ping")
+    for call, message in zip(recorded.replay.armed[1:], ("denied", "else"), strict=True):
+        body = page("400 Bad Request", "Bad Request", message)
+        call["response"] = {"status": 400, "headers": {}, "body": body}
+    async with recorded.session() as one:
+        with pytest.raises(errors.WrongReferer):
+            await one.call("ping")
+        with pytest.raises(errors.FreeIpaError, match="did not understand ping: HTTP status 400"):
+            await one.call("ping")
+
+
 @pytest.mark.parametrize(
     ("status", "reason", "error", "words"),
     [
-        (401, "invalid-password", WrongPassword, "does not know admin"),
         (401, "password-expired", errors.LoginRefused, "password has expired.* Change it"),
         (401, "krbprincipal-expired", errors.LoginRefused, "account has expired"),
         (401, "user-locked", errors.LoginRefused, "is locked.*user-unlock"),
         (401, "denied", errors.LoginRefused, "may not sign in"),
         (401, "", errors.LoginRefused, "Reason given: none"),
-        (400, "", errors.WrongReferer, "own full name"),
         (503, "", errors.ServerLost, "HTTP status 503"),
         (302, "", errors.FreeIpaError, "HTTP status 302"),
     ],
 )
-async def test_refused_sign_ins_say_what_to_do(
+async def test_unrecorded_refusals_of_sign_ins_say_what_to_do(
     recorded: Server, status: int, reason: str, error: type[PortalError], words: str
 ) -> None:
-    assert recorded.replay
-    recorded.expect(LOGIN)
-    recorded.replay.armed[0]["response"] = {
-        "status": status,
-        "headers": {"X-IPA-Rejection-Reason": reason},
-        "body": "<html>Secret123</html>",
-    }
-    with pytest.raises(error, match=words) as caught:
-        async with recorded.session():
-            pass
-    assert type(caught.value) is error
-    assert "Secret123" not in str(caught.value)
+    raised = await refused_sign_in(recorded, status, reason, "<html>Secret123</html>")
+    assert type(raised) is error
+    assert re.search(words, str(raised))
+    assert "Secret123" not in str(raised)
 
 
 async def test_another_authority_or_name_gets_no_password(recorded: Server, foreign_ca: str) -> None:
-    for odd in ({"ca": foreign_ca}, {"name": "alias.example.com"}):
-        with pytest.raises(errors.Untrusted, match="Compare the CA certificate") as caught:
+    for odd, remedy in (
+        ({"ca": foreign_ca}, "Compare the CA certificate with /etc/ipa/ca.crt on the server."),
+        ({"name": "alias.example.com"}, "Give the server's own full name, not an alias or an address."),
+    ):
+        with pytest.raises(errors.Untrusted, match="is refused: .*[^.]\\. ") as caught:
             async with recorded.session(**odd):
                 pass
+        assert caught.value.remedy == remedy
         assert caught.value.__context__ is None
         assert not caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "words", "remedy"),
+    [
+        (-2, -1, "certificate has expired", "clock is right, then renew .*getcert list"),
+        (1, 2, "not yet valid", "Set the clock that is wrong"),
+    ],
+)
+async def test_certificate_that_is_not_valid_now_gets_no_password(
+    tmp_path: Path, begins: int, ends: int, words: str, remedy: str
+) -> None:
+    name, ca, of = "ipaserver.example.com", issuing.key(0), issuing.key(1)
+    begin, end = issuing.NOW + begins * issuing.DAY, issuing.NOW + ends * issuing.DAY
+    certificate = issuing.issue(name, "Root", ca, of, issuing.names(name), begin=begin, end=end)
+    (tmp_path / "server.crt").write_bytes(issuing.pem(certificate))
+    (tmp_path / "server.key").write_bytes(issuing.pkcs8(of))
+    replay = Replay()
+    with serving(replay, tmp_path) as port, pytest.raises(errors.Untrusted, match=words) as caught:
+        async with session.Session.open(name, "127.0.0.1", issuing.pem(issuing.ROOT).decode(), "admin", "x", port=port):
+            pass
+    replay.prove()
+    assert re.search(remedy, caught.value.remedy)
+    assert "CA certificate" not in str(caught.value)
+    assert caught.value.__context__ is None
 
 
 async def test_silence_is_worth_another_try_and_carries_no_request(recorded_ca: str) -> None:
@@ -194,6 +321,14 @@ async def test_search_that_is_cut_short_asks_for_all_and_is_an_error_if_that_is_
                 await one.find("dnszone_find")
         else:
             assert len(await one.find("dnszone_find")) == len(response["body"]["result"]["result"])
+
+
+async def test_every_request_asks_for_english(recorded: Server) -> None:
+    assert recorded.replay
+    recorded.expect(LOGIN, "ping")
+    async with recorded.session() as one:
+        await one.call("ping")
+    assert recorded.replay.languages == ["en", "en"]
 
 
 async def test_guard_is_asked_before_anything_is_sent(recorded: Server) -> None:
