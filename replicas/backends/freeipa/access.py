@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 from collections.abc import AsyncIterator
@@ -12,7 +13,8 @@ from replicas.errors import StepError
 from replicas.lifecycle.base import Context
 
 ADMIN = "admin"
-HTTPS = 443
+HTTPS, LDAPS = 443, 636
+REACH_SECONDS = 2.0
 CA_CERTIFICATE = "/etc/ipa/ca.crt"
 """On every server and every client of a realm."""
 SERVERS = "ipaservers"
@@ -43,9 +45,20 @@ def stored_keytab(ctx: Context) -> Keytab | None:
 
 
 async def address_of(ctx: Context, hostname: str) -> str:
-    """Of another server of the realm, as the master finds it. Raises StepError."""
+    """Of another server of the realm, as the master finds it; one that the portal reaches, too. Raises StepError."""
     master = await ctx.host("master")
     lines = (await master.run("getent", "ahosts", hostname, check=False)).text.splitlines()
     if not lines:
         raise StepError(f"{master.name} cannot resolve {hostname}.", f"Correct its records, or remove {hostname}.")
-    return lines[0].split()[0]
+    return await _reached(list(dict.fromkeys(line.split()[0] for line in lines)))
+
+
+async def _reached(addresses: list[str]) -> str:
+    """The first where something answers; the first where nothing does: what is asked there then tells why."""
+    for one in addresses if len(addresses) > 1 else []:
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(REACH_SECONDS):
+                _, writer = await asyncio.open_connection(one, LDAPS)
+            writer.close()
+            return one
+    return addresses[0]

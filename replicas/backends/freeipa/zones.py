@@ -35,6 +35,25 @@ async def names(session: Session) -> list[str]:
     return [dns.absolute(str(one["idnsname"][0])) for one in found if _active(one)]
 
 
+async def forwarded(session: Session) -> list[str]:
+    """The realm's zones that its name servers forward, absolute."""
+    found = await session.find("dnsforwardzone_find")
+    return [dns.absolute(str(one["idnsname"][0])) for one in found if _active(one)]
+
+
+def refuse_forwarded(placed: Iterable[Placed], forwarded: Iterable[str]) -> None:
+    """Raises DnsError for a record that nobody would find: its name is in a forward zone below its zone."""
+    known = list(forwarded)
+    for one in placed:
+        below = [zone for zone in holding(one.record.name, known) if len(zone) > len(dns.absolute(one.zone))]
+        if below:
+            raise DnsError(
+                f"{one.record.name} is in {below[0]}, which the realm's name servers forward: a record in the zone "
+                f"{one.zone} would not be found.",
+                "Have it added where that zone is served, and leave the address, or reverse records, out of the request.",
+            )
+
+
 def _active(zone: Mapping[str, Any]) -> bool:
     return str((zone.get("idnszoneactive") or [True])[0]).upper() == "TRUE"
 

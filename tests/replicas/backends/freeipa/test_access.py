@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 
 import pytest
 
-from replicas.backends.freeipa.access import session
+from replicas.backends.freeipa import access
+from replicas.backends.freeipa.access import address_of, session
 from replicas.clients.freeipa import negotiate
 from replicas.clients.keytab import Keytab, KeytabError
+from replicas.errors import StepError
 from tests.replicas.backends.freeipa.conftest import Make
 from tests.replicas.clients.freeipa.conftest import Server
 from tests.replicas.keytabs import entry, keytab
@@ -49,3 +52,36 @@ async def test_a_keytab_of_another_realm_is_refused_before_anything_is_sent(cont
     with pytest.raises(KeytabError, match="no key of the realm EXAMPLE.COM"):
         async with session(made):
             pass
+
+
+class Resolver:
+    """The master, which finds these."""
+
+    name = "ipaserver.example.com"
+
+    def __init__(self, *addresses: str) -> None:
+        self.text = "".join(f"{one} {kind}\n" for one in addresses for kind in ("STREAM", "DGRAM", "RAW"))
+
+    async def run(self, *argv: str, check: bool) -> Resolver:
+        return self
+
+
+async def test_another_server_is_reached_at_the_first_address_where_it_answers(
+    context: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = context()
+
+    async def asked(*addresses: str) -> str:
+        async def host(role: str) -> Resolver:
+            return Resolver(*addresses)
+
+        monkeypatch.setattr(made, "host", host)
+        return await address_of(made, "other.example.com")
+
+    async with await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1") as server:
+        monkeypatch.setattr(access, "LDAPS", server.sockets[0].getsockname()[1])
+        assert await asked("::1", "127.0.0.2", "127.0.0.1") == "127.0.0.1"
+        assert await asked("::1", "127.0.0.2") == "::1"
+        assert await asked("192.0.2.1") == "192.0.2.1"
+    with pytest.raises(StepError, match=r"ipaserver\.example\.com cannot resolve other\.example\.com"):
+        await asked()

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from replicas.backends.freeipa import advice, checks
+from replicas.backends.freeipa import advice, checks, zones
 from replicas.errors import DnsError, StepError
+from replicas.lifecycle.base import Record
 from tests.replicas.backends.freeipa.conftest import Make
 from tests.replicas.backends.freeipa.recording import written
 from tests.replicas.clients.freeipa.conftest import Server
@@ -55,7 +56,23 @@ async def test_a_record_without_a_zone_is_told_before_anything_is_done(recorded:
 
 
 async def test_an_address_of_somebody_else_is_told_before_anything_is_done(recorded: Server, context: Make) -> None:
-    recorded.expect("login_ok", "dnszone_find", "dnsrecord_show")
+    recorded.expect("login_ok", "dnszone_find")
+    written(recorded, "dnszone_find", "dnsforwardzone_find", [], {}, "location_find")
+    recorded.expect("dnsrecord_show")
     answers(recorded, arecord=["10.77.0.99"])
     with pytest.raises(DnsError, match=r"has another A record: replica2\.example\.com\. 10\.77\.0\.99"):
         await checks.placed(context(ip_addresses=("10.77.0.12",), no_reverse=True))
+
+
+async def test_a_record_below_a_forward_zone_is_told_before_anything_is_done(recorded: Server, context: Make) -> None:
+    recorded.expect("login_ok", "dnszone_find")
+    written(recorded, "dnszone_find", "dnsforwardzone_find", [], {}, "dnszone_find")
+    assert recorded.replay
+    zone = {"idnsname": [{"__dns_name__": "12.0.77.10.in-addr.arpa."}], "idnszoneactive": ["TRUE"]}
+    answer = recorded.replay.armed[-1] = copy.deepcopy(recorded.replay.armed[-1])
+    answer["response"]["body"]["result"]["result"] = [zone]
+    with pytest.raises(DnsError, match=r"is in 12\.0\.77\.10\.in-addr\.arpa\., which the realm's name servers forward"):
+        await checks.placed(context(ip_addresses=("10.77.0.12",)))
+    zones.refuse_forwarded(
+        [zones.place(Record("replica2.example.com.", "A", "10.77.0.12"), ["example.com."])], ["com.", "x.com."]
+    )
