@@ -50,7 +50,7 @@ def refuse_forwarded(placed: Iterable[Placed], forwarded: Iterable[str]) -> None
             raise DnsError(
                 f"{one.record.name} is in {below[0]}, which the realm's name servers forward: a record in the zone "
                 f"{one.zone} would not be found.",
-                "Have it added where that zone is served, and leave the address, or reverse records, out of the request.",
+                "Have it added where that zone is served; leave the address, or reverse records, out of the request.",
             )
 
 
