@@ -250,6 +250,8 @@ def _cause(error: LDAPException) -> str:
     text = str(error)
     for word, cause in (
         ("Hostname mismatch", "its certificate is for another host"),
+        ("certificate has expired", "its certificate, or that of its authority, has expired"),
+        ("certificate is not yet valid", "its certificate is not valid yet"),
         ("certificate verify failed", "its certificate is not from the realm's authority"),
         ("timed out", "no answer in time"),
         ("refused", "connection refused"),

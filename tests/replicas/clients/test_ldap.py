@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from pathlib import Path
 
 import pytest
 
 from lab import Lab
 from replicas.clients.ldap import Directory, LdapRefused
 from replicas.errors import DirectoryError, DirectoryLost, WrongPassword
+from tests.replicas.clients.freeipa.replay import Replay, serving
+from tests.replicas.uploads import issuing
 
 pytestmark = pytest.mark.hosts
 
@@ -87,4 +90,17 @@ async def test_a_server_that_falls_silent_is_lost(lab: Lab, ca: str) -> None:
 async def test_foreign_authority(lab: Lab, foreign_ca: str) -> None:
     with pytest.raises(DirectoryError, match="not from the realm's authority"):
         async with Directory.bind(lab.master.name, str(lab.master.address), foreign_ca, MANAGER, "x"):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "words"), [(-2, -1, "its authority, has expired"), (1, 2, "its certificate is not valid yet")]
+)
+async def test_a_certificate_that_is_not_valid_now(tmp_path: Path, begins: int, ends: int, words: str) -> None:
+    name, begin, end = "ipaserver.example.com", *(issuing.NOW + days * issuing.DAY for days in (begins, ends))
+    made = issuing.issue(name, "Root", issuing.key(0), issuing.key(1), issuing.names(name), begin=begin, end=end)
+    (tmp_path / "server.crt").write_bytes(issuing.pem(made))
+    (tmp_path / "server.key").write_bytes(issuing.pkcs8(issuing.key(1)))
+    with serving(Replay(), tmp_path) as port, pytest.raises(DirectoryError, match=words):
+        async with Directory.bind(name, "127.0.0.1", issuing.pem(issuing.ROOT).decode(), MANAGER, "x", port=port):
             pass
