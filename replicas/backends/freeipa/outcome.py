@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from replicas.backends.freeipa.installer import Installer
+from replicas.backends.freeipa.symptoms import SYMPTOMS
 from replicas.errors import CommandFailed, HostError, StepError
 from replicas.lifecycle.base import Context
+from replicas.lifecycle.symptoms import recognise, tables
 
 LAST_LINES = 80
 AGAIN = "try again, and what is half installed is taken back and installed anew; «Undo» takes all of it back"
+KNOWN = tables(SYMPTOMS)
 MEANINGS = {
     1: ("it failed on the way", f"Do what the log says, then {AGAIN}."),
     3: (
@@ -33,7 +36,17 @@ def explain(program: str, host: str, status: int, installer: Installer, then: st
     meaning, remedy = MEANINGS.get(status, ("it failed in a way of its own", f"See the log, then {AGAIN}."))
     remedy = then or remedy
     where = f" at «{installer.step}» ({installer.service})" if installer.step else ""
-    return StepError(f"{program} on {host} ended with status {status}: {meaning}{where}. {installer.failure}", remedy)
+    return StepError(f"{program} on {host} ended with status {status}: {meaning}{where}. {telling(installer)}", remedy)
+
+
+def telling(installer: Installer) -> str:
+    """Its words for why it stopped; where they show no symptom, with the newest of its other remarks that does."""
+    reason = installer.failure
+    if recognise(reason, KNOWN) is None:
+        for said in installer.said:
+            if recognise(said, KNOWN):
+                return f"{reason} It also said: {said}"
+    return reason
 
 
 def nothing_made(program: str, host: str, realm: str) -> StepError:
