@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from replicas.backends.freeipa.installer import Installer
 from replicas.backends.freeipa.symptoms import SYMPTOMS
 from replicas.errors import CommandFailed, HostError, StepError
@@ -11,19 +13,47 @@ from replicas.lifecycle.symptoms import recognise, tables
 LAST_LINES = 80
 AGAIN = "try again, and what is half installed is taken back and installed anew; «Undo» takes all of it back"
 KNOWN = tables(SYMPTOMS)
-MEANINGS = {
-    1: ("it failed on the way", f"Do what the log says, then {AGAIN}."),
-    3: (
-        "it refused before it began: the host or an agreement is there already, the domain level is not supported, "
-        "the CA is missing, or certmonger does not answer",
-        f"Remove what is named in the log, then {AGAIN}.",
-    ),
-    4: (
-        "the server that it was pointed to lacks the CA or the KRA that is asked for",
-        f"Leave CA and KRA out, or take a master that has them: {AGAIN}.",
-    ),
+FAILED = ("it failed on the way", f"Do what the log says, then {AGAIN}.")
+OPTIONS = ("it was given an option that it does not take", f"Correct what it names in the request, then {AGAIN}.")
+UNCONFIGURED = (
+    "it was given an option that it does not take, or found no server that is set up",
+    f"See in the log which of the two, then {AGAIN}.",
+)
+MEANINGS: Mapping[str, Mapping[int, tuple[str, str]]] = {
+    "ipa-replica-install": {
+        1: FAILED,
+        2: OPTIONS,
+        3: (
+            "it refused before it began: the host or an agreement is there already, the domain level is not supported, "
+            "the CA is missing, or certmonger does not answer",
+            f"Remove what is named in the log, then {AGAIN}.",
+        ),
+        4: (
+            "the server that it was pointed to lacks the CA or the KRA that is asked for",
+            f"Leave CA and KRA out, or take a master that has them: {AGAIN}.",
+        ),
+    },
+    "ipa-client-install": {
+        1: ("it failed on the way, and took back what it could", f"Do what the log says, then {AGAIN}."),
+        2: (
+            "it was given an option that it does not take, or found no client that is set up",
+            f"See in the log which of the two, then {AGAIN}.",
+        ),
+        3: (
+            "the host is a client of a realm already",
+            f"Take it out of that realm with «ipa-client-install --uninstall», then {AGAIN}.",
+        ),
+        4: (
+            "it put back the host's files and settings, and failed after that",
+            f"See /var/log/ipaclient-uninstall.log on the host, then {AGAIN}.",
+        ),
+    },
+    "ipa-dns-install": {1: FAILED, 2: UNCONFIGURED},
+    "ipa-ca-install": {1: FAILED, 2: OPTIONS},
+    "ipa-kra-install": {1: FAILED, 2: UNCONFIGURED},
 }
-"""By exit status; 4 exists since 4.8. 0 is also what an answer of «no» leads to."""
+"""By exit status; 4 of ipa-replica-install exists since 4.8. Its 0 is also what an answer of «no» leads to."""
+UNKNOWN = ("FreeIPA gives this status no meaning", f"See the log, then {AGAIN}.")
 
 
 def explain(program: str, host: str, status: int, installer: Installer, then: str = "") -> StepError:
@@ -33,10 +63,10 @@ def explain(program: str, host: str, status: int, installer: Installer, then: st
     """
     if status > 128:
         raise CommandFailed(host, program, status, installer.failure, then or f"Then {AGAIN}.")
-    meaning, remedy = MEANINGS.get(status, ("it failed in a way of its own", f"See the log, then {AGAIN}."))
-    remedy = then or remedy
+    meaning, remedy = MEANINGS[program].get(status, UNKNOWN)
     where = f" at «{installer.step}» ({installer.service})" if installer.step else ""
-    return StepError(f"{program} on {host} ended with status {status}: {meaning}{where}. {telling(installer)}", remedy)
+    message = f"{program} on {host} ended with status {status}: {meaning}{where}. {telling(installer)}"
+    return StepError(message, then or remedy)
 
 
 def telling(installer: Installer) -> str:
