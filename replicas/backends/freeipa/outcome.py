@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from replicas.backends.freeipa.installer import Installer
 from replicas.backends.freeipa.symptoms import SYMPTOMS
@@ -10,7 +11,16 @@ from replicas.errors import CommandFailed, HostError, StepError
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.symptoms import recognise, tables
 
+if TYPE_CHECKING:
+    from replicas.clients.ssh import Host
+
 LAST_LINES = 80
+DOGTAG_LOGS = (
+    "/var/log/pki/pki-*-spawn.*.log",
+    "/var/log/pki/pki-tomcat/ca/debug*",
+    "/var/log/pki/pki-tomcat/kra/debug*",
+)
+"""What makes an authority, and what the authority itself says meanwhile; each start and each day has a file."""
 AGAIN = "try again, and what is half installed is taken back and installed anew; «Undo» takes all of it back"
 KNOWN = tables(SYMPTOMS)
 FAILED = ("it failed on the way", f"Do what the log says, then {AGAIN}.")
@@ -88,24 +98,44 @@ def nothing_made(program: str, host: str, realm: str) -> StepError:
 
 
 def logs(instance: str) -> tuple[str, ...]:
-    """Where installers and the Directory Server write, on the replica."""
+    """Where the promotion, the Directory Server and Dogtag write, on the replica; a KRA has no log of its own in it."""
     return (
         "/var/log/ipaclient-install.log",
         "/var/log/ipareplica-install.log",
         "/var/log/ipareplica-conncheck.log",
         "/var/log/ipareplica-ca-install.log",
         f"/var/log/dirsrv/slapd-{instance}/errors",
+        *DOGTAG_LOGS,
     )
 
 
 async def collect(ctx: Context, *paths: str) -> None:
-    """The ends of these files on the replica, into the run's log; what cannot be read is no error."""
+    """The ends of these files on the replica, into the run's log; what cannot be read is no error.
+
+    Of a path with «*» it is the newest file that fits.
+    """
     try:
         replica = await ctx.host("replica")
         for path in paths:
-            shown = await replica.run("tail", "-n", str(LAST_LINES), "--", path, check=False)
-            if shown.status == 0 and shown.text.strip():
-                ctx.log(f"The end of {path} on {replica.name}:", "error")
-                ctx.log(shown.text.rstrip("\n"), "debug")
+            found = await _newest(replica, path) if "*" in path else path
+            if found:
+                await _show(ctx, replica, found)
     except HostError as error:
         ctx.log(f"The installer's logs were not read: {error.message}", "warning")
+
+
+async def _newest(replica: Host, pattern: str) -> str:
+    """Empty where there is none. Raises HostError."""
+    folder = pattern.partition("*")[0].rpartition("/")[0]
+    shown = await replica.run(
+        "find", folder, "-maxdepth", "1", "-type", "f", "-path", pattern, "-printf", "%T@ %p\n", check=False
+    )
+    dated = [line.split(" ", 1) for line in shown.text.splitlines()]
+    return max(dated, key=lambda one: float(one[0]))[1] if dated else ""
+
+
+async def _show(ctx: Context, replica: Host, path: str) -> None:
+    shown = await replica.run("tail", "-n", str(LAST_LINES), "--", path, check=False)
+    if shown.status == 0 and shown.text.strip():
+        ctx.log(f"The end of {path} on {replica.name}:", "error")
+        ctx.log(shown.text.rstrip("\n"), "debug")
