@@ -9,19 +9,17 @@ import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import takewhile
+
+from replicas.backends.freeipa.remarks import Weight, reason, remarks
 
 SERVICE = re.compile(r"(?:Configuring |Upgrading )(?P<what>.+?)(?:[.:]+ Estimated time:? .*)?$")
 STEP = re.compile(r"  \[(?P<number>\d+)/(?P<total>\d+)\]: (?P<what>.*)$")
 SECONDS = re.compile(r"Update in progress, (?P<seconds>\d+) seconds elapsed$")
-ERROR = re.compile(r"  \[error\] (?P<what>.*)$")
 STARTED, SUCCEEDED = "Starting replication, please wait until this has completed.", "Update succeeded"
-FAILED = re.compile(r"(?:\[ldaps?://.*\] reports: )?Update failed! (?P<what>Status: .*)$")
 DONE = re.compile(r"Done(?: configuring .*)?\.$")
-COMPLAINT = re.compile(r"(?:ERROR|CRITICAL|ipapython\.admintool: ERROR)[: ]+(?P<what>.*)$")
-GIVEN_UP = re.compile(r"The ipa-[a-z-]+ command failed")
-CHATTER = re.compile(r"The ipa-[a-z-]+ command was successful|^\s*$")
-LAST_LINES = 40
+LINE_END = re.compile(r"\r\n|\n|\r(?!\Z)")
+"""A carriage return at the end of a piece may be half of one."""
+LAST_LINES = 100
 
 
 @dataclass(slots=True)
@@ -37,7 +35,6 @@ class Installer:
     step: str = ""
     seconds: int | None = None
     replicated: bool = False
-    errors: list[str] = field(default_factory=list)
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
     _rest: str = ""
 
@@ -65,20 +62,25 @@ class Installer:
 
     @property
     def failure(self) -> str:
-        """The installer's own words for why it stopped: its first error, else the last line before it gave up."""
-        before = takewhile(lambda line: not GIVEN_UP.search(line), self.lines)
-        spoken = [line.strip() for line in before if not CHATTER.search(line)]
-        return (self.errors or spoken[-1:] or ["it said nothing"])[0]
+        """The installer's own words for why it stopped, in one line."""
+        return reason(self.lines) or "it said nothing"
+
+    @property
+    def said(self) -> list[str]:
+        """Its remarks since the last step began, the newest first, without those that it goes on from."""
+        return [remark.text for remark in reversed(remarks(self.lines)) if remark.weight > Weight.PASSED_OVER]
 
     def _lines(self, piece: str) -> Iterator[str]:
         """Whole lines, and their states before carriage returns rewrote them; the rest of a piece waits for its end."""
-        *whole, self._rest = re.split(r"\r\n|\n|\r", self._rest + piece)
-        yield from (line for line in whole if line)
+        *whole, self._rest = LINE_END.split(self._rest + piece)
+        yield from whole
 
     def _read(self, line: str) -> bool:
         if found := STEP.match(line):
             self.number, self.total, self.step = int(found["number"]), int(found["total"]), found["what"].strip()
             self.seconds = None
+            # Nothing that was said before stopped it.
+            self.lines.clear()
         elif found := SECONDS.match(line):
             self.seconds = int(found["seconds"])
         elif line == STARTED:
@@ -87,17 +89,11 @@ class Installer:
             self.seconds, self.replicated = None, True
         elif found := SERVICE.match(line):
             self.service, self.number, self.total, self.step = found["what"].strip(), 0, 0, ""
+            self.lines.clear()
         elif DONE.match(line):
             self.number, self.step, self.seconds = self.total, "", None
         else:
-            return self._complaint(line)
-        self.lines.append(line)
+            self.lines.append(line)
+            return False
+        self.lines.append("")
         return True
-
-    def _complaint(self, line: str) -> bool:
-        self.lines.append(line)
-        for pattern in (ERROR, FAILED, COMPLAINT):
-            if found := pattern.match(line):
-                text = found["what"].strip()
-                self.errors += [f"Update failed! {text}" if pattern is FAILED else text]
-        return False

@@ -30,8 +30,43 @@ SYMPTOMS = (
         AGAIN,
     ),
     Symptom(
+        "IPA server is already configured",
+        gettext_noop(
+            "The host is set up as a server of a realm. If nobody needs that server, remove it from its realm, run "
+            "«ipa-server-install --uninstall» on the host, and try again."
+        ),
+        AGAIN,
+    ),
+    Symptom(
+        # With a comma behind it, it is only said of options that are ignored.
+        r"IPA client is already configured on this system\.",
+        gettext_noop(
+            "The host is enrolled in a realm, this one or another. If nobody needs that, run «ipa-client-install "
+            "--uninstall» on the host, and try again."
+        ),
+        AGAIN,
+    ),
+    Symptom(
         "IPv6 stack has to be enabled|no interface that has ::1|IPv6 is switched off",
         gettext_noop("FreeIPA needs the IPv6 stack with ::1 on the loopback interface, even where nobody uses IPv6."),
+    ),
+    Symptom(
+        # Ports that are closed have a symptom of their own.
+        r"(Remote master check failed|Could not SSH to remote host)(?![\s\S]*inaccessible port)",
+        gettext_noop(
+            "The master could not check the way back to the replica: oddjobd does not run there, the account lacks the "
+            "privilege «Replication Administrators», or the master does not let it in by SSH. See oddjobd and the "
+            "error log of httpd on the master."
+        ),
+        AGAIN,
+    ),
+    Symptom(
+        "password provided is incorrect for LDAP server|Directory Manager password is invalid",
+        gettext_noop(
+            "The directory does not accept the Directory Manager password: it was changed, or mistyped when it was "
+            "stored. An installer that has no password comes as root: then see that «nsslapd-ldapiautobind» is on."
+        ),
+        ("retry", "passwords"),
     ),
     Symptom(
         "Can't contact LDAP server|Failed to start replication",
@@ -57,6 +92,38 @@ SYMPTOMS = (
         AGAIN,
     ),
     Symptom(
+        "already exists in DNS and is handled by server",
+        gettext_noop(
+            "Another name server has a zone that this one was to make. Leave the zone out and have the records added "
+            "there, or have it delegated to the realm and «allow zones that exist elsewhere»."
+        ),
+        AGAIN,
+    ),
+    Symptom(
+        r"DNS reverse zone \S+ for IP address \S+ is not managed by|Reverse zone \S+ will not be used",
+        gettext_noop(
+            "The realm has no reverse zone for the replica's address: have it made (further reverse zones), or ask "
+            "for «no reverse zone» and have whoever serves that zone add the PTR record."
+        ),
+        AGAIN,
+    ),
+    Symptom(
+        "cannot use (IANA reserved|link-local|loopback|multicast) IP address",
+        gettext_noop(
+            "FreeIPA takes no address from a range that is reserved, or that no other host can reach. Request the "
+            "replica with an address of its network; the same goes for forwarders."
+        ),
+        AGAIN,
+    ),
+    Symptom(
+        "active KRA server|KRA is not installed on the master system",
+        gettext_noop(
+            "No server of the realm has a KRA that runs, so there is none to copy. Start it on the server that has it "
+            "(«ipactl status» there), or leave the KRA out and set up the first one with ipa-kra-install."
+        ),
+        AGAIN,
+    ),
+    Symptom(
         "Certificate issuance failed|CA_UNREACHABLE|CA_REJECTED|wait_for_entry timeout",
         gettext_noop("The realm's authority is slow or does not answer. Look at its server before trying again."),
         AGAIN,
@@ -70,6 +137,14 @@ SYMPTOMS = (
     Symptom(
         "Replica Busy",
         gettext_noop("Another replica is being initialized. Install one after the other."),
+        AGAIN,
+    ),
+    Symptom(
+        "no common enctype|KDC has no support for encryption type",
+        gettext_noop(
+            "The two hosts have no encryption type of Kerberos in common, or a key is older than what is allowed now: "
+            "give both the same crypto policy («update-crypto-policies --show») and FIPS mode, and renew such keys."
+        ),
         AGAIN,
     ),
     Symptom(

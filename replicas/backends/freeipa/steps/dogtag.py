@@ -76,7 +76,8 @@ class AddRole(Step):
         ctx.log(f"{job.replica.hostname} has a {part.short}")
 
     async def _collect(self, ctx: Context) -> None:
-        await outcome.collect(ctx, self.part.log, f"/var/log/dirsrv/slapd-{ctx.job.instance}/errors")
+        errors = f"/var/log/dirsrv/slapd-{ctx.job.instance}/errors"
+        await outcome.collect(ctx, self.part.log, errors, *outcome.DOGTAG_LOGS)
 
 
 class ProveRole(Step):

@@ -22,7 +22,7 @@ from replicas.errors import DnsError, StepError, WrongPassword
 from replicas.lifecycle.base import Record
 from replicas.lifecycle.job import Action
 from replicas.lifecycle.steps.service_records import service_records
-from replicas.lifecycle.symptoms import recognise
+from replicas.lifecycle.symptoms import recognise, tables
 from tests.replicas.backends.freeipa.conftest import Make, job
 from tests.replicas.backends.freeipa.recording import renamed
 from tests.replicas.clients.freeipa.conftest import Server
@@ -235,12 +235,42 @@ async def test_an_installation_stops_at_the_first_wrong_password(recorded: Serve
         ("Cannot install replica of a server of higher version (4.12)", "older than the master"),
         ("Timed out trying to obtain keys", "custodia"),
         ("Removal of X disconnects topology", "others need"),
+        ("IPA server is already configured on this system.", "a server of a realm"),
+        ("IPA client is already configured on this system.", "enrolled in a realm"),
+        ("The password provided is incorrect for LDAP server m.example.com: x", "Directory Manager password"),
+        ("Directory Manager password is invalid", "Directory Manager password"),
+        ("Remote master check failed with following error message(s): an internal error has occurred", "oddjobd"),
+        ("Could not SSH to remote host. See /var/log/ipareplica-conncheck.log", "oddjobd"),
+        ("Remote master check failed with following error message(s): Inaccessible port(s): 88 (TCP)", "A firewall"),
+        ("DNS zone example.com. already exists in DNS and is handled by server(s): ns1.", "delegated to the realm"),
+        (
+            "Reverse zone 2.0.192.in-addr.arpa. will not be used: DNS zone 2.0.192.in-addr.arpa. already exists in DNS "
+            "and is handled by server(s): ns1.",
+            "delegated to the realm",
+        ),
+        ("Reverse zone 2.0.192.in-addr.arpa. will not be used: DNS check failed: no", "no reverse zone"),
+        ("DNS reverse zone 2.0.192.in-addr.arpa. for IP address 192.0.2.1 is not managed by this server", "PTR record"),
+        (
+            "option --ip-address: invalid IP address 240.0.0.1: cannot use IANA reserved IP address 240.0.0.1",
+            "its network",
+        ),
+        ("There is no active KRA server in the domain, can't setup a KRA clone", "KRA that runs"),
+        ("Failed to find an active KRA server!", "KRA that runs"),
+        ("kinit: KDC has no support for encryption type while getting initial credentials", "crypto policy"),
+        ("Server not found: no common enctype, FIPS", "crypto policy"),
+        ("FIPS has to be enabled locally first.", "FIPS mode"),
+        ("m.example.com is half enrolled", "earlier installation"),
     ],
 )
 def test_what_installers_say_has_a_meaning(message: str, words: str) -> None:
-    found = recognise(message, SYMPTOMS)
+    found = recognise(message, tables(SYMPTOMS))
     assert found is not None
     assert words in found.meaning
+
+
+def test_options_that_are_ignored_are_no_symptom() -> None:
+    said = "IPA client is already configured on this system, ignoring the --domain and --keytab options."
+    assert recognise(said, tables(SYMPTOMS)) is None
 
 
 async def test_a_hidden_server_needs_no_records(recorded: Server, context: Make) -> None:
