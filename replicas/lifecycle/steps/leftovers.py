@@ -56,8 +56,18 @@ async def stop_commands(ctx: Context, pattern: str = UNITS) -> None:
 
 async def loaded(host: Host, *patterns: str) -> list[str]:
     """The units of these names that are at work, or have ended and were not heard to their end."""
+    return [name for name, _ in await _units(host, *patterns)]
+
+
+async def unfinished(host: Host, *patterns: str) -> list[str]:
+    """Those of them that are at work or failed."""
+    return [name for name, state in await _units(host, *patterns) if state != "exited"]
+
+
+async def _units(host: Host, *patterns: str) -> list[tuple[str, str]]:
+    """Name and state (SUB) of each."""
     listed = await host.run("systemctl", "list-units", "--all", "--plain", "--no-legend", "--full", *patterns)
-    return [line.split()[0] for line in listed.text.splitlines() if line]
+    return [(words[0], words[3]) for words in map(str.split, listed.text.splitlines()) if words]
 
 
 async def _sweep(ctx: Context, host: Host, *where: str) -> None:

@@ -5,6 +5,7 @@ The realm's side is the recorded server; so this shows how the portal follows an
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -16,7 +17,7 @@ from replicas.backends.freeipa import access
 from replicas.backends.freeipa.checks import SERVER_STATE
 from replicas.backends.freeipa.steps import promote
 from replicas.backends.freeipa.steps.promote import PROGRAM, PromoteReplica
-from replicas.clients import ssh
+from replicas.clients import detached, ssh
 from replicas.errors import StepError
 from tests.replicas.backends.freeipa.recording import renamed, written
 from tests.replicas.clients.freeipa.conftest import Server, folder, recorded, recorded_ca
@@ -132,6 +133,26 @@ async def test_what_the_master_learns_a_moment_later_counts(
     renamed(recorded, "server_show", ipaserver="ipareplica")
     await PromoteReplica(made.job).run(made)
     assert made.text.endswith(f"{REPLICA} is a server of EXAMPLE.COM")
+
+
+@pytest.mark.parametrize(
+    ("program", "state", "done"),
+    [("sleep 600", "running", False), ("true", "exited", True), ("false", "failed", False)],
+)
+async def test_who_takes_over_hears_the_installer_to_its_end(
+    made: KeptContext, recorded: Server, host: ssh.Host, program: str, state: str, done: bool
+) -> None:
+    """The realm knows of the server before the installer's last words; one that failed there is not passed over."""
+    unit = "replica-portal-0123456789ab-replica-promote"
+    await host.run("systemd-run", "--quiet", "--remain-after-exit", f"--unit={unit}", *program.split())
+    try:
+        while (await host.run("systemctl", "show", "--property=SubState", "--value", unit)).text.strip() != state:
+            await asyncio.sleep(0.05)
+        recorded.expect("login_ok")
+        renamed(recorded, "server_show", ipaserver="ipareplica")
+        assert await PromoteReplica(made.job).done(made) is done
+    finally:
+        await detached.clean(host, unit)
 
 
 async def test_a_good_status_without_a_server_is_a_failure(

@@ -15,7 +15,7 @@ from replicas.clients.programs import launch
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
-from replicas.lifecycle.steps.leftovers import loaded, stop_commands
+from replicas.lifecycle.steps.leftovers import stop_commands, unfinished
 
 PROGRAM = "ipa-replica-install"
 PATH = f"/usr/sbin/{PROGRAM}"
@@ -73,7 +73,7 @@ class PromoteReplica(Step):
 
     async def done(self, ctx: Context) -> bool:
         # Its last words come after the realm knows of the server.
-        return await serves(ctx) and not await loaded(await ctx.host("replica"), INSTALLER_UNITS)
+        return await serves(ctx) and not await unfinished(await ctx.host("replica"), INSTALLER_UNITS)
 
     async def run(self, ctx: Context) -> None:
         job, installer = ctx.job, Installer()
