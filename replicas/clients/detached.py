@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 FOLDER = "/run/replica-portal"
 TIMED_OUT = 124
+TAKEN_SECONDS = 1.0
 
 
 async def loaded(host: Host, unit: str) -> bool:
@@ -36,15 +37,20 @@ async def start(host: Host, unit: str, argv: list[str], input: bytes | None, scr
         await host.write(f"{FOLDER}/{unit}.in", input)
     if scratch:
         properties += [f"RuntimeDirectory={scratch.removeprefix('/run/')}", "RuntimeDirectoryMode=0700"]
-    options = [f"--property={one}" for one in properties]
+    # The description would be all words of the command, line by line.
+    options = [f"--description={unit}", *(f"--property={one}" for one in properties)]
     # systemd expands variables in the words of a command, shell or not.
     words = [word.replace("$", "$$") for word in ("/bin/sh", "-c", _script(unit, input is not None), unit, *argv)]
     result = await host.run(
         "systemd-run", "--quiet", "--remain-after-exit", f"--unit={unit}", *options, "--", *words, check=False
     )
-    if result.status and not await loaded(host, unit):
+    if result.status:
+        there = await loaded(host, unit)
+        # Started by an attempt whose connection was lost; it has its input after a moment.
+        await asyncio.sleep(TAKEN_SECONDS if there else 0)
         await host.remove(f"{FOLDER}/{unit}.in")
-        raise host.failed(("systemd-run", *argv), result)
+        if not there:
+            raise host.failed(("systemd-run", *argv), result)
 
 
 def _script(unit: str, has_input: bool) -> str:

@@ -17,8 +17,11 @@ KINDS = ("A", "AAAA")
 
 
 async def note(ctx: Context) -> None:
-    """Where the request adds none itself. Raises FreeIpaError, DnsError."""
-    if not ctx.job.realm.dns or ctx.job.options.ip_addresses:
+    """Where the request adds none itself. Raises FreeIpaError, DnsError.
+
+    What an attempt before noted stays: the server may have taken a part along since.
+    """
+    if not ctx.job.realm.dns or ctx.job.options.ip_addresses or ctx.facts.get(NOTED):
         return
     async with session(ctx) as opened:
         found = await _there(opened, f"{ctx.job.replica.hostname}.")
@@ -27,7 +30,7 @@ async def note(ctx: Context) -> None:
 
 
 async def restore(ctx: Context) -> None:
-    """Raises FreeIpaError, DnsError."""
+    """What has no zone any more is a warning. Raises FreeIpaError."""
     noted = ctx.facts.get(NOTED)
     if not isinstance(noted, list) or not noted:
         return
@@ -35,8 +38,11 @@ async def restore(ctx: Context) -> None:
         known = await zones.names(opened)
         for name, kind, value in (map(str, one) for one in noted if isinstance(one, list)):
             record = Record(name, kind, value)
-            if await zones.add(opened, zones.place(record, known)):
-                ctx.log(f"Put back {record}, which went with the server")
+            try:
+                if await zones.add(opened, zones.place(record, known)):
+                    ctx.log(f"Put back {record}, which went with the server")
+            except DnsError as error:
+                ctx.log(f"Not put back: {record}. {error}", "warning")
     await ctx.fact(NOTED, [])
 
 

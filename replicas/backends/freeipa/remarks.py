@@ -71,6 +71,9 @@ def remarks(lines: Iterable[str]) -> list[Remark]:
             goes_on = False
             continue
         remark = _begun(line)
+        if not remark.text:
+            goes_on = False
+            continue
         if remark.weight is Weight.SAID and goes_on:
             found[-1].lines += remark.lines
             continue

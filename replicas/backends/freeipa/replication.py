@@ -20,10 +20,10 @@ TREE = "cn=mapping tree,cn=config"
 ROOT, REFRESH = "nsds5ReplicaRoot", "nsds5BeginReplicaRefresh"
 INIT_START, INIT_STATUS = "nsds5ReplicaLastInitStart", "nsds5ReplicaLastInitStatus"
 UPDATE_STATUS = "nsds5ReplicaLastUpdateStatus"
-WORKS_SECONDS, POLL_SECONDS = 180.0, 0.5
-CODE = re.compile(r"(?:Error \()?(-?\d+)")
 REPLICATED_SECONDS = 330.0
 """A server that could not reach another one pauses for 3 s, then for twice as long each time, 5 minutes at most."""
+WORKS_SECONDS, POLL_SECONDS = REPLICATED_SECONDS, 0.5
+CODE = re.compile(r"(?:Error \()?(-?\d+)")
 SESSION = re.compile(r"Incremental update (started|succeeded)")
 
 
@@ -71,6 +71,11 @@ async def agreement(bound: Directory, root: str, consumer: str) -> Agreement | N
             # «stop» stays there, and says nothing of what goes on.
             return Agreement(begun, "start" in entry.get(REFRESH, []), init, update)
     return None
+
+
+async def shown(bound: Directory) -> bool:
+    """Whether the server shows admin any agreement."""
+    return bool(await bound.search(TREE, "(objectClass=nsds5ReplicationAgreement)", [ROOT]))
 
 
 async def towards(bound: Directory, consumer: str) -> list[str]:

@@ -38,7 +38,7 @@ async def names(session: Session) -> list[str]:
 async def forwarded(session: Session) -> list[str]:
     """The realm's zones that its name servers forward, absolute."""
     found = await session.find("dnsforwardzone_find")
-    return [dns.absolute(str(one["idnsname"][0])) for one in found if _active(one)]
+    return [dns.absolute(str(one["idnsname"][0])) for one in found if _active(one) and _forwards(one)]
 
 
 def refuse_forwarded(placed: Iterable[Placed], forwarded: Iterable[str]) -> None:
@@ -52,6 +52,10 @@ def refuse_forwarded(placed: Iterable[Placed], forwarded: Iterable[str]) -> None
                 f"{one.zone} would not be found.",
                 "Have it added where that zone is served; leave the address, or reverse records, out of the request.",
             )
+
+
+def _forwards(zone: Mapping[str, Any]) -> bool:
+    return str((zone.get("idnsforwardpolicy") or ["first"])[0]).lower() != "none"
 
 
 def _active(zone: Mapping[str, Any]) -> bool:

@@ -18,6 +18,7 @@ REASONS = {
 NO_TICKET = "See /var/log/httpd/error_log (or apache2's) there, and compare the clocks of both machines."
 NO_REFERER = re.compile(r"referer|<strong>\s*denied\s*</strong>", re.IGNORECASE)
 """In the body of a status 400: releases that insist on a Referer say no more than «denied», and only of that."""
+UNKNOWN_CLIENT = re.compile(r"\bClient .* not found in Kerberos database")
 NOT_UNDERSTOOD = "See /var/log/httpd/error_log (or apache2's) there for what it takes exception to."
 
 
@@ -39,7 +40,7 @@ def of_sign_in(
 def _by_kinit(server: str, user: str, said: str) -> WrongPassword | errors.FreeIpaError:
     """The server calls a password invalid whatever kept its own kinit from a ticket, and shows what that printed."""
     # This comes first, as it is the one that repeats the user's name, which may hold the others' words.
-    if "not found in Kerberos database" in said:
+    if UNKNOWN_CLIENT.search(said):
         return errors.UnknownAccount(
             f"{server} knows no account {user}.", "Correct the account's name, or add the account to the realm."
         )

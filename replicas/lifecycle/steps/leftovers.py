@@ -67,7 +67,9 @@ async def unfinished(host: Host, *patterns: str) -> list[str]:
 async def _units(host: Host, *patterns: str) -> list[tuple[str, str]]:
     """Name and state (SUB) of each."""
     listed = await host.run("systemctl", "list-units", "--all", "--plain", "--no-legend", "--full", *patterns)
-    return [(words[0], words[3]) for words in map(str.split, listed.text.splitlines()) if words]
+    lines = [line.split() for line in listed.text.splitlines()]
+    # A description may have lines of its own.
+    return [(words[0], words[3]) for words in lines if len(words) > 3 and words[0].endswith(".service")]
 
 
 async def _sweep(ctx: Context, host: Host, *where: str) -> None:

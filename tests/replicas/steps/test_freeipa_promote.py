@@ -144,10 +144,13 @@ async def test_who_takes_over_hears_the_installer_to_its_end(
 ) -> None:
     """The realm knows of the server before the installer's last words; one that failed there is not passed over."""
     unit = "replica-portal-0123456789ab-replica-promote"
-    await host.run("systemd-run", "--quiet", "--remain-after-exit", f"--unit={unit}", *program.split())
+    description = "one line\nand another"  # as old releases take it from the command's words
+    argv = ["systemd-run", "--quiet", "--remain-after-exit", f"--unit={unit}", f"--description={description}"]
+    await host.run(*argv, *program.split())
     try:
-        while (await host.run("systemctl", "show", "--property=SubState", "--value", unit)).text.strip() != state:
-            await asyncio.sleep(0.05)
+        async with asyncio.timeout(20):
+            while (await host.run("systemctl", "show", "--property=SubState", "--value", unit)).text.strip() != state:
+                await asyncio.sleep(0.05)
         recorded.expect("login_ok")
         renamed(recorded, "server_show", ipaserver="ipareplica")
         assert await PromoteReplica(made.job).done(made) is done

@@ -11,9 +11,9 @@ from replicas.clients.programs import launch
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.leftovers import unfinished
 
 INSTALL_SECONDS = 2 * 3600.0
-POLL_SECONDS = 1.0
 
 
 class AddRole(Step):
@@ -45,7 +45,8 @@ class AddRole(Step):
         return [f"The {self.part.short}, with a copy of its keys, goes only with the server itself."]
 
     async def done(self, ctx: Context) -> bool:
-        return await serving.serves(ctx, self.part.role)
+        units = f"replica-portal-*-replica-{ctx.job.action}*"
+        return await serving.serves(ctx, self.part.role) and not await unfinished(await ctx.host("replica"), units)
 
     async def run(self, ctx: Context) -> None:
         job, part, installer = ctx.job, self.part, Installer()

@@ -10,7 +10,7 @@ from replicas.clients.programs import launch
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
-from replicas.lifecycle.steps.leftovers import stop_commands
+from replicas.lifecycle.steps.leftovers import stop_commands, unfinished
 
 PROGRAM = "/usr/sbin/ipa-client-install"
 UNIT = "enrol"
@@ -46,7 +46,9 @@ class EnrolHost(Step):
 
     async def done(self, ctx: Context) -> bool:
         """Both sides say so: the host is configured, and the realm knows its key."""
-        return await (await ctx.host("replica")).exists(CLIENT) and await enrolled(ctx)
+        replica = await ctx.host("replica")
+        # Its last words come after both know.
+        return await replica.exists(CLIENT) and await enrolled(ctx) and not await unfinished(replica, INSTALLER_UNITS)
 
     async def run(self, ctx: Context) -> None:
         replica, installer = await ctx.host("replica"), Installer()

@@ -7,8 +7,10 @@ from replicas.backends.freeipa.installer import Installer
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.leftovers import unfinished
 
 INSTALL_SECONDS = 1800.0
+UNITS = "replica-portal-*-replica-dns*"
 LOG = "/var/log/ipaserver-dns-install.log"
 
 
@@ -35,7 +37,7 @@ class InstallNameServer(Step):
         return ["Name service goes only with the server itself."]
 
     async def done(self, ctx: Context) -> bool:
-        return await serving.serves(ctx, serving.DNS)
+        return await serving.serves(ctx, serving.DNS) and not await unfinished(await ctx.host("replica"), UNITS)
 
     async def run(self, ctx: Context) -> None:
         job, installer = ctx.job, Installer()

@@ -16,16 +16,16 @@ HOST_ADDED = "host_added"
 """Fact: this run made the host's entry, noted before it does; one that was there before stays when it is undone."""
 
 
-MEMBER_ADDED = "member_added"
-"""Fact: this run made the host a member of those that may promote themselves, noted likewise."""
+MEMBER_ADDED, MEMBER_BEFORE = "member_added", "member_before"
+"""Facts: this run made the host a member of those that may promote themselves, noted likewise; it was one already."""
 
 
 class PrepareBundle(Step):
     """A host entry with a one-time password, a place among the hosts that may promote themselves, and the bundle.
 
     Each bundle has a one-time password of its own, and with it the one before is void. Facts: `host_added`,
-    `member_added`, `bundle_expires_at`, `bundle_size`, `bundle_sha256`. Undo removes entry and bundle. Raises StepError
-    (the host is enrolled), FreeIpaError, BundleError.
+    `member_added`, `member_before`, `bundle_expires_at`, `bundle_size`, `bundle_sha256`. Undo removes entry and bundle.
+    Raises StepError (the host is enrolled), FreeIpaError, BundleError.
     """
 
     key = "prepare-bundle"
@@ -104,6 +104,8 @@ async def invite(ctx: Context, opened: Session) -> str:
     ctx.mask(password)
     if SERVERS not in (entry or {}).get("memberof_hostgroup", ()):
         await ctx.fact(MEMBER_ADDED, True)
+    elif not ctx.facts.get(MEMBER_ADDED):
+        await ctx.fact(MEMBER_BEFORE, True)
     joined = await opened.members("hostgroup_add_member", SERVERS, host=[name])
     ctx.log(f"{name} {'is now' if joined else 'was already'} a member of {SERVERS}")
     return password
@@ -124,7 +126,7 @@ async def _password(opened: Session, name: str, new: bool) -> str:
 async def uninvite(ctx: Context, opened: Session) -> None:
     """The host can neither join nor promote itself any more; the entry goes if this portal made it."""
     name = ctx.job.replica.hostname
-    if ctx.facts.get(MEMBER_ADDED):
+    if not ctx.facts.get(MEMBER_BEFORE):
         await _leave(ctx, opened)
     entry = await leftovers.host(opened, name)
     if entry is None:

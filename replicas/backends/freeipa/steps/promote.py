@@ -10,7 +10,6 @@ from replicas.backends.freeipa.access import SERVERS, session
 from replicas.backends.freeipa.checks import SERVER_STATE
 from replicas.backends.freeipa.installer import Installer
 from replicas.backends.freeipa.replication import REPLICATED_SECONDS
-from replicas.backends.freeipa.steps.prepare import MEMBER_ADDED
 from replicas.clients.programs import launch
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step, Touch
@@ -148,8 +147,7 @@ class PromoteReplica(Step):
                 f"To begin anew: {outcome.AGAIN}.",
             )
         async with session(ctx) as opened:
-            if await opened.members("hostgroup_add_member", SERVERS, host=[name]):
-                await ctx.fact(MEMBER_ADDED, True)
+            await opened.members("hostgroup_add_member", SERVERS, host=[name])
         await ctx.fact(removing.WAS_SERVER, True)
         if uploaded.arguments(ctx.job.options):
             await opening.open_bundle(ctx, uploaded.FOLDER)

@@ -8,7 +8,7 @@ import time
 
 from replicas.backends.freeipa import access, realm
 from replicas.backends.freeipa.leftovers import directory
-from replicas.backends.freeipa.replication import CA, DOMAIN, REPLICATED_SECONDS, agreement, root, working
+from replicas.backends.freeipa.replication import CA, DOMAIN, REPLICATED_SECONDS, shown, working
 from replicas.backends.freeipa.serving import require_roles, require_segments
 from replicas.clients import kerberos
 from replicas.clients.freeipa.session import Session
@@ -72,9 +72,9 @@ class ProveService(Step):
         return [one for one in proofs if one]
 
     async def _agreement(self, ctx: Context, bound: Directory, consumer: str, suffix: str) -> str:
-        """A sentence, and none where admin may not read it."""
-        if await agreement(bound, root(ctx.job, suffix), consumer) is None:
-            ctx.log(f"{bound.hostname} shows admin no agreement with {consumer} for the suffix {suffix}", "warning")
+        """A sentence, and none where admin may read none at all."""
+        if not await shown(bound):
+            ctx.log(f"{bound.hostname} shows admin no agreements: the one with {consumer} is not looked at", "warning")
             return ""
         found = await working(bound, ctx.job, suffix, consumer)
         return f"The agreement of {bound.hostname} with {consumer} for {suffix} says: {found.update}."

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from replicas.backends.freeipa import advice, checks, zones
+from replicas.backends.freeipa.access import session
 from replicas.errors import DnsError, StepError
 from replicas.lifecycle.base import Record
 from tests.replicas.backends.freeipa.conftest import Make
@@ -73,6 +74,10 @@ async def test_a_record_below_a_forward_zone_is_told_before_anything_is_done(rec
     answer["response"]["body"]["result"]["result"] = [zone]
     with pytest.raises(DnsError, match=r"is in 12\.0\.77\.10\.in-addr\.arpa\., which the realm's name servers forward"):
         await checks.placed(context(ip_addresses=("10.77.0.12",)))
-    zones.refuse_forwarded(
-        [zones.place(Record("replica2.example.com.", "A", "10.77.0.12"), ["example.com."])], ["com.", "x.com."]
-    )
+    placed = zones.place(Record("replica2.example.com.", "A", "10.77.0.12"), ["example.com."])
+    zones.refuse_forwarded([placed], ["com.", "x.com."])
+    zone["idnsforwardpolicy"] = ["none"]
+    recorded.expect("login_ok")
+    recorded.replay.armed.append(answer)
+    async with session(context()) as opened:
+        assert await zones.forwarded(opened) == []

@@ -38,12 +38,26 @@ async def test_what_somebody_made_is_noted_before_the_server_takes_it_along(reco
     assert made.facts[NOTED] == [V4, V6]
 
 
-async def test_what_is_gone_already_does_not_replace_what_was_noted(recorded: Server, context: Make) -> None:
+async def test_where_somebody_made_none_nothing_is_noted(recorded: Server, context: Make) -> None:
     noting(recorded, "host_del_missing")
+    await host_addresses.note(made := context())
+    assert NOTED not in made.facts
+
+
+async def test_what_is_left_of_them_does_not_replace_what_was_noted(context: Make) -> None:
     made = context()
     made.facts[NOTED] = [V4]
-    await host_addresses.note(made)
+    await host_addresses.note(made)  # asks nothing
     assert made.facts[NOTED] == [V4]
+
+
+async def test_what_has_no_zone_any_more_is_told_and_stops_nothing(recorded: Server, context: Make) -> None:
+    recorded.expect("login_ok", "dnszone_find")
+    made = context()
+    made.facts[NOTED] = [["replica2.example.net.", "A", "10.77.0.12"]]
+    await host_addresses.restore(made)
+    assert made.facts[NOTED] == []
+    assert [level for level, text in made.lines if "example.net" in text] == ["warning"]
 
 
 async def test_records_of_the_request_are_added_by_their_own_step(context: Make) -> None:

@@ -504,6 +504,40 @@ def test_an_authority_is_asked_for_without_a_password_on_its_command_line() -> N
     assert FreeIpaBackend().needs("hide") == ("admin",)
 
 
+class Units:
+    """The replica's host, on which systemd has these units."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    async def run(self, *argv: str) -> Units:
+        assert argv[:2] == ("systemctl", "list-units")
+        return self
+
+
+def on_host(made: RealmContext, units: str = "") -> RealmContext:
+    async def host(role: str) -> Units:
+        return Units(units)
+
+    made.host = host  # type: ignore[method-assign]
+    return made
+
+
+@pytest.mark.parametrize(
+    ("state", "there"), [("active running", False), ("active exited", True), ("failed failed", False)]
+)
+async def test_an_installer_of_a_role_is_heard_to_its_end(
+    recorded: Recorded, context: Make, state: str, there: bool
+) -> None:
+    """It enables the role before its last words."""
+    recorded.expect("login_ok", "server_role_find")
+    changed(recorded, '"CA server", "server_server": "ipaserver.example.com", "status": "absent"',
+            '"CA server", "server_server": "ipaserver.example.com", "status": "enabled"')  # fmt: skip
+    unit = f"replica-portal-0123456789ab-replica-ca.service loaded {state} import sys\nif sys.version_info<(3, 6):\n"
+    made = on_host(context("ca", replica="ipaserver", setup_ca=True), unit)
+    assert await AddRole(made.job).done(made) is there
+
+
 @pytest.mark.parametrize(("hidden", "status"), [(False, "enabled"), (True, "hidden")])
 async def test_a_role_is_there_when_it_is_as_the_server_is(
     recorded: Recorded, context: Make, hidden: bool, status: str
@@ -512,7 +546,7 @@ async def test_a_role_is_there_when_it_is_as_the_server_is(
         recorded.expect("login_ok", "server_role_find")
         changed(recorded, '"CA server", "server_server": "ipaserver.example.com", "status": "absent"',
                 f'"CA server", "server_server": "ipaserver.example.com", "status": "{said}"')  # fmt: skip
-        made = context("ca", replica="ipaserver", setup_ca=True, hidden_replica=hidden)
+        made = on_host(context("ca", replica="ipaserver", setup_ca=True, hidden_replica=hidden))
         assert await AddRole(made.job).done(made) is there
 
 
@@ -605,7 +639,7 @@ async def test_a_name_server_is_not_set_up_again(recorded: Recorded, context: Ma
         recorded.expect("login_ok", "server_role_find")
         changed(recorded, '"KRA server", "server_server": "ipaserver.example.com", "status": "absent"',
                 f'"DNS server", "server_server": "ipaserver.example.com", "status": "{said}"')  # fmt: skip
-        made = context("dns", replica="ipaserver", setup_dns=True, hidden_replica=hidden)
+        made = on_host(context("dns", replica="ipaserver", setup_dns=True, hidden_replica=hidden))
         assert await InstallNameServer().done(made) is there
     recorded.expect("login_ok", "server_role_find")
     changed(recorded, '"KRA server", "server_server": "ipaserver.example.com", "status": "absent"',

@@ -11,7 +11,14 @@ import pytest
 from replicas.backends.freeipa import bundle, leftovers
 from replicas.backends.freeipa.access import session
 from replicas.backends.freeipa.backend import LATER, FreeIpaBackend
-from replicas.backends.freeipa.steps.prepare import HOST_ADDED, MEMBER_ADDED, PrepareBundle, invite, uninvite
+from replicas.backends.freeipa.steps.prepare import (
+    HOST_ADDED,
+    MEMBER_ADDED,
+    MEMBER_BEFORE,
+    PrepareBundle,
+    invite,
+    uninvite,
+)
 from replicas.clients import vectors
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
@@ -74,7 +81,7 @@ async def test_a_host_that_might_promote_itself_before_still_may_when_it_is_undo
     made = context()
     async with session(made) as opened:
         await invite(made, opened)
-        assert not made.facts
+        assert made.facts == {MEMBER_BEFORE: True}
         await uninvite(made, opened)
     assert "no member of ipaservers any more" not in made.text
 
@@ -86,7 +93,7 @@ async def test_the_host_of_a_server_is_left_to_undo(recorded: Server, context: M
     renamed(recorded, "host_show", replica2="ipaserver")
     recorded.expect("server_show")
     made = context(replica="ipaserver")
-    made.facts |= {HOST_ADDED: True, MEMBER_ADDED: True}
+    made.facts[HOST_ADDED] = True
     async with session(made) as opened:
         await uninvite(made, opened)
     assert "its host goes with «Undo»" in made.text
@@ -97,7 +104,6 @@ async def test_without_the_lost_master_only_its_bundle_is_left(recorded: Server,
     written(recorded, "server_show", "server_show", ["replica2.example.com"], {"all": True}, "server_show_missing")
     recorded.expect("host_mod_random")
     made = context("undo", instead_of="lost.example.com")
-    made.facts[MEMBER_ADDED] = True
     step = PrepareBundle(made.job)
     await step.undo_realm(made)  # the context has no hosts
     assert ("warning", f"Left out on lost.example.com, which is worked without: {made.job.bundle_path}") in made.lines

@@ -115,7 +115,14 @@ async def test_an_agreement_that_admin_may_not_read_is_told(context: Make, realm
     made = context(replica="ipareplica")
     realm.agreements[MASTER, "dc=example,dc=com"] = GOOD
     assert len(await ProveService()._agreements(made)) == 1
-    assert made.lines == [("warning", f"{REPLICA} shows admin no agreement with {MASTER} for the suffix domain")]
+    assert made.lines == [("warning", f"{REPLICA} shows admin no agreements: the one with {MASTER} is not looked at")]
+
+
+async def test_an_agreement_that_is_missing_is_no_proof(context: Make, realm: Realm) -> None:
+    for name in (MASTER, REPLICA):
+        realm.agreements[name, "dc=example,dc=com"] = GOOD
+    with pytest.raises(StepError, match=f"agreement of {MASTER} with {REPLICA} for ca is not there"):
+        await ProveService()._agreements(context(replica="ipareplica", setup_ca=True))
 
 
 def test_the_authority_has_a_suffix_of_its_own() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from replicas.backends.freeipa import outcome
+from replicas.backends.freeipa import outcome, remarks
 from replicas.backends.freeipa.installer import Installer
 from replicas.errors import CommandFailed
 from replicas.lifecycle.symptoms import recognise
@@ -249,3 +249,8 @@ def test_secrets_are_masked_wherever_their_line_was_broken(broken: str, size: in
     message = outcome.explain(PROMOTE, "r.example.com", 1, installer).message
     shown = Redactor("Secret-123").clean(message)
     assert shown.endswith(f"Insufficient privileges to promote the server. with {MASK}")
+
+
+def test_a_complaint_without_words_is_none() -> None:
+    said = ["ERROR: The real reason", "ipa_kra_install: ERROR    ", "Your system may be partly configured."]
+    assert remarks.reason(said) == "The real reason"

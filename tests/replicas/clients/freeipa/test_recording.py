@@ -154,6 +154,12 @@ async def refused_sign_in(recorded: Server, status: int, reason: str, body: str)
         ("Preauthentication failed", WrongPassword, "does not know admin with this password", False),
         ("Something that nobody has seen", WrongPassword, "does not know admin with this password", False),
         ("Cannot contact any KDC for realm 'EXAMPLE.COM'", errors.KdcLost, "cannot reach a KDC.*krb5kdc runs", True),
+        (
+            "Server krbtgt/EXAMPLE.COM@EXAMPLE.COM not found in Kerberos database",
+            WrongPassword,
+            "with this pass",
+            False,
+        ),
         ("Clock skew too great", errors.ClockSkew, "clocks of .* differ too much.*chronyc makestep", False),
         (
             "Client 'Clock skew too great@EXAMPLE.COM' not found in Kerberos database",
