@@ -14,7 +14,8 @@ from tests.hosts.conftest import Portal
 
 pytestmark = pytest.mark.freeipa
 LDIF = "/root/directory.ldif"
-CONFIG = "dn: cn=config\nchangetype: modify\nreplace: nsslapd-ioblocktimeout\nnsslapd-ioblocktimeout: 12345\n"
+SETTING = "nsslapd-errorlog-maxlogsperdir"
+CONFIG = f"dn: cn=config\nchangetype: modify\nreplace: {SETTING}\n{SETTING}: 7\n"
 
 
 def found(host: Host, pattern: str, *paths: str) -> bool:
@@ -53,6 +54,6 @@ def test_options_are_what_the_host_is_like(portal: Portal, hosts: FreeIpaLab) ->
     assert found(hosts.master, r"^RewriteRule \^/\$", rewrite)
     shown = host.run(
         ["ldapsearch", "-Y", "EXTERNAL", "-H", "ldapi://%2Frun%2Fslapd-EXAMPLE-COM.socket", "-LLL", "-b", "cn=config"]
-        + ["-s", "base", "nsslapd-ioblocktimeout"]
+        + ["-s", "base", SETTING]
     ).stdout.decode()
-    assert "nsslapd-ioblocktimeout: 12345" in shown
+    assert f"{SETTING}: 7" in shown
