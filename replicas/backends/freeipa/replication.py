@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import time
 from dataclasses import dataclass
 
 from replicas.backends.freeipa.access import address_of
@@ -12,6 +10,7 @@ from replicas.clients.ldap import Directory, escape
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.convergence import converged
 
 DOMAIN, CA = "domain", "ca"
 IPACA = "o=ipaca"
@@ -20,9 +19,6 @@ TREE = "cn=mapping tree,cn=config"
 ROOT, REFRESH = "nsds5ReplicaRoot", "nsds5BeginReplicaRefresh"
 INIT_START, INIT_STATUS = "nsds5ReplicaLastInitStart", "nsds5ReplicaLastInitStatus"
 UPDATE_STATUS = "nsds5ReplicaLastUpdateStatus"
-REPLICATED_SECONDS = 330.0
-"""A server that could not reach another one pauses for 3 s, then for twice as long each time, 5 minutes at most."""
-WORKS_SECONDS, POLL_SECONDS = REPLICATED_SECONDS, 0.5
 CODE = re.compile(r"(?:Error \()?(-?\d+)")
 SESSION = re.compile(r"Incremental update (started|succeeded)")
 
@@ -94,23 +90,23 @@ async def required(bound: Directory, root: str, consumer: str) -> Agreement:
     )
 
 
-async def working(bound: Directory, job: Job, suffix: str, consumer: str, met: bool = False) -> Agreement:
-    """An agreement once it meets no error or, with `met`, has reached the consumer.
+async def working(ctx: Context, bound: Directory, suffix: str, consumer: str, met: bool = False) -> Agreement:
+    """Return an agreement once it meets no error or, with `met`, has reached the consumer.
 
     Raises StepError with its own words.
     """
-    end = time.monotonic() + WORKS_SECONDS
-    while True:
-        found = await agreement(bound, root(job, suffix), consumer)
+
+    async def attempt() -> Agreement:
+        found = await agreement(bound, root(ctx.job, suffix), consumer)
         if found and (found.met if met else found.works):
             return found
-        if time.monotonic() > end:
-            words = f"says: {found.update}" if found else "is not there, or admin may not read it"
-            raise StepError(
-                f"The agreement of {bound.hostname} with {consumer} for {suffix} {words}.",
-                f"See the errors log of the Directory Servers of {bound.hostname} and of {consumer}, then try again.",
-            )
-        await asyncio.sleep(POLL_SECONDS)
+        words = f"says: {found.update}" if found else "does not exist, or admin may not read it"
+        raise StepError(
+            f"The agreement of {bound.hostname} with {consumer} for {suffix} {words}.",
+            f"See the errors log of the Directory Servers of {bound.hostname} and of {consumer}, then try again.",
+        )
+
+    return await converged(ctx, attempt)
 
 
 async def address(ctx: Context, name: str) -> str:

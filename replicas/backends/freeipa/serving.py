@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Iterable
 
 from replicas.backends.freeipa import realm
 from replicas.backends.freeipa.access import session
-from replicas.backends.freeipa.replication import REPLICATED_SECONDS
 from replicas.clients.freeipa.session import Session
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.convergence import converged
 
 MASTER, CA, DNS, KRA, TRUST = "IPA master", "CA server", "DNS server", "KRA server", realm.TRUST
 HIDDEN = "hidden"
-POLL_SECONDS = 1.0
 
 
 async def roles(session: Session, server: str) -> dict[str, str]:
@@ -49,15 +46,17 @@ async def serves(ctx: Context, role: str) -> bool:
 
 
 async def require_soon(ctx: Context, role: str, log: str) -> None:
-    """After its installer: that tells its own directory, and the master hears of it from there. Raises StepError."""
-    name, end = ctx.job.replica.hostname, time.monotonic() + REPLICATED_SECONDS
-    while not await serves(ctx, role):
-        if time.monotonic() > end:
+    """Wait until the master sees the role: its installer tells the replica's own directory. Raises StepError."""
+    name = ctx.job.replica.hostname
+
+    async def attempt() -> None:
+        if not await serves(ctx, role):
             raise StepError(
-                f"The installer ended well, but the role «{role}» of {name} does not become {expected(ctx.job)}.",
-                f"See «ipa server-role-find --server {name}» on {ctx.job.master.hostname}, and {log} on {name}.",
+                f'The installer succeeded, but role "{role}" on {name} is not {expected(ctx.job)}.',
+                f'See "ipa server-role-find --server {name}" on {ctx.job.master.hostname}, and {log} on {name}.',
             )
-        await asyncio.sleep(POLL_SECONDS)
+
+    await converged(ctx, attempt)
 
 
 async def require_roles(session: Session, job: Job) -> str:

@@ -10,10 +10,10 @@ from replicas.clients import vectors
 from replicas.clients.ldap import Directory, LdapRefused
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
+from replicas.lifecycle.steps.convergence import QUIET_SECONDS, REPLICATED_SECONDS
 
 REFERRAL, UNWILLING = 10, 53
 """What a server answers that takes no changes now; the second also to cleaning an id that it is cleaning already."""
-CLEANING_SECONDS = 60.0
 POLL_SECONDS = 0.1
 QUIET_LOOKS = 10
 """After this many looks in a row that found nothing, nothing is under way any more."""
@@ -55,10 +55,10 @@ async def clean(ctx: Context, servers: Sequence[Directory], number: int, suffix:
     for bound in servers:
         if bound is servers[0] or number in await suppliers(bound, suffix):
             await _start(ctx, bound, number, suffix)
-            await _settled(servers if bound is servers[0] else [bound], number, suffix)
+            await _settled(ctx, servers if bound is servers[0] else [bound], number, suffix)
     if holders := await _holders(servers, suffix, number):
         raise StepError(
-            f"After {CLEANING_SECONDS:g} s the replica id {number} is still in the update vector of "
+            f"After {REPLICATED_SECONDS:g} s the replica id {number} is still in the update vector of "
             f"{', '.join(holders)}.",
             f"Look at /var/log/dirsrv/slapd-{ctx.job.instance}/errors there (CleanAllRUV), then try again.",
         )
@@ -76,7 +76,7 @@ async def kept_alive(bound: Directory, suffix: str, number: int) -> list[str]:
 
 async def end_keep_alive(ctx: Context, servers: Sequence[Directory], number: int) -> None:
     """Remove that entry, wherever it turns up while changes still travel."""
-    suffix, end, quiet = ctx.job.realm.suffix, time.monotonic() + CLEANING_SECONDS, 0
+    suffix, end, quiet = ctx.job.realm.suffix, time.monotonic() + REPLICATED_SECONDS, 0
     while quiet < QUIET_LOOKS and time.monotonic() < end:
         there = [(bound, dn) for bound in servers for dn in await kept_alive(bound, suffix, number)]
         for bound, dn in there:
@@ -110,12 +110,17 @@ async def _start(ctx: Context, bound: Directory, number: int, suffix: str) -> No
         ctx.log(f"Cleaning the replica id {number} out of the update vectors (CLEANALLRUV on {bound.hostname})")
 
 
-async def _settled(servers: Sequence[Directory], number: int, suffix: str) -> None:
-    """Until none of them has the id, nor remembers a cleaning that has not ended; or until time is up."""
-    end = time.monotonic() + CLEANING_SECONDS
-    while time.monotonic() < end:
-        if not await _holders(servers, suffix, number) and not await _cleaning(servers, suffix):
+async def _settled(ctx: Context, servers: Sequence[Directory], number: int, suffix: str) -> None:
+    """Wait until none of them has the id, nor remembers an unfinished cleaning; for REPLICATED_SECONDS at most."""
+    begun, told = time.monotonic(), ""
+    while (waited := time.monotonic() - begun) < REPLICATED_SECONDS:
+        holders = await _holders(servers, suffix, number)
+        if not holders and not await _cleaning(servers, suffix):
             return
+        reason = f"{', '.join(holders)} still has it" if holders else "the cleaning task has not ended"
+        if waited >= QUIET_SECONDS and reason != told:
+            told = reason
+            ctx.log(f"Waiting until the replica id {number} is cleaned everywhere: {reason}")
         await asyncio.sleep(POLL_SECONDS)
 
 

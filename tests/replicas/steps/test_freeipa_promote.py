@@ -15,10 +15,10 @@ import pytest
 
 from replicas.backends.freeipa import access
 from replicas.backends.freeipa.checks import SERVER_STATE
-from replicas.backends.freeipa.steps import promote
 from replicas.backends.freeipa.steps.promote import PROGRAM, PromoteReplica
 from replicas.clients import detached, ssh
 from replicas.errors import StepError
+from replicas.lifecycle.steps import convergence
 from tests.replicas.backends.freeipa.recording import renamed, written
 from tests.replicas.clients.freeipa.conftest import Server, folder, recorded, recorded_ca
 from tests.replicas.steps.kept import KeptContext
@@ -126,7 +126,7 @@ def not_yet(recorded: Server) -> None:
 async def test_what_the_master_learns_a_moment_later_counts(
     made: KeptContext, recorded: Server, host: ssh.Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(promote, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(convergence, "FIRST_PAUSE", 0.01)
     ready(recorded)
     not_yet(recorded)
     recorded.expect("login_ok")
@@ -161,7 +161,7 @@ async def test_who_takes_over_hears_the_installer_to_its_end(
 async def test_a_good_status_without_a_server_is_a_failure(
     made: KeptContext, recorded: Server, host: ssh.Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(promote, "REPLICATED_SECONDS", 0)
+    monkeypatch.setattr(convergence, "REPLICATED_SECONDS", 0)
     ready(recorded)
     not_yet(recorded)
     with pytest.raises(StepError, match=r"ended with status 0, but ipareplica\.example\.com does not serve"):

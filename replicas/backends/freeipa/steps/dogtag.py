@@ -11,6 +11,7 @@ from replicas.clients.programs import launch
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.convergence import converged
 from replicas.lifecycle.steps.leftovers import unfinished
 
 INSTALL_SECONDS = 2 * 3600.0
@@ -103,7 +104,10 @@ class ProveRole(Step):
     async def run(self, ctx: Context) -> None:
         name = ctx.job.replica.hostname
         async with session(ctx) as opened:
-            proofs = [await serving.require_roles(opened, ctx.job), await serving.require_segments(opened, name, [CA])]
+            proofs = [
+                await converged(ctx, lambda: serving.require_roles(opened, ctx.job)),
+                await converged(ctx, lambda: serving.require_segments(opened, name, [CA])),
+            ]
         for sentence in proofs:
             ctx.log(sentence)
         await ctx.fact(PROOFS, list(proofs))

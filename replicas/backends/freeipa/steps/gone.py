@@ -10,21 +10,17 @@ from replicas.backends.freeipa import announcing, leads, leftovers, records
 from replicas.backends.freeipa.access import session
 from replicas.backends.freeipa.announcing import Said
 from replicas.backends.freeipa.checks import CLAIM, CLIENT, SERVER_STATE
-from replicas.backends.freeipa.replication import REPLICATED_SECONDS
 from replicas.backends.freeipa.steps.clean_records import was_server
 from replicas.backends.freeipa.steps.prepare import HOST_ADDED
 from replicas.backends.freeipa.steps.prove import PROOFS
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Record, Step, Touch
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.convergence import REPLICATED_SECONDS
 from replicas.lifecycle.steps.service_records import service_records
 from replicas.lifecycle.undo import begin_again, finish, undone
 
-SETTLED_SECONDS = 60.0
 POLL_SECONDS = 1.0
-"""The realm cleans its update vectors after the server's entry is gone; how long its name servers may take to hear of
-that is as long as any change may (REPLICATED_SECONDS), and while they do, something may come back for a moment.
-"""
 
 
 class ProveGone(Step):
@@ -58,35 +54,41 @@ class ProveGone(Step):
         await finish(ctx, self.key)
 
     async def _prove(self, ctx: Context) -> list[str]:
-        """Raises StepError."""
-        settled = begun = time.monotonic()
-        waiting = False
+        """Return the proofs. Raises StepError.
+
+        The realm cleans its update vectors after the server's entry is gone, and its name servers hear of that later;
+        while they do, something may come back for a moment. Each may take as long as any change.
+        """
+        begun = left_since = answers_since = time.monotonic()
+        reason, heard = "", False
         while True:
             names = await in_names(ctx) if ctx.job.realm.dns and was_server(ctx) else None
-            left = [*await in_realm(ctx), *(names.left if names else ()), *await on_host(ctx)]
-            answers = names.said.leads if names else ()
-            silenced = waiting and names is not None and not names.said.asked  # they said otherwise before
-            if not (left or answers or silenced):
+            left = [*await in_realm(ctx), *(names.left if names else ())]
+            answers = list(names.said.leads) if names else []
+            heard = heard or bool(answers)
+            if heard and names is not None and not (answers or names.said.asked):
+                answers = ["name servers that do not answer any more"]
+            if not (left or answers or (left := await on_host(ctx))):
                 await _mend(ctx, names)
                 return told(ctx, names)
             now = time.monotonic()
-            settled = settled if left else now
-            if now - begun > REPLICATED_SECONDS or now - settled > SETTLED_SECONDS:
+            left_since, answers_since = left_since if left else now, answers_since if answers else now
+            longest = max(now - left_since, now - answers_since, (now - begun) / 2)
+            if longest > REPLICATED_SECONDS:
                 await begin_again(ctx)
-                raise _still_there(
-                    ctx, [*left, *answers, *(["name servers that do not answer any more"] if silenced else [])]
-                )
-            if answers and not (left or waiting):
-                ctx.log(f"Waiting until name servers have heard of it from the directory: {'; '.join(answers)}")
-                waiting = True
+                raise _still_there(ctx, [*left, *answers])
+            if (found := "; ".join([*left, *answers])) != reason:
+                reason = found
+                ctx.log(f"Waiting until the change has reached every server; still present: {reason}")
             await asyncio.sleep(POLL_SECONDS)
 
 
 def _still_there(ctx: Context, left: list[str]) -> StepError:
     return StepError(
-        f"Something of {ctx.job.replica.hostname} is left: {'; '.join(one.rstrip('.') for one in left)}.",
-        "Try again: every step of the removal is done once more. What is left then, somebody else makes; a name server "
-        "that answers otherwise than the realm's zones say does not get its changes, or has to be started anew.",
+        f"{ctx.job.replica.hostname} was not fully removed; still present: "
+        f"{'; '.join(one.rstrip('.') for one in left)}.",
+        "Retry the removal: every step is done once more. If something reappears, another program creates it again. "
+        "A name server whose answers differ from the realm's zones does not receive their changes: see its log.",
     )
 
 

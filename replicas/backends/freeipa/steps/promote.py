@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-
 from replicas.backends.freeipa import bundle, leftovers, opening, outcome, removing, serving, uploaded
 from replicas.backends.freeipa.access import SERVERS, session
 from replicas.backends.freeipa.checks import SERVER_STATE
 from replicas.backends.freeipa.installer import Installer
-from replicas.backends.freeipa.replication import REPLICATED_SECONDS
 from replicas.clients.programs import launch
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.convergence import converged
 from replicas.lifecycle.steps.leftovers import stop_commands, unfinished
 
 PROGRAM = "ipa-replica-install"
 PATH = f"/usr/sbin/{PROGRAM}"
 INSTALL_SECONDS = 2 * 3600.0
 """A CA on a slow machine takes half an hour; a large directory takes longer."""
-POLL_SECONDS = 1.0
 UNINSTALL = ("ipa-server-install", "--uninstall", "--unattended")
 # What the realm loses was decided when its entry was removed.
 ANYWAY = ("--ignore-topology-disconnect", "--ignore-last-of-role")
@@ -154,12 +150,18 @@ class PromoteReplica(Step):
 
 
 async def appears(ctx: Context) -> bool:
-    """Whether it serves, once the master had the time to learn of it: the installer tells its own directory."""
-    end = time.monotonic() + REPLICATED_SECONDS
-    while not await serves(ctx):
-        if time.monotonic() > end:
-            return False
-        await asyncio.sleep(POLL_SECONDS)
+    """Return whether the server serves, once the master had time to learn of it from the replica's own directory."""
+
+    async def attempt() -> None:
+        if not await serves(ctx):
+            raise StepError(
+                f"{ctx.job.realm.name} does not list {ctx.job.replica.hostname} as a server that serves yet."
+            )
+
+    try:
+        await converged(ctx, attempt)
+    except StepError:
+        return False
     return True
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 
 from replicas.backends.freeipa import access, realm
 from replicas.backends.freeipa.leftovers import directory
-from replicas.backends.freeipa.replication import CA, DOMAIN, REPLICATED_SECONDS, shown, working
+from replicas.backends.freeipa.replication import CA, DOMAIN, shown, working
 from replicas.backends.freeipa.serving import require_roles, require_segments
 from replicas.clients import kerberos
 from replicas.clients.freeipa.session import Session
@@ -17,13 +16,13 @@ from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps import disks
+from replicas.lifecycle.steps.convergence import converged
 from replicas.lifecycle.steps.wording import duration
 
 PROOFS = "proofs"
 MARK = "replica-proof-"
 ATTRIBUTE = "description"
 DESCRIBED = "described"
-POLL_SECONDS = 0.2
 
 
 class ProveService(Step):
@@ -51,7 +50,10 @@ class ProveService(Step):
         await disks.refuse(ctx)
         await _starts(ctx)
         async with access.session(ctx) as opened:
-            proofs = [await require_roles(opened, ctx.job), await self._segments(ctx, opened)]
+            proofs = [
+                await converged(ctx, lambda: require_roles(opened, ctx.job)),
+                await converged(ctx, lambda: self._segments(ctx, opened)),
+            ]
         proofs += [await self._ticket(ctx), await self._web(ctx), *await self._write(ctx)]
         proofs += await self._agreements(ctx)
         for sentence in proofs:
@@ -76,7 +78,7 @@ class ProveService(Step):
         if not await shown(bound):
             ctx.log(f"{bound.hostname} shows admin no agreements: the one with {consumer} is not looked at", "warning")
             return ""
-        found = await working(bound, ctx.job, suffix, consumer)
+        found = await working(ctx, bound, suffix, consumer)
         return f"The agreement of {bound.hostname} with {consumer} for {suffix} says: {found.update}."
 
     async def _ticket(self, ctx: Context) -> str:
@@ -135,10 +137,10 @@ async def crossing(ctx: Context, name: str, one: Directory, other: Directory) ->
     before = await _before(ctx, await _values(one, name))
     try:
         await one.modify(name, ("replace", ATTRIBUTE, [mark]))
-        there = await _arrives(other, name, [mark])
+        there = await _arrives(ctx, other, name, [mark])
     finally:
         await other.modify(name, ("replace", ATTRIBUTE, before))
-    return there, await _arrives(one, name, before)
+    return there, await _arrives(ctx, one, name, before)
 
 
 async def _before(ctx: Context, found: list[str]) -> list[str]:
@@ -157,14 +159,16 @@ async def _values(bound: Directory, name: str) -> list[str]:
     return [str(value) for value in found.get(ATTRIBUTE, [])]
 
 
-async def _arrives(bound: Directory, name: str, wanted: list[str]) -> float:
-    """Seconds until the server has the value. Raises StepError."""
+async def _arrives(ctx: Context, bound: Directory, name: str, wanted: list[str]) -> float:
+    """Return the seconds until the server has the value. Raises StepError."""
     begun = time.monotonic()
-    while await _values(bound, name) != wanted:
-        if time.monotonic() - begun > REPLICATED_SECONDS:
+
+    async def attempt() -> float:
+        if await _values(bound, name) != wanted:
             raise StepError(
-                f"A change did not reach {bound.hostname} within {REPLICATED_SECONDS:g} s.",
+                f"A change did not reach {bound.hostname}.",
                 "See the agreements of both servers, and the errors log of their Directory Servers.",
             )
-        await asyncio.sleep(POLL_SECONDS)
-    return time.monotonic() - begun
+        return time.monotonic() - begun
+
+    return await converged(ctx, attempt)

@@ -13,7 +13,6 @@ from replicas.backends.freeipa.leftovers import directory_at
 from replicas.backends.freeipa.replication import (
     DOMAIN,
     REFRESH,
-    REPLICATED_SECONDS,
     Agreement,
     address,
     code,
@@ -26,6 +25,7 @@ from replicas.clients.ldap import NO_SUCH_ATTRIBUTE, Directory, LdapRefused
 from replicas.errors import DirectoryError, StepError, WrongPassword
 from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.convergence import REPLICATED_SECONDS
 from replicas.lifecycle.steps.wording import duration
 
 COMMAND = "topologysegment_reinitialize"
@@ -206,7 +206,7 @@ async def prove_arrives(ctx: Context, supplier: str, consumer: str) -> str:
             told = f"A write on {supplier} was on {consumer} after {duration(there)}"
         else:
             told = f"{supplier} meets no error on {consumer}"
-        found = await working(ends[0], ctx.job, suffix, consumer, met=suffix == DOMAIN)
+        found = await working(ctx, ends[0], suffix, consumer, met=suffix == DOMAIN)
         return f"{told}; its agreement for {suffix} says: {found.update}."
 
 

@@ -9,6 +9,7 @@ from replicas.backends.freeipa.steps.reinitialize import prove_arrives
 from replicas.clients.freeipa.errors import Duplicate
 from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.convergence import converged
 
 
 class AddSegment(Step):
@@ -75,7 +76,7 @@ class ProveSegment(Step):
     async def run(self, ctx: Context) -> None:
         name, partner, suffix = ctx.job.replica.hostname, ctx.job.options.partner, ctx.job.options.suffix
         async with session(ctx) as opened:
-            await serving.require_connected(opened, suffix)
+            await converged(ctx, lambda: serving.require_connected(opened, suffix))
         proofs = [f"Every server of the suffix {suffix} reaches every other."]
         for supplier, consumer in ((name, partner), (partner, name)):
             proofs.append(await prove_arrives(ctx, supplier, consumer))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from replicas.backends.freeipa import announcing, health, realm, records
+from replicas.backends.freeipa import announcing, health, realm, records, serving
 from replicas.backends.freeipa.access import session
 from replicas.clients.freeipa.session import Session
-from replicas.errors import DnsError
+from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Record, Step, Touch
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.convergence import converged
 from replicas.lifecycle.steps.verify_dns import VerifyRecords
 
 MISSING = "missing_records"
@@ -32,18 +33,14 @@ class VerifySystemRecords(VerifyRecords):
             await super().run(ctx)
             return
         async with session(ctx) as opened:
-            addresses = (ctx.job.replica.address, *ctx.job.options.ip_addresses)
-            wanted = await _answered(opened, await records.expected(opened, host, addresses))
+            if ctx.job.action == "install":  # what is expected of a server follows from the roles the master knows of
+                await converged(ctx, lambda: serving.require_roles(opened, ctx.job))
+            wanted = await converged(ctx, lambda: _expected(ctx, opened))
             servers = (await realm.role_holders(opened))["DNS"]
-        if ctx.job.options.hidden_replica and not wanted:
+        if not wanted:
             ctx.log(f"{host} is hidden: no record leads to it")
             await ctx.fact(MISSING, [])
             return
-        if not wanted:
-            raise DnsError(
-                f"{ctx.job.realm.name} expects no record of {host}.",
-                f"See «ipa server-role-find --server {host}»: a server is announced once its services are enabled.",
-            )
         if not servers:
             await self._by_hand(ctx, wanted)
             return
@@ -57,6 +54,20 @@ class VerifySystemRecords(VerifyRecords):
         ctx.log(f"No server of {ctx.job.realm.name} serves its zones. Whoever does has to have these:", "warning")
         ctx.log("\n".join(lines))
         await ctx.fact(MISSING, list(lines))
+
+
+async def _expected(ctx: Context, opened: Session) -> tuple[Record, ...]:
+    """Return the records that the realm expects of the replica; none of a hidden one. Raises StepError."""
+    host, options = ctx.job.replica.hostname, ctx.job.options
+    found = await _answered(
+        opened, await records.expected(opened, host, (ctx.job.replica.address, *options.ip_addresses))
+    )
+    if not (found or options.hidden_replica):
+        raise StepError(
+            f"{ctx.job.realm.name} expects no record of {host}.",
+            f'See "ipa server-role-find --server {host}": a server is announced once its services are enabled.',
+        )
+    return found
 
 
 async def _answered(opened: Session, wanted: tuple[Record, ...]) -> tuple[Record, ...]:

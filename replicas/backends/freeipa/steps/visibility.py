@@ -7,13 +7,13 @@ import time
 
 from replicas.backends.freeipa import announcing, realm, records, serving
 from replicas.backends.freeipa.access import session
-from replicas.backends.freeipa.replication import REPLICATED_SECONDS
 from replicas.backends.freeipa.steps.prove import PROOFS
 from replicas.backends.freeipa.steps.verify import MISSING
 from replicas.clients.freeipa.errors import Invalid
 from replicas.errors import DnsError, StepError
 from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.convergence import REPLICATED_SECONDS
 from replicas.lifecycle.steps.service_records import service_records
 from replicas.lifecycle.steps.verify_dns import VerifyRecords
 from replicas.lifecycle.steps.zones import Placed

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-
 from replicas.backends.native import bundle, lost
 from replicas.backends.native.checks import CLAIM, PORTS
 from replicas.backends.native.names import DIRECTORY_KEYTAB, KERBEROS_UNITS, Names
@@ -20,12 +17,11 @@ from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Record, Step, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps import update_vectors
+from replicas.lifecycle.steps.convergence import converged
 from replicas.lifecycle.steps.dns_records import recorded
 from replicas.lifecycle.steps.zones import stuck
 from replicas.lifecycle.undo import begin_again, finish, undone
 
-SETTLED_SECONDS = 30.0
-POLL_SECONDS = 0.2
 KEYS = ("host-records-added", "service-records-added")
 
 
@@ -59,28 +55,30 @@ class ProveGone(Step):
 
     async def _prove(self, ctx: Context) -> list[str]:
         """Raises StepError."""
-        end = time.monotonic() + SETTLED_SECONDS
-        while True:
-            left, proofs = await self._look(ctx)
-            if not left:
-                return proofs
-            if time.monotonic() > end:
-                await begin_again(ctx)
-                raise StepError(
-                    f"Something of {ctx.job.replica.hostname} is left: {'; '.join(left)}.",
-                    "Try again: every step of the removal is done once more. What is left then, somebody else makes.",
-                )
-            # Changes take a moment to reach every server.
-            await asyncio.sleep(POLL_SECONDS)
+        try:
+            own = await self._unreplicated(ctx)
+            return [*await converged(ctx, lambda: self._replicated(ctx)), *own]
+        except StepError:
+            await begin_again(ctx)
+            raise
 
-    async def _look(self, ctx: Context) -> tuple[list[str], list[str]]:
-        """What is left, and what was found clean."""
+    async def _replicated(self, ctx: Context) -> list[str]:
+        """Return the proofs of what has to reach every server. Raises StepError."""
         host, left, proofs = ctx.job.replica.hostname, list[str](), list[str]()
         async with remaining(ctx) as servers:
             for bound in servers:
                 left += await in_directory(ctx, bound)
             names = ", ".join(bound.hostname for bound in servers)
         proofs.append(f"{names}: no agreement with {host}, no entry, no principal, no id of it in the update vector.")
+        if self.realm_has_dns:
+            left += await in_dns(ctx)
+            proofs.append(f"No name server of {ctx.job.realm.domain} leads to {host}{await self._but(ctx)}.")
+        _refuse(ctx, left)
+        return proofs
+
+    async def _unreplicated(self, ctx: Context) -> list[str]:
+        """Return the proofs of what is the authority's and the host's alone. Raises StepError."""
+        host, left, proofs = ctx.job.replica.hostname, list[str](), list[str]()
         if ctx.job.options.instead_of:
             left += [f"certificate {serial} is not on the published list" for serial in await lost.unlisted(ctx)]
             proofs += await lost.proofs(ctx)
@@ -88,15 +86,13 @@ class ProveGone(Step):
             left += await issued(ctx)
             master = ctx.job.master.hostname
             proofs.append(f"{master}: every certificate of {host} is revoked and on the published list.")
-        if self.realm_has_dns:
-            left += await in_dns(ctx)
-            proofs.append(f"No name server of {ctx.job.realm.domain} leads to {host}{await self._but(ctx)}.")
         if ctx.job.options.host_gone_reason:
-            proofs.append(f"{host} itself was not looked at: it is gone.")
+            proofs.append(f"{host} itself was not checked: it is gone.")
         else:
             left += await on_host(ctx)
             proofs.append(f"{host}: no instance, no service, no file of the replica; nobody listens on its ports.")
-        return left, proofs
+        _refuse(ctx, left)
+        return proofs
 
     async def _but(self, ctx: Context) -> str:
         """Which zones were not looked at."""
@@ -104,6 +100,16 @@ class ProveGone(Step):
         if not (out := [zone for zone in zones if await stuck(ctx, zone)]):
             return ""
         return f", but for {', '.join(out)}, which only {ctx.job.options.instead_of} can change"
+
+
+def _refuse(ctx: Context, left: list[str]) -> None:
+    """Raises StepError naming what is left."""
+    if left:
+        raise StepError(
+            f"{ctx.job.replica.hostname} was not fully removed; still present: {'; '.join(left)}.",
+            "Retry the removal: every step is done once more. "
+            "If something reappears, another program creates it again.",
+        )
 
 
 async def in_directory(ctx: Context, bound: Directory) -> list[str]:

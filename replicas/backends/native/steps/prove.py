@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from typing import Any
@@ -15,6 +14,7 @@ from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps import disks
+from replicas.lifecycle.steps.convergence import converged
 from replicas.lifecycle.steps.wording import duration
 from replicas.together import together
 
@@ -27,9 +27,6 @@ ANSWERS = {
     "KRB-ERROR 60": "refuses an empty request",
 }
 PREFIX = "replica-proof-"
-REPLICATED_SECONDS = 330.0
-"""A server that could not reach another one pauses for 3 s, then for twice as long each time, 5 minutes at most."""
-POLL_SECONDS = 0.05
 
 
 class ProveService(Step):
@@ -75,7 +72,7 @@ class ProveService(Step):
         job, uid, dn, password = ctx.job, name(ctx.job), entry_of(ctx.job), secrets.token_urlsafe(18)
         ctx.mask(password)
         await self._make(ctx, master, dn, uid, password)
-        there = await self._arrives(replica, dn, "krbPrincipalName", f"{uid}@{job.realm.name}", job.replica.hostname)
+        there = await self._arrives(ctx, replica, dn, "krbPrincipalName", f"{uid}@{job.realm.name}")
         host = await ctx.host("replica")
         ticket = await kerberos.prove(host, uid, password, job.realm.name, (job.replica.address,))
         async with Directory.bind(
@@ -83,7 +80,7 @@ class ProveService(Step):
         ) as bound:
             await bound.get(dn, ["uid"])
         await replica.modify(dn, ("replace", "description", ["written on the replica"]))
-        back = await self._arrives(master, dn, "description", "written on the replica", job.master.hostname)
+        back = await self._arrives(ctx, master, dn, "description", "written on the replica")
         return [
             f"A user made on {job.master.hostname} was on {job.replica.hostname} after {duration(there)}.",
             f"{ticket.principal} got a ticket for {ticket.service} from the KDC of {job.replica.hostname} alone.",
@@ -110,18 +107,20 @@ class ProveService(Step):
         command = f'addprinc -x dn="{dn}" -pw "{password}" {uid}\n'
         await (await ctx.host("master")).run("kadmin.local", input=command)
 
-    async def _arrives(self, bound: Directory, dn: str, attribute: str, value: str, where: str) -> float:
-        """Seconds until the value is there. Raises StepError."""
+    async def _arrives(self, ctx: Context, bound: Directory, dn: str, attribute: str, value: str) -> float:
+        """Return the seconds until the value is there. Raises StepError."""
         start = time.monotonic()
-        while time.monotonic() - start < REPLICATED_SECONDS:
+
+        async def attempt() -> float:
             entry = await bound.get(dn, [attribute])
-            if entry is not None and value in entry.get(attribute, []):
-                return time.monotonic() - start
-            await asyncio.sleep(POLL_SECONDS)
-        raise StepError(
-            f"A change did not reach {where} within {REPLICATED_SECONDS:g} s.",
-            "Look at the replication agreements with dsconf replication status.",
-        )
+            if entry is None or value not in entry.get(attribute, []):
+                raise StepError(
+                    f"A change did not reach {bound.hostname}.",
+                    "Check the replication agreements with dsconf replication status.",
+                )
+            return time.monotonic() - start
+
+        return await converged(ctx, attempt)
 
 
 def name(job: Job) -> str:

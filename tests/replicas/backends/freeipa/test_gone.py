@@ -212,7 +212,6 @@ def settling(monkeypatch: pytest.MonkeyPatch) -> list[InNames]:
     monkeypatch.setattr(gone, "_mend", mend)
     for name in ("in_realm", "on_host"):
         monkeypatch.setattr(gone, name, nothing)
-    monkeypatch.setattr(gone, "SETTLED_SECONDS", 0.0)
     monkeypatch.setattr(gone, "POLL_SECONDS", 0.01)
     return answers
 
@@ -227,7 +226,7 @@ async def test_name_servers_are_waited_for_longer_than_the_rest(context: Make, s
     settling += [InNames((), Said((), ("slow.example.com",), ()))]
     step = gone.ProveGone()
     await step.run(made)
-    assert made.text.count("Waiting until name servers have heard of it") == 1
+    assert made.text.count("Waiting until the change has reached every server") == 1
     assert await step.done(made)
 
 
@@ -236,7 +235,7 @@ async def test_what_comes_back_while_name_servers_are_waited_for_has_its_own_tim
 ) -> None:
     clock = itertools.count(step=10.0)
     monkeypatch.setattr(gone, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    monkeypatch.setattr(gone, "SETTLED_SECONDS", 15.0)
+    monkeypatch.setattr(gone, "REPLICATED_SECONDS", 60.0)
     made = context("remove")
     made.facts |= {CLAIM: True, WAS_SERVER: True}
     slow, clean = (InNames((), Said(leads, ("slow.example.com",), ())) for leads in ((STILL,), ()))
@@ -245,7 +244,7 @@ async def test_what_comes_back_while_name_servers_are_waited_for_has_its_own_tim
     await step.run(made)
     assert await step.done(made)
     settling[:] = [*[slow] * 5, InNames(("the record x",), Said((), (), ()))]
-    with pytest.raises(StepError, match="is left: the record x"):
+    with pytest.raises(StepError, match="still present: the record x"):
         await step.run(made)
 
 
@@ -271,7 +270,7 @@ async def test_what_is_left_in_the_end_begins_the_removal_again(
     made = context("remove")
     made.facts |= {CLAIM: True, WAS_SERVER: True, UNDONE: ["undo-promote-replica"]}
     settling.append(names)
-    with pytest.raises(StepError, match=r"is left: (the record x|slow\.example\.com answers)"):
+    with pytest.raises(StepError, match=r"still present: (the record x|slow\.example\.com answers)"):
         await gone.ProveGone().run(made)
     assert made.facts[UNDONE] == []
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from replicas.backends.freeipa import dogtag, health, hiding, nameservice, replication, serving, topology
+from replicas.backends.freeipa import dogtag, health, hiding, nameservice, serving, topology
 from replicas.backends.freeipa.backend import FreeIpaBackend
 from replicas.backends.freeipa.realm import Segment, Server
 from replicas.backends.freeipa.replication import agreement, code
@@ -29,6 +29,7 @@ from replicas.backends.freeipa.steps.visibility import SetState, VerifyHidden
 from replicas.clients.ldap import LdapRefused
 from replicas.errors import DnsError, StepError
 from replicas.lifecycle.job import Action
+from replicas.lifecycle.steps import convergence
 from tests.replicas.backends.freeipa.conftest import Make, RealmContext, job
 from tests.replicas.backends.freeipa.recording import written
 from tests.replicas.clients.freeipa.conftest import Server as Recorded
@@ -117,8 +118,8 @@ def book(monkeypatch: pytest.MonkeyPatch) -> Iterator[Book]:
         monkeypatch.setattr(module, "directory_at", directory_at)
     for name in ("POLL_SECONDS", "ASK_SECONDS", "BEGIN_SECONDS", "LAST_SECONDS"):
         monkeypatch.setattr(reinitialize, name, 0.01)
-    for name in ("POLL_SECONDS", "WORKS_SECONDS"):
-        monkeypatch.setattr(replication, name, 0.01)
+    for name in ("FIRST_PAUSE", "REPLICATED_SECONDS"):
+        monkeypatch.setattr(convergence, name, 0.01)
     yield made
     assert made.description == [], "what was written is put back"
 
@@ -375,7 +376,7 @@ async def test_one_direction_alone_is_no_segment(recorded: Recorded, context: Ma
     recorded.expect("login_ok", "topologysuffix_verify")
     book.said = {MASTER: [None], REPLICA: [of_agreement()]}
     made = context("segment", replica="ipareplica", suffix="domain", partner=MASTER)
-    with pytest.raises(StepError, match=f"agreement of {MASTER} with {REPLICA} for domain is not there"):
+    with pytest.raises(StepError, match=f"agreement of {MASTER} with {REPLICA} for domain does not exist"):
         await ProveSegment().run(made)
 
 
@@ -669,12 +670,12 @@ def role(recorded: Recorded, status: str) -> None:
 async def test_the_master_has_the_time_to_hear_of_a_role(
     recorded: Recorded, context: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(convergence, "FIRST_PAUSE", 0.01)
     for status in ("configured", "configured", "enabled"):
         role(recorded, status)
     await serving.require_soon(context(replica="ipaserver"), serving.MASTER, "/var/log/x")
-    monkeypatch.setattr(serving, "REPLICATED_SECONDS", 0)
+    monkeypatch.setattr(convergence, "REPLICATED_SECONDS", 0)
     role(recorded, "configured")
-    with pytest.raises(StepError, match="«IPA master» of ipaserver.example.com does not become enabled") as caught:
+    with pytest.raises(StepError, match='role "IPA master" on ipaserver.example.com is not enabled') as caught:
         await serving.require_soon(context(replica="ipaserver"), serving.MASTER, "/var/log/x")
     assert "/var/log/x" in caught.value.remedy

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from replicas.backends.freeipa import replication
 from replicas.backends.freeipa.steps import prove
 from replicas.backends.freeipa.steps.prove import MARK, ProveService, crossing, entry, suffixes
 from replicas.clients.ldap import Directory
 from replicas.errors import StepError
 from replicas.lifecycle.job import Endpoint
+from replicas.lifecycle.steps import convergence
 from tests.replicas.backends.freeipa.conftest import Make, RealmContext, job
 
 MASTER, REPLICA = "ipaserver.example.com", "ipareplica.example.com"
@@ -63,8 +63,8 @@ def realm(monkeypatch: pytest.MonkeyPatch) -> Realm:
         yield made.open(server.hostname)
 
     monkeypatch.setattr(prove, "directory", directory)
-    monkeypatch.setattr(replication, "WORKS_SECONDS", 0.05)
-    monkeypatch.setattr(replication, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(convergence, "REPLICATED_SECONDS", 0.05)
+    monkeypatch.setattr(convergence, "FIRST_PAUSE", 0.01)
     return made
 
 
@@ -121,7 +121,7 @@ async def test_an_agreement_that_admin_may_not_read_is_told(context: Make, realm
 async def test_an_agreement_that_is_missing_is_no_proof(context: Make, realm: Realm) -> None:
     for name in (MASTER, REPLICA):
         realm.agreements[name, "dc=example,dc=com"] = GOOD
-    with pytest.raises(StepError, match=f"agreement of {MASTER} with {REPLICA} for ca is not there"):
+    with pytest.raises(StepError, match=f"agreement of {MASTER} with {REPLICA} for ca does not exist"):
         await ProveService()._agreements(context(replica="ipareplica", setup_ca=True))
 
 

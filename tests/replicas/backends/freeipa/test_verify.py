@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import get_args
 
@@ -21,6 +22,7 @@ from replicas.clients.vectors import Changes
 from replicas.errors import DnsError, StepError, WrongPassword
 from replicas.lifecycle.base import Record
 from replicas.lifecycle.job import Action
+from replicas.lifecycle.steps import convergence
 from replicas.lifecycle.steps.service_records import service_records
 from replicas.lifecycle.symptoms import recognise, tables
 from tests.replicas.backends.freeipa.conftest import Make, job
@@ -43,7 +45,9 @@ async def test_the_recorded_realm_expects_these_records_of_its_replica(recorded:
 
 
 async def test_without_a_name_server_of_the_realm_the_records_are_told(recorded: Server, context: Make) -> None:
-    recorded.expect("login_ok", DRY_RUN, CONFIG)
+    recorded.expect("login_ok")
+    renamed(recorded, "server_role_find", ipaserver="ipareplica")
+    recorded.expect(DRY_RUN, CONFIG)
     made = context(replica="ipareplica")
     await VerifySystemRecords(()).run(made)
     missing = made.facts[MISSING]
@@ -72,10 +76,13 @@ async def test_a_name_server_in_a_location_answers_plain_names_with_aliases(
     assert wanted == ((located, shared) if location else (plain, located, shared))
 
 
-async def test_a_server_that_is_not_announced_is_an_error(recorded: Server, context: Make) -> None:
-    recorded.expect("login_ok", DRY_RUN, CONFIG)
-    with pytest.raises(DnsError, match="expects no record of replica2"):
-        await VerifySystemRecords(()).run(context())
+async def test_a_server_that_is_not_announced_is_an_error(
+    recorded: Server, context: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(convergence, "REPLICATED_SECONDS", 0.0)
+    recorded.expect("login_ok", DRY_RUN)
+    with pytest.raises(StepError, match="expects no record of replica2"):
+        await VerifySystemRecords(()).run(context("unhide"))
 
 
 @pytest.mark.parametrize("line", ["", "x 3600 IN SRV", "x soon IN SRV 0 100 389 y.", "x 3600 CH TXT y"])
@@ -123,6 +130,26 @@ async def test_the_recorded_replica_has_its_segment(recorded: Server, context: M
     async with session(context()) as opened:
         told = await serving.require_segments(opened, REPLICA, ["domain"])
     assert told == f"{REPLICA} replicates domain with ipaserver.example.com; every server reaches every other."
+
+
+async def test_a_topology_that_is_not_connected_yet_is_waited_for(
+    recorded: Server, context: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FreeIPA 4.13 reports the new server as unconnected for seconds to minutes after its installer has ended."""
+    monkeypatch.setattr(convergence, "QUIET_SECONDS", 0.0)
+    recorded.expect("login_ok", "topologysegment_find", "topologysuffix_verify")
+    assert recorded.replay
+    early = copy.deepcopy(recorded.replay.armed[-1])
+    result = early["response"]["body"]["result"]["result"]
+    result |= {"in_order": False, "connect_errors": [[REPLICA, ["x"], ["ipaserver.example.com"]]]}
+    recorded.replay.armed[-1] = early
+    recorded.expect("topologysegment_find", "topologysuffix_verify")
+    made = context()
+    async with session(made) as opened:
+        told = await convergence.converged(made, lambda: serving.require_segments(opened, REPLICA, ["domain"]))
+    assert told.endswith("every server reaches every other.")
+    assert "Waiting for replication" in made.text
+    assert f"{REPLICA} does not reach ipaserver.example.com" in made.text
 
 
 async def test_a_server_without_a_segment_is_an_error(recorded: Server, context: Make) -> None:
@@ -274,7 +301,12 @@ def test_options_that_are_ignored_are_no_symptom() -> None:
 
 
 async def test_a_hidden_server_needs_no_records(recorded: Server, context: Make) -> None:
-    recorded.expect("login_ok", DRY_RUN, CONFIG)
+    recorded.expect("login_ok")
+    renamed(recorded, "server_role_find", ipaserver="replica2")
+    assert recorded.replay
+    said = json.dumps(recorded.replay.armed[-1]["response"])
+    recorded.replay.armed[-1]["response"] = json.loads(said.replace('"enabled"', '"hidden"'))
+    recorded.expect(DRY_RUN, CONFIG)
     made = context(hidden_replica=True)
     await VerifySystemRecords(()).run(made)
     assert made.facts[MISSING] == []
