@@ -186,7 +186,7 @@ LOG_CHUNK_HOURS = env.float("PORTAL_LOG_CHUNK_HOURS", default=1.0)
 RECONNECT_SECONDS = env.int("PORTAL_RECONNECT_SECONDS", default=60)
 """How long a step that lost a connection tries again by itself before its run fails."""
 RUNS_PER_MASTER = env.int("PORTAL_RUNS_PER_MASTER", default=2)
-"""So many runs at most work with one master at a time; others wait in the queue."""
+"""How many runs work with one master at a time; a FreeIPA realm installs or removes one server at a time."""
 SWEEP_SECONDS = env.int("PORTAL_SWEEP_SECONDS", default=15)
 
 LOG_LEVEL = env.str("PORTAL_LOG_LEVEL", default="INFO")

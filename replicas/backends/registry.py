@@ -35,6 +35,11 @@ def takes_keytab(kind: str) -> bool:
     return kind in BACKENDS and get(kind).takes_keytab
 
 
+def serial(kind: str) -> frozenset[Action]:
+    """Return the kinds of plans of which such a realm takes one at a time; none for an unknown kind."""
+    return get(kind).serial if kind in BACKENDS else frozenset()
+
+
 def needs(kind: str, action: Action) -> tuple[PasswordName, ...]:
     """Those that a run of this action needs."""
     return get(kind).needs(action) if kind in BACKENDS else get_args(PasswordName)

@@ -292,6 +292,9 @@ class Backend(Protocol):
     actions: frozenset[Action]
     """The kinds of plans that there are for its replicas."""
 
+    serial: frozenset[Action]
+    """The kinds of plans of which one realm takes one at a time, whatever the master."""
+
     takes_keytab: bool
     """Whether a keytab, where one is stored, signs in to its realms in the place of a password."""
     options: frozenset[str]

@@ -17,14 +17,12 @@ from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Coalesce, Now
 
 from replicas.choices import RunState
-from replicas.lifecycle import lockfile
+from replicas.lifecycle import lockfile, turns
 from replicas.lifecycle.fencing import LeaseLost, fenced
-from replicas.models import Master, Run
+from replicas.models import Run
 
 logger = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
-UNDER_WAY = Q(state=RunState.QUEUED, lease_until__isnull=False)
-"""Begun, and without a worker: it died or gave the run back. Such a run keeps its place with its master."""
 
 
 class Interrupted(Exception):
@@ -38,8 +36,8 @@ class Cancelled(Exception):
 def claim(run_id: int) -> Lease | None:
     """Take a run that is queued, or whose lease ran out.
 
-    None when somebody else has it, it has ended, it is held until its window opens, its master has RUNS_PER_MASTER
-    others to serve already, or this worker is being stopped.
+    None when somebody else has it, it has ended, it is held until its window opens, every turn in its place is
+    taken (lifecycle/turns.py), or this worker is being stopped.
     """
     if _stopping.is_set():
         return None
@@ -77,16 +75,17 @@ def _until() -> CombinedExpression:
 
 
 def _busy(run_id: int) -> bool:
-    """Whether as many other runs as allowed work with the run's master; until the transaction ends none can begin.
+    """Return whether the run has to wait for its turn; until the transaction ends no other one can begin there.
 
     A run that is only to be cancelled disturbs nobody, and one that is under way has its place already.
     """
-    placed = Q(state=RunState.RUNNING) | UNDER_WAY | ~Q(cancel_requested_by="")
-    if Run.objects.filter(placed, pk=run_id).exists():
+    waiting = Run.objects.filter(pk=run_id, cancel_requested_by="").exclude(turns.BEGUN)
+    run = waiting.select_related("plan__replica__master__realm").first()
+    if run is None:
         return False
-    master = Master.objects.select_for_update(of=("self",)).filter(replicas__plans__runs=run_id).first()
-    begun = Run.objects.filter(Q(state=RunState.RUNNING) | UNDER_WAY, plan__replica__master=master)
-    return bool(begun.exclude(pk=run_id).count() >= settings.RUNS_PER_MASTER)
+    where = turns.place(run)
+    where.lock()
+    return where.full()
 
 
 class Lease:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from django.db import connection
 
-from replicas.lifecycle.lease import UNDER_WAY
+from replicas.lifecycle.turns import UNDER_WAY
 from replicas.models import Run
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 
 from replicas.choices import RUN_TERMINAL, RunState, StepState
 from replicas.forms.log import LogForm
+from replicas.lifecycle.turns import wait_of
 from replicas.models import Run, StepRun
 from replicas.stream import ansi, lines
 from replicas.stream.chunks import Line
@@ -43,7 +43,7 @@ def live(run: Run, asked: Mapping[str, Any], after: int | None = None) -> dict[s
         "more": found.looked < run.last_seq,
         "earlier": earlier(found, form.query),
         "page_lines": LINES_A_PAGE,
-        "before": waits_for(run),
+        "wait": wait_of(run),
         "states": [
             *StepState.choices,
             *((state.value, state.label) for state in (RunState.QUEUED, RunState.SUCCEEDED)),
@@ -72,15 +72,6 @@ def elapsed(run: Run) -> float | None:
         return None
     end = run.finished_at if run.state in RUN_TERMINAL and run.finished_at else timezone.now()
     return (end - began).total_seconds()
-
-
-def waits_for(run: Run) -> list[Run]:
-    """The runs that a queued one lets pass because its master serves no more at a time."""
-    if run.state != RunState.QUEUED:
-        return []
-    others = Run.objects.filter(plan__replica__master=run.plan.replica.master, state=RunState.RUNNING)
-    busy = list(others.select_related("plan__replica").order_by("pk"))
-    return busy if len(busy) >= settings.RUNS_PER_MASTER else []
 
 
 def as_text(line: Line) -> str:

@@ -41,6 +41,8 @@ class FreeIpaBackend:
     title = gettext_noop("FreeIPA or Red Hat IdM, 4.9 and later")
     symptoms = SYMPTOMS
     secrets: tuple[PasswordName, ...] = ("admin",)
+    serial: frozenset[Action] = frozenset({"install", "dns", "ca", "kra", "reinit", "undo", "remove"})
+    """Installers copy keys and whole directories, and rewrite records of all servers: Red Hat allows one at a time."""
     takes_keytab = True
     actions = frozenset(plan.ACTIONS)
     options = frozenset(REALM_OPTIONS)

@@ -25,6 +25,7 @@ class NativeBackend:
     title = gettext_noop("389 Directory Server, MIT Kerberos and BIND")
     symptoms = SYMPTOMS
     secrets: tuple[PasswordName, ...] = ("directory_manager", "admin")
+    serial: frozenset[Action] = frozenset()
     takes_keytab = False
     actions = frozenset(plan.ACTIONS)
     options: frozenset[str] = frozenset()

@@ -24,10 +24,10 @@ from replicas.lifecycle.base import Context
 from replicas.lifecycle.fencing import LeaseLost
 from replicas.lifecycle.runner import execute
 from replicas.lifecycle.sweeper import requeue_abandoned, sweep
-from replicas.models import AuditEvent, Bundle, Credential, LogLine, Replica, Run, StepRun
+from replicas.models import AuditEvent, Bundle, Credential, LogLine, Master, Replica, Run, StepRun
 from tests.replicas.lifecycle import twin
 from tests.replicas.lifecycle.rows import SECRET, make_run
-from tests.replicas.lifecycle.twin import World
+from tests.replicas.lifecycle.twin import TwinBackend, World
 
 pytestmark = pytest.mark.usefixtures("twin_realm")
 HOST = "replica1.example.com"
@@ -394,6 +394,44 @@ def test_a_run_that_lost_its_worker_keeps_its_place_with_its_master(settings: Se
     assert not execute(second.pk)
     assert execute(first.pk)
     assert execute(second.pk)
+
+
+def other_master(run: Run) -> None:
+    """Give the run's replica another master of the same realm."""
+    master = run.plan.replica.master
+    master.pk, master.hostname = None, "master2.example.com"
+    master.save()
+    Replica.objects.filter(pk=run.plan.replica_id).update(master=master)
+
+
+def test_a_realm_that_takes_one_server_at_a_time_does_so_whatever_the_master(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.RUNS_PER_MASTER = 9
+    monkeypatch.setattr(TwinBackend, "serial", frozenset(("install", "remove")))
+    first, second = make_run(), make_run("replica2.example.com", PlanAction.REMOVE)
+    light = make_run("replica3.example.com", PlanAction.RECORDS)
+    other_master(second)
+    lost = leases.claim(first.pk)
+    assert lost is not None
+    assert leases.claim(second.pk) is None
+    assert leases.claim(light.pk) is not None, "what is not in the list waits for nobody"
+    lost.give_back()
+    assert leases.claim(second.pk) is None, "a run without a worker keeps its place"
+    Run.objects.filter(pk=first.pk).update(state=RunState.FAILED)
+    assert leases.claim(second.pk) is not None
+
+
+def test_another_realm_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TwinBackend, "serial", frozenset(("install",)))
+    first, second = make_run(), make_run("replica2.example.com")
+    other_master(second)
+    realm = second.plan.replica.master.realm
+    realm.pk, realm.name = None, "OTHER.EXAMPLE.COM"
+    realm.save()
+    Master.objects.filter(hostname="master2.example.com").update(realm=realm)
+    assert leases.claim(first.pk) is not None
+    assert leases.claim(second.pk) is not None
 
 
 def test_a_lost_run_does_not_wait_for_those_that_began_meanwhile(settings: Settings) -> None:

@@ -193,6 +193,7 @@ class TwinBackend:
     symptoms: tuple[Symptom, ...] = ()
 
     secrets: tuple[PasswordName, ...] = ("directory_manager", "admin")
+    serial: frozenset[Action] = frozenset()
     takes_keytab = False
     actions: frozenset[Action] = frozenset(("install", "dns", "records", "undo", "remove", "revoke"))
     options: frozenset[str] = frozenset()

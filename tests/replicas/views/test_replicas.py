@@ -9,7 +9,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from replicas.choices import PlanAction, ReplicaState, RunState
-from replicas.models import Draft, Master, Plan, Replica, Run
+from replicas.models import Draft, Master, Plan, Realm, Replica, Run
 from tests.replicas.views import world as w
 from tests.replicas.views.conftest import World
 
@@ -88,8 +88,17 @@ def test_a_queued_run_says_what_it_waits_for(world: World, settings: Settings) -
     settings.RUNS_PER_MASTER = 1
     Run.objects.filter(pk=world.failed.pk).update(state=RunState.QUEUED)
     page = world.client("viewer").get(reverse("run", args=[world.failed.pk])).content.decode()
-    assert "Waits in the queue" in page
+    assert "runs at most 1 at a time" in page
     assert world.running.plan.replica.hostname in page
+
+
+def test_a_queued_run_says_which_run_of_its_freeipa_realm_it_waits_for(world: World, settings: Settings) -> None:
+    settings.RUNS_PER_MASTER = 9
+    Realm.objects.update(backend="freeipa")
+    Run.objects.filter(pk=world.failed.pk).update(state=RunState.QUEUED)
+    page = world.client("viewer").get(reverse("run", args=[world.failed.pk])).content.decode()
+    assert "EXAMPLE.COM installs or removes one server at a time" in page
+    assert reverse("run", args=[world.running.pk]) in page
 
 
 def test_retrying_queues_the_run(world: World) -> None:
