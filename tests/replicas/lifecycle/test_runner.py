@@ -16,12 +16,14 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from replicas import tasks
+from replicas.backends import registry
 from replicas.choices import BundleState, PlanAction, ReplicaState, RunState, StepState
 from replicas.errors import HostUnreachable
 from replicas.lifecycle import lease as leases
 from replicas.lifecycle import looking, outcome
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.fencing import LeaseLost
+from replicas.lifecycle.job import Action
 from replicas.lifecycle.runner import execute
 from replicas.lifecycle.sweeper import requeue_abandoned, sweep
 from replicas.models import AuditEvent, Bundle, Credential, LogLine, Master, Replica, Run, StepRun
@@ -396,6 +398,12 @@ def test_a_run_that_lost_its_worker_keeps_its_place_with_its_master(settings: Se
     assert execute(second.pk)
 
 
+def one_at_a_time(monkeypatch: pytest.MonkeyPatch, *actions: Action) -> None:
+    """Let realms of the twin take one run of these kinds at a time."""
+    monkeypatch.setattr(TwinBackend, "serial", frozenset(actions))
+    monkeypatch.setitem(registry.BACKENDS, "twin", "tests.replicas.lifecycle.twin:TwinBackend")
+
+
 def other_master(run: Run) -> None:
     """Give the run's replica another master of the same realm."""
     master = run.plan.replica.master
@@ -408,7 +416,7 @@ def test_a_realm_that_takes_one_server_at_a_time_does_so_whatever_the_master(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.RUNS_PER_MASTER = 9
-    monkeypatch.setattr(TwinBackend, "serial", frozenset(("install", "remove")))
+    one_at_a_time(monkeypatch, "install", "remove")
     first, second = make_run(), make_run("replica2.example.com", PlanAction.REMOVE)
     light = make_run("replica3.example.com", PlanAction.RECORDS)
     other_master(second)
@@ -423,7 +431,7 @@ def test_a_realm_that_takes_one_server_at_a_time_does_so_whatever_the_master(
 
 
 def test_another_realm_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(TwinBackend, "serial", frozenset(("install",)))
+    one_at_a_time(monkeypatch, "install")
     first, second = make_run(), make_run("replica2.example.com")
     other_master(second)
     realm = second.plan.replica.master.realm
