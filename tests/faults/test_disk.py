@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import random
-import time
+import signal
 
 import pytest
 
 from lab import Host
+from lab.command import until
 from replicas.choices import RunState
 from replicas.models import Run
 from tests.faults.conftest import ROUNDS
 from tests.faults.hosts import REPLICA, Baseline, HostSite
+from tests.replicas.lifecycle.processes import frozen, thaw
 
 pytestmark = pytest.mark.hosts
+FULL_SECONDS = 60.0
 SIZES = {"/var/lib/dirsrv": "3G"}
 """The Directory Server wants a tenth of the machine's memory for its cache."""
 
@@ -26,11 +29,12 @@ mount -t tmpfs -o size={size},mode=$(stat --format=%a "$0") tmpfs "$0"
 cp --archive /run/before/. "$0"
 rm --recursive /run/before
 """
-# A file that takes all the rest.
+# A file that takes all the rest, and whatever is freed later: a Directory Server removes files of its own.
 FILL = """
 fallocate --length $(df --output=avail --block-size=1 "$0" | tail -1) "$0/filler" || true
-cat /dev/zero >> "$0/filler" 2>/dev/null || true
+while :; do cat /dev/zero >> "$0/filler" 2>/dev/null || sleep 0.02; done
 """
+UNIT = "filler"
 
 
 def mount(host: Host, folder: str) -> None:
@@ -38,11 +42,12 @@ def mount(host: Host, folder: str) -> None:
 
 
 def fill(host: Host, folder: str) -> None:
-    host.run(["sh", "-c", FILL, folder])
-    assert host.run(["df", "--output=avail", folder]).stdout.split()[-1] == b"0"
+    host.run(["systemd-run", "--quiet", "--collect", f"--unit={UNIT}", "sh", "-c", FILL, folder])
+    until(lambda: host.run(["df", "--output=avail", folder]).stdout.split()[-1] == b"0", FULL_SECONDS, "it is not full")
 
 
 def free(host: Host, folder: str) -> None:
+    host.run(["systemctl", "stop", UNIT])
     host.run(["rm", f"{folder}/filler"])
 
 
@@ -75,14 +80,21 @@ def test_full_and_freed(folder: str, step: str, site: HostSite, undisturbed: Bas
 def test_full_in_the_middle(
     step: str, number: int, site: HostSite, undisturbed: Baseline, moments: random.Random
 ) -> None:
-    """Until the run fails or has ended: a server that nobody saw fail has no space when it is proved."""
+    """The worker stands still while the disk fills, and the disk stays full until the run has ended.
+
+    A server that nobody saw fail has no space when it is proved.
+    """
     folder, run = "/var/lib/dirsrv", site.ask()
     stop_before(site, "configure-directory")
     mount(site.replica, folder)
+    wait = moments.uniform(0.05, 0.4) * undisturbed.install.seconds[step]
+    site.orders.give((step, wait), number=signal.SIGSTOP)
     site.take_up(run)
-    site.reach(run, step)
-    time.sleep(wait := moments.uniform(0.05, 0.4) * undisturbed.install.seconds[step])
+    assert site.worker is not None
+    worker = site.worker
+    site.wait(lambda: frozen(worker))
     fill(site.replica, folder)
+    thaw(worker)
     site.finish(run)
     assert run.state == RunState.FAILED
     told = cause(run)

@@ -52,32 +52,38 @@ def words(point: str | float) -> str:
 
 
 class Orders:
-    """Points at which a worker is to die, each once, in a file."""
+    """Points at which a worker is to get a signal, each once, in a file: SIGKILL, or SIGSTOP until it is thawed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def give(self, *orders: Order) -> None:
-        self._write(list(orders))
+    def give(self, *orders: Order, number: int = signal.SIGKILL) -> None:
+        self._write(list(orders), number)
 
     def left(self) -> list[Order]:
-        return [(step, point) for step, point in json.loads(self.path.read_text())] if self.path.exists() else []
+        return self._read()[0]
 
     def reach(self, step: str, point: str | float) -> None:
-        """Die, if it is so ordered."""
-        left = self.left()
+        """Send this process the signal, if it is so ordered."""
+        left, number = self._read()
         if (step, point) in left:
             left.remove((step, point))
-            self._write(left)
-            os.kill(os.getpid(), signal.SIGKILL)
+            self._write(left, number)
+            os.kill(os.getpid(), number)
 
     def moment(self, step: str) -> float | None:
         """The next one inside the step."""
         return next((point for key, point in self.left() if key == step and isinstance(point, float)), None)
 
-    def _write(self, orders: list[Order]) -> None:
+    def _read(self) -> tuple[list[Order], int]:
+        if not self.path.exists():
+            return [], signal.SIGKILL
+        orders, number = json.loads(self.path.read_text())
+        return [(step, point) for step, point in orders], number
+
+    def _write(self, orders: list[Order], number: int) -> None:
         draft = self.path.with_suffix(".new")
-        draft.write_text(json.dumps(orders))
+        draft.write_text(json.dumps([orders, number]))
         draft.rename(self.path)
 
 

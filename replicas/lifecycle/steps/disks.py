@@ -11,7 +11,8 @@ from replicas.lifecycle.base import Context
 from replicas.together import together
 
 FOLDERS = ("/var/lib/dirsrv", "/var/lib/ipa", "/var/lib", "/var/log", "/etc", "/run", "/tmp")  # noqa: S108 - looked at, and not used
-LEAST_BYTES, LEAST_FILES = 1 << 20, 16
+LEAST_BYTES, LEAST_FILES = 8 << 20, 16
+"""389-DS stops by itself below 2 MiB (nsslapd-disk-monitoring-threshold), and any log or journal takes as much."""
 SCARCE_BYTES, SCARCE_PART = 256 << 20, 0.05
 """A Directory Server that ends for want of space leaves as much behind, and needs more than that to start."""
 SECONDS = 10.0

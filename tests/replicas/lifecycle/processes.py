@@ -79,13 +79,18 @@ def freeze(worker: BaseProcess) -> None:
     assert worker.pid is not None
     while True:
         os.kill(worker.pid, signal.SIGSTOP)
-        threads = Path(f"/proc/{worker.pid}/task")
-        while any((one / "stat").read_text().rpartition(")")[2].split()[0] != "T" for one in threads.iterdir()):
+        while not frozen(worker):
             time.sleep(0.001)
         if _writable():
             return
         thaw(worker)
         time.sleep(0.02)
+
+
+def frozen(worker: BaseProcess) -> bool:
+    """Return whether all its threads have stopped."""
+    threads = Path(f"/proc/{worker.pid}/task")
+    return all((one / "stat").read_text().rpartition(")")[2].split()[0] == "T" for one in threads.iterdir())
 
 
 def thaw(worker: BaseProcess) -> None:
