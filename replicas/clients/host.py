@@ -1,11 +1,9 @@
-"""An open connection to a host: commands, programs and files over one multiplexed SSH connection."""
+"""An open connection to a host: commands, programs and files over a multiplexed SSH connection."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
-import shlex
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -13,17 +11,15 @@ from typing import Any, Self
 
 import asyncssh
 
+from replicas.clients import login
 from replicas.clients.programs import launch
+from replicas.clients.sessions import Dial, Sessions
 from replicas.clients.stream import Stream, parse, refuse
 from replicas.errors import CommandFailed, HostUnreachable, StepError
 from replicas.lifecycle.job import Endpoint
 
-# sshd admits ten sessions on one connection (MaxSessions); a stream and a detached command keep theirs for long.
-SESSIONS = 8
 TIMED_OUT = 124  # the status of timeout(1)
 KILL_SECONDS = 5
-# Not its warnings, such as «unable to resolve host», with which it runs the command all the same.
-SUDO_REFUSES = re.compile(r"^sudo: .*(?:password|tty|terminal)|is not (?:in the sudoers file|allowed to)", re.MULTILINE)
 READ_LIMIT = 16 * 1024 * 1024
 
 
@@ -43,10 +39,10 @@ class Result:
 class Host:
     """One connection, many commands at once. Use as an async context manager, or call `close`."""
 
-    def __init__(self, endpoint: Endpoint, connection: asyncssh.SSHClientConnection) -> None:
+    def __init__(self, endpoint: Endpoint, connection: asyncssh.SSHClientConnection, dial: Dial | None = None) -> None:
         self.endpoint = endpoint
         self._connection = connection
-        self._sessions = asyncio.Semaphore(SESSIONS)
+        self.sessions = Sessions(endpoint.hostname, connection, dial)
         self.guard: Callable[[], None] = lambda: None
         """Asked before anything is sent, and raises when nothing may be: a lease that ran out, for one."""
 
@@ -60,7 +56,7 @@ class Host:
 
     @property
     def connected(self) -> bool:
-        return not self._connection.is_closed()
+        return self.sessions.connected
 
     async def __aenter__(self) -> Self:
         return self
@@ -71,8 +67,7 @@ class Host:
         await self.close()
 
     async def close(self) -> None:
-        self._connection.close()
-        await self._connection.wait_closed()
+        await self.sessions.close()
 
     async def run(
         self, *argv: str, input: bytes | str | None = None, timeout: float = 60, check: bool = True
@@ -93,7 +88,7 @@ class Host:
             result = Result(self.status(process), stdout or b"", stderr or b"")
         if result.status == TIMED_OUT:
             raise CommandFailed(self.name, argv[0], TIMED_OUT, f"not finished within {timeout:g} s")
-        if result.status and (check or self._sudo_refused(result)):
+        if result.status and check:
             raise self.failed(argv, result)
         return result
 
@@ -130,24 +125,39 @@ class Host:
 
     @contextlib.asynccontextmanager
     async def process(self, *argv: str, stdin: bool = True) -> AsyncIterator[asyncssh.SSHClientProcess[bytes]]:
-        """The raw process, for callers that copy bytes themselves; ended when the context is left."""
-        as_root = () if self.endpoint.user == "root" else ("sudo", "-n", "--")
-        command = shlex.join((*as_root, "env", "LC_ALL=C", *argv))
-        async with self._sessions:
-            self.guard()
-            try:
-                process = await self._connection.create_process(
-                    command, encoding=None, stdin=asyncssh.PIPE if stdin else asyncssh.DEVNULL
-                )
-            except (OSError, asyncssh.Error) as error:
-                raise self.lost() from error
-            try:
+        """The raw process, for callers that copy bytes themselves; ended when the context is left.
+
+        What a login prints comes before its output, and is left out. Raises HostUnreachable, HostError when the command
+        does not begin, and CommandFailed when sudo refuses it.
+        """
+        start = login.prepare(argv, sudo=self.endpoint.user != "root")
+        try:
+            pipe = asyncssh.PIPE if stdin else asyncssh.DEVNULL
+            async with self.sessions.process(start.command, pipe, lambda: self.guard()) as process:
+                await self._begin(process, start, argv)
                 self.guard()  # again, as the host took its time: what goes over standard input goes now
-                yield process
-            except asyncssh.DisconnectError as error:
-                raise self.lost() from error
-            finally:
-                process.close()
+                try:
+                    yield process
+                except asyncssh.DisconnectError as error:
+                    raise self.lost() from error
+        except asyncssh.Error as error:
+            raise self.lost() from error
+
+    async def _begin(self, process: login.Process, start: login.Launch, argv: tuple[str, ...]) -> None:
+        """Wait until the command itself begins. Raises HostError, CommandFailed."""
+        user, begun = self.endpoint.user, 0
+        try:
+            for mark in start.marks:
+                await login.skip(process, mark)
+                begun += 1
+        except TimeoutError as error:
+            raise login.silent(self.name, user) from error
+        except login.NotStarted as error:
+            await process.wait_closed()
+            status = self.status(process)
+            if begun and start.by_sudo:
+                raise self._sudo_refuses(argv, Result(status, error.stdout, error.stderr)) from error
+            raise login.other_shell(self.name, user, error) from error
 
     def status(self, process: asyncssh.SSHClientProcess[bytes]) -> int:
         """The exit status of an ended process. Raises HostUnreachable when it ended because the connection did."""
@@ -161,19 +171,17 @@ class Host:
             "It is opened again on the next try; if that fails as well, look at the host and the network between.",
         )
 
-    def _sudo_refused(self, result: Result) -> bool:
-        """Whether nothing ran: then the status is not the command's, and callers must not take it for an answer."""
-        errors = result.stderr.decode("utf-8", "replace")
-        return self.endpoint.user != "root" and bool(result.status and SUDO_REFUSES.search(errors))
-
-    def failed(self, argv: tuple[str, ...], result: Result) -> CommandFailed:
+    def failed(self, argv: tuple[str, ...], result: Result, remedy: str = "") -> CommandFailed:
         output = (result.stderr.strip() or result.stdout).decode("utf-8", "replace")
-        remedy = ""
-        if "tty" in output and self._sudo_refused(result):
-            remedy = f"Let sudo work without a terminal on {self.name}: «Defaults:{self.endpoint.user} !requiretty»."
-        elif self._sudo_refused(result):
-            remedy = f"Let {self.endpoint.user} use sudo without a password on {self.name}."
         return CommandFailed(self.name, argv[0], result.status, output, remedy)
+
+    def _sudo_refuses(self, argv: tuple[str, ...], result: Result) -> CommandFailed:
+        user = self.endpoint.user
+        if b"tty" in result.stderr or b"terminal" in result.stderr and b"password" not in result.stderr:
+            remedy = f'Let sudo work without a terminal on {self.name}: add "Defaults:{user} !requiretty".'
+        else:
+            remedy = f"Let {user} use sudo without a password on {self.name}."
+        return self.failed(argv, result, remedy)
 
     async def read(self, path: str, limit: int = READ_LIMIT) -> bytes:
         """The content of a file. Raises CommandFailed when it is not there, StepError when it is longer."""

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
+import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import asyncssh
 
@@ -14,6 +18,10 @@ from replicas.lifecycle.job import Endpoint
 
 KEY_PREFERENCE = ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256")
 KEEPALIVE_SECONDS = 5
+ADMITTED_SECONDS = 10.0
+DROPPED = (asyncssh.ConnectionLost, ConnectionResetError)
+"""What it looks like when sshd closes a connection before any key exchange: it admits some at a time (MaxStartups)."""
+T = TypeVar("T")
 REACH_REMEDY = "Check that the host is up, that the address is right, and that a firewall lets port {port} through."
 
 
@@ -23,13 +31,17 @@ async def fetch_host_key(address: str, port: int = 22, timeout: float = 10) -> s
     Raises HostUnreachable.
     """
     try:
-        async with asyncio.timeout(timeout):
-            key = await asyncssh.get_server_host_key(address, port, server_host_key_algs=KEY_PREFERENCE, config=None)
+        key = await _admitted(lambda: _fetch(address, port, timeout))
     except (OSError, asyncssh.Error) as error:
         raise _unreachable(address, address, port, error, timeout) from error
     if key is None:
         raise HostUnreachable(f"{address} presented no SSH host key on port {port}.")
     return key.export_public_key("openssh").decode("ascii").strip().partition("\n")[0]
+
+
+async def _fetch(address: str, port: int, timeout: float) -> asyncssh.SSHKey | None:
+    async with asyncio.timeout(timeout):
+        return await asyncssh.get_server_host_key(address, port, server_host_key_algs=KEY_PREFERENCE, config=None)
 
 
 def fingerprint(host_key: str) -> str:
@@ -42,27 +54,38 @@ async def connect(endpoint: Endpoint, private_key: Path, timeout: float = 10) ->
 
     Raises HostUnreachable and HostKeyChanged; the second before anything was sent to the host.
     """
-    seen: list[asyncssh.SSHKey] = []
-    pinned = _parse(endpoint.host_key)
+
+    async def dial() -> asyncssh.SSHClientConnection:
+        return await _connect(endpoint, private_key, timeout)
+
+    return Host(endpoint, await dial(), dial)
+
+
+async def _connect(endpoint: Endpoint, private_key: Path, timeout: float) -> asyncssh.SSHClientConnection:
+    recorder = _Recorder()
+    pinned, key = _parse(endpoint.host_key), _private(private_key)
     try:
-        connection = await asyncssh.connect(
-            endpoint.address,
-            endpoint.port,
-            username=endpoint.user,
-            client_keys=[_private(private_key)],
-            known_hosts=([pinned], [], []),
-            client_factory=lambda: _Recorder(seen),
-            config=None,
-            agent_path=None,
-            preferred_auth="publickey",
-            gss_host=None,
-            connect_timeout=timeout,
-            login_timeout=timeout,
-            keepalive_interval=KEEPALIVE_SECONDS,
-            keepalive_count_max=4,
+        return await _admitted(
+            lambda: asyncssh.connect(
+                endpoint.address,
+                endpoint.port,
+                username=endpoint.user,
+                client_keys=[key],
+                known_hosts=([pinned], [], []),
+                client_factory=lambda: recorder,
+                config=None,
+                agent_path=None,
+                preferred_auth="publickey",
+                gss_host=None,
+                connect_timeout=timeout,
+                login_timeout=timeout,
+                keepalive_interval=KEEPALIVE_SECONDS,
+                keepalive_count_max=4,
+            ),
+            lambda: not recorder.greeted,
         )
     except asyncssh.HostKeyNotVerifiable as error:
-        raise _key_changed(endpoint, seen[-1].get_fingerprint("sha256")) from error
+        raise _key_changed(endpoint, recorder.seen[-1].get_fingerprint("sha256")) from error
     except asyncssh.PermissionDenied as error:
         raise HostUnreachable(
             f"{_name(endpoint)} does not accept the portal's SSH key for {endpoint.user}.",
@@ -70,20 +93,45 @@ async def connect(endpoint: Endpoint, private_key: Path, timeout: float = 10) ->
             retryable=False,
         ) from error
     except (OSError, asyncssh.Error) as error:
-        if isinstance(error, (asyncssh.KeyExchangeFailed, asyncssh.ConnectionLost, ConnectionResetError)):
+        if isinstance(error, (asyncssh.KeyExchangeFailed, *DROPPED)):
             await _check_kind(endpoint, timeout)
         raise _unreachable(endpoint.hostname, endpoint.address, endpoint.port, error, timeout) from error
-    return Host(endpoint, connection)
+
+
+async def _admitted(attempt: Callable[[], Awaitable[T]], early: Callable[[], bool] = lambda: True) -> T:
+    """Try again for a while when the server closes the connection right away: it admits no more logins (MaxStartups).
+
+    `early` tells whether it did so before it said anything.
+    """
+    end, pause = time.monotonic() + ADMITTED_SECONDS, 0.1
+    while True:
+        try:
+            return await attempt()
+        except DROPPED:
+            if not early() or time.monotonic() + pause > end:
+                raise
+        # Spread, as others are refused at the same moment.
+        await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
+        pause = min(2 * pause, 2.0)
 
 
 class _Recorder(asyncssh.SSHClient):
-    """Notes a key that is not the pinned one, so that the message can show it."""
+    """Notes whether the server said anything, and a key that is not the pinned one, so that messages can show it."""
 
-    def __init__(self, seen: list[asyncssh.SSHKey]) -> None:
-        self._seen = seen
+    def __init__(self) -> None:
+        self.seen: list[asyncssh.SSHKey] = []
+        self._connection: asyncssh.SSHClientConnection | None = None
+
+    @property
+    def greeted(self) -> bool:
+        """Whether the server sent its version, which is the first thing that it sends."""
+        return self._connection is not None and bool(self._connection.get_extra_info("server_version"))
+
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        self._connection = conn
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
-        self._seen.append(key)
+        self.seen.append(key)
         return False
 
 

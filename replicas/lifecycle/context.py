@@ -59,6 +59,7 @@ class RunContext:
             if host is None or not host.connected:
                 host = self._hosts[role] = await self._connect(getattr(self.job, role))
                 host.guard = self._lease.check
+                host.sessions.notify = self.log
             return host
 
     def secret(self, name: SecretName) -> str:
