@@ -76,6 +76,41 @@ async def test_refusals(lab: Lab, ca: str, name: str, host: int, error: type[Exc
             pass
 
 
+@pytest.mark.parametrize(
+    "password",
+    [
+        "Geheim\u00b22026",
+        "\u00bdLiter-Bier",
+        "fixed\u00a0space",
+        "abc-\u05d0\u05d1\u05d2-def",
+        "\u05d0\u05d1\u05d2-1234567",
+        "Cafe\u0301-au-lait",
+        "Caf\u00e9-au-lait",
+        "\U0001f511key\U0001f511ring",
+        "soft\u00adhyphen",
+        "trailing space ",
+        " leading space",
+        "quo'te\"back\\slash%d$HOME",
+        "ab\u2126cdefgh",
+        "\u00fc" * 200,
+    ],
+)
+async def test_a_password_goes_out_as_it_was_typed(lab: Lab, ca: str, password: str) -> None:
+    """The directory hashes the bytes that it was given, whatever Unicode knows of their letters."""
+    bind = (lab.master.name, str(lab.master.address), ca, MANAGER)
+    own = lab.secrets.directory_manager
+    async with Directory.bind(*bind, own) as directory:
+        await directory.modify("cn=config", ("replace", "nsslapd-rootpw", [password.encode()]))
+        try:
+            async with Directory.bind(*bind, password) as again:
+                assert await again.get("cn=config", ["nsslapd-port"])
+            with pytest.raises(WrongPassword):
+                async with Directory.bind(*bind, f"{password}x"):
+                    pass
+        finally:
+            await directory.modify("cn=config", ("replace", "nsslapd-rootpw", [own.encode()]))
+
+
 async def test_a_server_that_falls_silent_is_lost(lab: Lab, ca: str) -> None:
     address, password = str(lab.master.address), lab.secrets.directory_manager
     async with Directory.bind(lab.master.name, address, ca, MANAGER, password, timeout=1) as directory:
