@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from replicas.errors import StepError
 from replicas.stream.redaction import MASK, Redactor
+from tests.replicas.typed import TYPED
 
 SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=8, max_size=40)
 FORMS: dict[str, Callable[[str], str]] = {
@@ -57,18 +58,6 @@ def by_byte(secret: str, escaped: str) -> str:
     return "".join(chr(byte) if byte < 0x80 else escaped.format(byte) for byte in secret.encode())
 
 
-TYPED = (
-    "Geheim\u00b22026",
-    "\u00bdLiter-Bier",
-    "fixed\u00a0space",
-    "abc-\u05d0\u05d1\u05d2-def",
-    "Cafe\u0301-au-lait",
-    "Caf\u00e9-au-lait",
-    "\U0001f511key\U0001f511ring",
-    "trailing space ",
-    "quo'te\"back\\slash%d$HOME",
-)
-"""Passwords that people choose, and libraries or programs write in another way."""
 BREAKS = ("\n", "\r\n", "\n ", "\\\n", "\\n", "\\r\\n", "\n\t")
 """Between the lines of a block: plain, as LDIF folds, as shells continue, and as quoted by repr or JSON."""
 
