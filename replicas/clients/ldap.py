@@ -212,7 +212,9 @@ def _connection(
         get_info=ldap3.NONE,
         connect_timeout=CONNECT_SECONDS,
     )
-    return ldap3.Connection(server, user=dn, password=password, receive_timeout=timeout, auto_referrals=False)
+    # As bytes: text would go through SASLprep, which turns "²" into "2". The directory compares what was typed.
+    typed = password.encode()
+    return ldap3.Connection(server, user=dn, password=typed, receive_timeout=timeout, auto_referrals=False)
 
 
 def _open(directory: Directory, address: str, starttls: bool) -> None:

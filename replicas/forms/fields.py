@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from django import forms
+from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
 from replicas import validators
@@ -65,6 +66,10 @@ class PasswordField(forms.CharField):
     def __init__(self, **kwargs: Any) -> None:
         widget = forms.PasswordInput(attrs={"autocomplete": "off"})
         super().__init__(widget=widget, strip=False, min_length=8, max_length=200, **kwargs)
+        # Programs read a password up to the end of its line.
+        self.validators.append(
+            RegexValidator(r"[\r\n]", _("A password cannot contain a line end."), inverse_match=True)
+        )
 
 
 class OneRunPasswords(forms.Form):

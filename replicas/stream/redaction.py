@@ -6,7 +6,9 @@ import base64
 import json
 import re
 import shlex
+import unicodedata
 from collections.abc import Callable, Iterator
+from typing import Literal
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
 
@@ -18,6 +20,8 @@ SHORTEST = 6
 TELLING = 4
 """So many first characters of a secret at the end of what is there make it worth waiting for the next line."""
 
+NORMAL_FORMS: tuple[Literal["NFC", "NFD", "NFKC", "NFKD"], ...] = ("NFC", "NFD", "NFKC", "NFKD")
+"""Of Unicode (UAX #15)."""
 ESCAPE = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])"
 """A control sequence of a terminal (ECMA-48): a colour, say."""
 GAP = rf"(?:\s|\\[nrt\n]|{ESCAPE})*"
@@ -124,6 +128,30 @@ def forms(secret: bytes) -> Iterator[str]:
     yield re.sub("%..", lambda match: match[0].lower(), quote(text, safe=""))
     yield "".join(f"%{byte:02X}" for byte in secret)
     yield "".join(f"%{byte:02x}" for byte in secret)
+    if not text.isascii():
+        yield from _beyond_ascii(text)
+
+
+def _beyond_ascii(text: str) -> Iterator[str]:
+    """The ways in which programs print letters that ASCII lacks: normalized, escaped, replaced, or in another code."""
+    for form in NORMAL_FORMS:
+        yield unicodedata.normalize(form, text)
+    secret = text.encode()
+    yield secret.decode("latin-1")
+    yield secret.decode("cp1252", "replace")
+    yield ascii(text)[1:-1]
+    yield repr(secret)[2:-1]
+    yield re.sub(r"\\u[0-9a-f]{4}", lambda match: f"\\u{match[0][2:].upper()}", json.dumps(text)[1:-1])
+    yield text.encode("ascii", "backslashreplace").decode()
+    yield text.encode("ascii", "xmlcharrefreplace").decode()
+    yield "".join(letter if letter.isascii() else f"&#x{ord(letter):x};" for letter in text)
+    for escaped in ("\\{:03o}", "\\x{:02x}", "\\x{:02X}", "\\{:02x}", "\\{:02X}"):
+        yield "".join(chr(byte) if byte < 0x80 else escaped.format(byte) for byte in secret)
+    # What is left is told apart from innocent text only when enough of it is the secret's own.
+    if sum(letter.isascii() for letter in text) >= SHORTEST:
+        for blank in "?\ufffd":
+            yield "".join(letter if letter.isascii() else blank for letter in text)
+            yield "".join(chr(byte) if byte < 0x80 else blank for byte in secret)
 
 
 def _squeezed(text: str) -> tuple[str, ...]:

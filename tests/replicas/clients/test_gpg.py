@@ -9,6 +9,7 @@ import pytest
 
 from replicas.clients.gpg import seal, unseal
 from replicas.errors import BundleError, WrongPassword
+from tests.replicas.typed import TYPED
 
 PASSWORD = "Sesam öffne dich"
 
@@ -28,6 +29,21 @@ def test_standard_tools_open_it(sealed: bytes, tmp_path: Path) -> None:
     )
     assert found.stdout == b"content" * 1000
     assert b"AES256" in found.stderr
+
+
+@pytest.mark.parametrize("password", TYPED)
+def test_the_password_is_the_one_that_was_typed(password: str, tmp_path: Path) -> None:
+    """A person opens the bundle with the bytes that a terminal sends."""
+    path = tmp_path / "bundle.gpg"
+    path.write_bytes(seal(b"content", password))
+    argv = ["gpg", "--homedir", str(tmp_path), "--batch", "--no-autostart", "--pinentry-mode", "loopback"]
+    opened = subprocess.run(
+        [*argv, "--passphrase-fd", "0", "-d", str(path)], input=password.encode(), check=True, capture_output=True
+    )
+    assert opened.stdout == b"content"
+    assert unseal(path.read_bytes(), password) == b"content"
+    with pytest.raises(WrongPassword):
+        unseal(path.read_bytes(), f"{password}x")
 
 
 def test_round_trip_and_wrong_password(sealed: bytes) -> None:

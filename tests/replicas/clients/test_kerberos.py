@@ -7,6 +7,7 @@ import pytest
 from lab import Lab
 from replicas.clients import kerberos, ssh
 from replicas.errors import StepError, WrongPassword
+from tests.replicas.typed import TYPED
 
 pytestmark = pytest.mark.hosts
 
@@ -17,6 +18,17 @@ async def test_the_right_password_over_both_families(lab: Lab, replica: ssh.Host
         assert ticket.principal == "admin@EXAMPLE.COM"
         assert ticket.service == "krbtgt/EXAMPLE.COM@EXAMPLE.COM"
     assert "portal-krb5" not in (await replica.run("ls", "/run")).text
+
+
+@pytest.mark.parametrize("password", TYPED)
+async def test_the_password_is_the_one_that_was_typed(lab: Lab, replica: ssh.Host, password: str) -> None:
+    address, own = str(lab.master.address), lab.secrets.admin
+    lab.master.run(["kadmin.local", "-q", "cpw admin"], input=f"{password}\n{password}\n".encode())
+    try:
+        ticket = await kerberos.prove(replica, "admin", password, "EXAMPLE.COM", (address,))
+        assert ticket.principal == "admin@EXAMPLE.COM"
+    finally:
+        lab.master.run(["kadmin.local", "-q", "cpw admin"], input=f"{own}\n{own}\n".encode())
 
 
 @pytest.mark.parametrize(

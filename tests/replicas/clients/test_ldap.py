@@ -12,6 +12,7 @@ from lab import Lab
 from replicas.clients.ldap import Directory, LdapRefused
 from replicas.errors import DirectoryError, DirectoryLost, WrongPassword
 from tests.replicas.clients.freeipa.replay import Replay, serving
+from tests.replicas.typed import TYPED
 from tests.replicas.uploads import issuing
 
 pytestmark = pytest.mark.hosts
@@ -74,6 +75,23 @@ async def test_refusals(lab: Lab, ca: str, name: str, host: int, error: type[Exc
     with pytest.raises(error, match=words):
         async with Directory.bind(name, str(lab.hosts[host].address), ca, MANAGER, "wrong"):
             pass
+
+
+@pytest.mark.parametrize("password", TYPED)
+async def test_a_password_goes_out_as_it_was_typed(lab: Lab, ca: str, password: str) -> None:
+    """The directory hashes the bytes that it was given, whatever Unicode knows of their letters."""
+    bind = (lab.master.name, str(lab.master.address), ca, MANAGER)
+    own = lab.secrets.directory_manager
+    async with Directory.bind(*bind, own) as directory:
+        await directory.modify("cn=config", ("replace", "nsslapd-rootpw", [password.encode()]))
+        try:
+            async with Directory.bind(*bind, password) as again:
+                assert await again.get("cn=config", ["nsslapd-port"])
+            with pytest.raises(WrongPassword):
+                async with Directory.bind(*bind, f"{password}x"):
+                    pass
+        finally:
+            await directory.modify("cn=config", ("replace", "nsslapd-rootpw", [own.encode()]))
 
 
 async def test_a_server_that_falls_silent_is_lost(lab: Lab, ca: str) -> None:

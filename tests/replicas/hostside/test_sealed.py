@@ -13,6 +13,7 @@ import pytest
 from replicas.clients.gpg import seal
 from replicas.hostside import freeipa_open, unpack
 from tests.replicas.hostside.test_archive import tar
+from tests.replicas.typed import TYPED
 
 HOST, PASSWORD, FILE = "ipareplica.example.com", "Sesam, open", tarfile.REGTYPE
 INFO = f"[realm]\ndestination_host = {HOST}\n".encode()
@@ -25,15 +26,22 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield Path(name)
 
 
-def bundle(authority: bytes) -> bytes:
-    return seal(tar(("realm_info/realm_info", INFO, FILE), ("realm_info/ca.crt", authority, FILE)), PASSWORD)
+def bundle(authority: bytes, password: str = PASSWORD) -> bytes:
+    return seal(tar(("realm_info/realm_info", INFO, FILE), ("realm_info/ca.crt", authority, FILE)), password)
 
 
-def open_bundle(path: Path, sealed: bytes) -> dict[str, object]:
+def open_bundle(path: Path, sealed: bytes, password: str = PASSWORD) -> dict[str, object]:
     digest = hashlib.sha256(sealed).hexdigest()
     target = str(path.with_name("opened"))
-    payload = {"path": str(path), "sha256": digest, "passphrase": PASSWORD, "host": HOST, "target": target}
+    payload = {"path": str(path), "sha256": digest, "passphrase": password, "host": HOST, "target": target}
     return freeipa_open.main(payload)
+
+
+@pytest.mark.parametrize("password", TYPED)
+def test_the_password_is_the_one_that_was_typed(folder: Path, password: str) -> None:
+    path, sealed = folder / "bundle.gpg", bundle(b"ours", password)
+    path.write_bytes(sealed)
+    assert open_bundle(path, sealed, password)["members"] == ["realm_info", "ca.crt"]
 
 
 def test_a_bundle_in_the_place_of_the_sealed_one(folder: Path) -> None:

@@ -7,6 +7,7 @@ import html
 import json
 import re
 import shlex
+import unicodedata
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from replicas.errors import StepError
 from replicas.stream.redaction import MASK, Redactor
+from tests.replicas.typed import TYPED
 
 SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=8, max_size=40)
 FORMS: dict[str, Callable[[str], str]] = {
@@ -37,8 +39,25 @@ FORMS: dict[str, Callable[[str], str]] = {
     "hex with spaces": lambda secret: secret.encode().hex(" ", 2),
     "xml": lambda secret: escape(secret, {'"': "&quot;"}),
     "html": html.escape,
+    "python, bytes": lambda secret: repr(secret.encode()),
+    "python, ascii": ascii,
+    "composed": lambda secret: unicodedata.normalize("NFC", secret),
+    "decomposed": lambda secret: unicodedata.normalize("NFD", secret),
+    "compatible": lambda secret: unicodedata.normalize("NFKC", secret),
+    "numeric references": lambda secret: secret.encode("ascii", "xmlcharrefreplace").decode(),
+    "octal": lambda secret: by_byte(secret, "\\{:03o}"),
+    "a directory's escapes": lambda secret: by_byte(secret, "\\{:02x}"),
+    "a journal's escapes": lambda secret: by_byte(secret, "\\x{:02x}"),
+    "another code": lambda secret: secret.encode().decode("latin-1"),
     "double quotes": lambda secret: re.sub(r'([\\"$`!])', r"\\\1", secret),
 }
+
+
+def by_byte(secret: str, escaped: str) -> str:
+    """The text with each byte that ASCII lacks written in that way."""
+    return "".join(chr(byte) if byte < 0x80 else escaped.format(byte) for byte in secret.encode())
+
+
 BREAKS = ("\n", "\r\n", "\n ", "\\\n", "\\n", "\\r\\n", "\n\t")
 """Between the lines of a block: plain, as LDIF folds, as shells continue, and as quoted by repr or JSON."""
 
@@ -54,6 +73,24 @@ def test_form_is_replaced(form: str, secret: str) -> None:
     assert printed not in cleaned
     assert cleaned.startswith("before ")
     assert cleaned.endswith(" after")
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("secret", TYPED)
+def test_letters_that_ascii_lacks(secret: str, form: str) -> None:
+    cleaned = Redactor(secret).clean(f"before {FORMS[form](secret)} after")
+    assert cleaned.startswith("before ")
+    assert cleaned.endswith(" after")
+    assert MASK in cleaned
+    assert FORMS[form](secret).strip("'\"") not in cleaned
+
+
+@pytest.mark.parametrize("blank", ["?", "\ufffd"])
+def test_letters_that_were_replaced(blank: str) -> None:
+    """A program under another locale writes a mark for each byte or letter that it cannot print."""
+    for printed in (f"Geheim{blank}2026", f"Geheim{2 * blank}2026"):
+        assert Redactor(TYPED[0]).clean(f"password {printed}!") == f"password {MASK}!"
+    assert Redactor("\u05d0" * 8).clean(blank * 8) == blank * 8, "nothing of the secret is in there"
 
 
 @given(secret=SECRETS, before=st.binary(max_size=5), after=st.binary(max_size=5))

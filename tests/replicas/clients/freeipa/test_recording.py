@@ -10,6 +10,7 @@ import socket
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -18,6 +19,7 @@ from replicas.clients.freeipa.answers import Failure
 from replicas.errors import PortalError, WrongPassword
 from tests.replicas.clients.freeipa.conftest import Server
 from tests.replicas.clients.freeipa.replay import EXCHANGES, Replay, serving
+from tests.replicas.typed import TYPED
 from tests.replicas.uploads import issuing
 
 LOGIN = "login_ok"
@@ -112,6 +114,17 @@ async def test_recorded_refusal_of_an_unknown_account_names_it(recorded: Server)
             pass
     assert isinstance(caught.value, WrongPassword)
     assert not caught.value.retryable
+
+
+@pytest.mark.parametrize("password", TYPED)
+async def test_the_password_of_a_sign_in_is_the_one_that_was_typed(recorded: Server, password: str) -> None:
+    if not recorded.replay:
+        pytest.skip("a live server knows one password")
+    recorded.expect(LOGIN)
+    expected = recorded.replay.armed[-1]["request"] | {"body": urlencode({"user": "admin", "password": password})}
+    recorded.replay.armed[-1]["request"] = expected
+    async with recorded.session(password):
+        pass
 
 
 async def test_recorded_server_takes_a_sign_in_without_a_referer(recorded: Server) -> None:
