@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 from django.core.asgi import get_asgi_application
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+from portal.startup import require_settings
+
+require_settings()
 pages = get_asgi_application()
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402 - the consumers import models, which need set-up Django

@@ -1,4 +1,7 @@
-"""All settings, from the environment; a missing or unsafe one fails loudly (portal/checks.py)."""
+"""All settings, from the environment; a wrong or unsafe one fails loudly, by name (portal/checks.py has more).
+
+Raises SettingError, which `portal.startup` turns into one line.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import django_stubs_ext
-import environ
 
-from portal import services
+from portal import addresses, environment, services
 from portal.environment import take
 
 django_stubs_ext.monkeypatch()  # lets generic forms and admins name their model
-env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(env.str("PORTAL_DATA_DIR", default=str(BASE_DIR / "var" / "portal")))
+DATA_DIR = environment.folder("PORTAL_DATA_DIR", BASE_DIR / "var" / "portal")
 """Database, queue, generated keys: everything that has to be backed up."""
-DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-DEBUG = env.bool("PORTAL_DEBUG", default=False)
+DEBUG = environment.boolean("PORTAL_DEBUG")
 DEFAULT_EXCEPTION_REPORTER_FILTER = "portal.reporting.NoValues"
 SECRET_KEY = take("PORTAL_SECRET_KEY")
-SECRET_KEYS = take("PORTAL_KEYS")
+SECRET_KEYS = environment.key_ring("PORTAL_KEYS")
 """Key ring of the credential store: `id:base64`, separated by commas or lines, the first one encrypts."""
-SECRET_KEYS_FILE = Path(env.str("PORTAL_KEYS_FILE", default=str(DATA_DIR / "keys")))
+SECRET_KEYS_FILE = environment.file("PORTAL_KEYS_FILE", DATA_DIR / "keys")
 """The file of the key ring, when PORTAL_KEYS has none (replicas/keyring.py)."""
-SSH_KEY_FILE = Path(env.str("PORTAL_SSH_KEY_FILE", default=str(DATA_DIR / "ssh" / "id_ed25519")))
+SSH_KEY_FILE = environment.file("PORTAL_SSH_KEY_FILE", DATA_DIR / "ssh" / "id_ed25519")
 """The portal's own SSH key; its public half is shown where hosts are registered."""
 
 OWN_SECRET_KEY = not SECRET_KEY
@@ -35,9 +35,9 @@ if OWN_SECRET_KEY:
 
     SECRET_KEY = secret_key(DATA_DIR)
 
-ALLOWED_HOSTS = env.list("PORTAL_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("PORTAL_TRUSTED_ORIGINS", default=[])
-BEHIND_TLS = env.bool("PORTAL_BEHIND_TLS", default=False)
+ALLOWED_HOSTS = addresses.hosts("PORTAL_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = addresses.origins("PORTAL_TRUSTED_ORIGINS")
+BEHIND_TLS = environment.boolean("PORTAL_BEHIND_TLS")
 """A proxy in front ends TLS and sets X-Forwarded-Proto: cookies become secure, plain requests are redirected."""
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
@@ -99,9 +99,9 @@ TEMPLATES: list[dict[str, Any]] = [
 # Lower-case: error pages show every setting, and hide a password only where it is not part of a URL.
 database_url = take("DATABASE_URL")  # postgresql://USER:PASSWORD@HOST/NAME; empty: SQLite in DATA_DIR
 redis_url = take("REDIS_URL")  # rediss://:PASSWORD@HOST/0; empty: a queue in DATA_DIR, no channel layer
-WORKERS = env.int("PORTAL_WORKERS", default=4)
+WORKERS = environment.integer("PORTAL_WORKERS", 4, minimum=1, maximum=100)
 """Runs that one worker process begins at a time. As many that lost their worker may come on top."""
-TASK_WORKERS = env.int("PORTAL_TASK_WORKERS", default=4)
+TASK_WORKERS = environment.integer("PORTAL_TASK_WORKERS", 4, minimum=1, maximum=100)
 """Checks, looks, deliveries and verifications that one worker process does at a time, beside runs."""
 SQLITE: dict[str, Any] = {
     "ENGINE": "django.db.backends.sqlite3",
@@ -160,36 +160,40 @@ DJANGO_TABLES2_TEMPLATE = "django_tables2/bootstrap5.html"
 
 CHECKPOINTS_FILE = DATA_DIR / "checkpoints.jsonl"
 """Signed ends of the history: copy it to where nobody who may write to the database can change it."""
-CHECKPOINT_KEY_FILE = Path(env.str("PORTAL_CHECKPOINT_KEY_FILE", default=str(DATA_DIR / "checkpoint-key.pem")))
-CHECKPOINT_SECONDS = env.int("PORTAL_CHECKPOINT_SECONDS", default=300)
-AUDIT_SYSLOG = env.str("PORTAL_AUDIT_SYSLOG", default="")
+CHECKPOINT_KEY_FILE = environment.file("PORTAL_CHECKPOINT_KEY_FILE", DATA_DIR / "checkpoint-key.pem")
+CHECKPOINT_SECONDS = environment.integer("PORTAL_CHECKPOINT_SECONDS", 300, minimum=1, maximum=86_400)
+AUDIT_SYSLOG = addresses.syslog("PORTAL_AUDIT_SYSLOG")
 """Where checkpoints go as well: /dev/log, or HOST:PORT by UDP."""
-AUDIT_VERIFY_HOURS = env.float("PORTAL_AUDIT_VERIFY_HOURS", default=24)
+AUDIT_VERIFY_HOURS = environment.number("PORTAL_AUDIT_VERIFY_HOURS", 24, minimum=0.01, maximum=8760)
 """So often the history is verified by itself."""
-PUBLIC_URL = env.str("PORTAL_URL", default="http://localhost:8000")
+PUBLIC_URL, PUBLIC_PATH = addresses.public("PORTAL_URL", "http://localhost:8000")
 """Where people reach the portal: the beginning of every address in e-mails and webhooks."""
 email_url = take("EMAIL_URL")  # smtp+tls://USER:PASSWORD@HOST:587, see django-environ; empty: no e-mail is sent
 EMAIL_URL_GIVEN = bool(email_url)
 if email_url:
-    vars().update(environ.Env.email_url_config(email_url))
+    vars().update(services.email(email_url))
 EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = env.str("PORTAL_EMAIL_FROM", default="Replica portal <replica-portal@localhost>")
+DEFAULT_FROM_EMAIL = services.sender("PORTAL_EMAIL_FROM", "Replica portal <replica-portal@localhost>")
 
-BUNDLE_HOURS = env.int("PORTAL_BUNDLE_HOURS", default=24)
-KEEP_BUNDLES = env.bool("PORTAL_KEEP_BUNDLES", default=False)
-DRAFT_HOURS = env.float("PORTAL_DRAFT_HOURS", default=8)
-LEASE_SECONDS = env.int("PORTAL_LEASE_SECONDS", default=30)
-LOOK_SECONDS = env.float("PORTAL_LOOK_SECONDS", default=900)
+BUNDLE_HOURS = environment.integer("PORTAL_BUNDLE_HOURS", 24, minimum=1, maximum=8760)
+KEEP_BUNDLES = environment.boolean("PORTAL_KEEP_BUNDLES")
+DRAFT_HOURS = environment.number("PORTAL_DRAFT_HOURS", 8, minimum=0.01, maximum=8760)
+LEASE_SECONDS = environment.integer("PORTAL_LEASE_SECONDS", 30, minimum=1, maximum=3600)
+LOOK_SECONDS = environment.number("PORTAL_LOOK_SECONDS", 900, minimum=0, maximum=86_400)
 """How often each realm is looked at; 0: only when somebody asks for it."""
-LOG_CHUNK_HOURS = env.float("PORTAL_LOG_CHUNK_HOURS", default=1.0)
+LOG_CHUNK_HOURS = environment.number("PORTAL_LOG_CHUNK_HOURS", 1.0, minimum=0, maximum=8760)
 """How long after a run has ended its log is compressed."""
-RECONNECT_SECONDS = env.int("PORTAL_RECONNECT_SECONDS", default=60)
+RECONNECT_SECONDS = environment.integer("PORTAL_RECONNECT_SECONDS", 60, minimum=0, maximum=86_400)
 """How long a step that lost a connection tries again by itself before its run fails."""
-RUNS_PER_MASTER = env.int("PORTAL_RUNS_PER_MASTER", default=2)
+RUNS_PER_MASTER = environment.integer("PORTAL_RUNS_PER_MASTER", 2, minimum=1, maximum=100)
 """How many runs work with one master at a time; a FreeIPA realm installs or removes one server at a time."""
-SWEEP_SECONDS = env.int("PORTAL_SWEEP_SECONDS", default=15)
+SWEEP_SECONDS = environment.integer("PORTAL_SWEEP_SECONDS", 15, minimum=1, maximum=3600)
 
-LOG_LEVEL = env.str("PORTAL_LOG_LEVEL", default="INFO")
+# These are for uvicorn, and are checked with the rest (deploy/portal-web.service).
+addresses.proxies("PORTAL_PROXIES")
+environment.integer("PORTAL_PORT", 8000, minimum=1, maximum=65_535)
+
+LOG_LEVEL = environment.level("PORTAL_LOG_LEVEL", "INFO")
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,

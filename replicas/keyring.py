@@ -131,7 +131,14 @@ def _ring() -> dict[str, bytes]:
     path: Path = settings.SECRET_KEYS_FILE
     if not path.exists():
         privatefile.create(path, _fresh().encode())
-    return _parsed(path.read_text())
+    try:
+        return _parsed(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or _("it is not a text file")
+        raise PortalError(
+            _("The key ring %(ring)s cannot be read: %(reason)s.") % {"ring": path, "reason": reason},
+            _("Make it a file that the portal's account can read, or restore it from a backup."),
+        ) from error
 
 
 def _parsed(text: str) -> dict[str, bytes]:

@@ -148,7 +148,7 @@ def _tell_syslog(line: str) -> None:
     host, _, port = where.rpartition(":")
     try:
         handler = logging.handlers.SysLogHandler(
-            where if where.startswith("/") else (host, int(port)), logging.handlers.SysLogHandler.LOG_AUTH
+            where if where.startswith("/") else (host.strip("[]"), int(port)), logging.handlers.SysLogHandler.LOG_AUTH
         )
     except OSError as error:
         logging.getLogger(__name__).warning("The checkpoint did not reach syslog at %s: %s", where, error)
