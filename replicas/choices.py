@@ -15,6 +15,13 @@ class Role(models.TextChoices):
     ADMINISTRATOR = "administrator", _("Administrator")
 
 
+class Comparison(models.TextChoices):
+    """How a person compared the fingerprint of a host's key before it was accepted."""
+
+    TYPED = "typed", _("entered as read on the host's console")
+    CONFIRMED = "confirmed", _("confirmed beside the fingerprint that the page showed")
+
+
 class PlanAction(models.TextChoices):
     """What a plan does to its replica."""
 

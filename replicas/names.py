@@ -26,6 +26,7 @@ MODELS = {
     "logline": (_("log line"), _("log lines")),
     "master": (_("master"), _("masters")),
     "notice": (_("notice"), _("notices")),
+    "passwordattempt": (_("password attempt"), _("password attempts")),
     "plan": (_("plan"), _("plans")),
     "plancredential": (_("password for one run"), _("passwords for one run")),
     "realm": (_("realm"), _("realms")),
@@ -36,20 +37,22 @@ MODELS = {
     "webhook": (_("webhook"), _("webhooks")),
 }
 FIELDS = (
-    _("ID"), _("SHA-256"), _("accepted at"), _("accepted by"), _("act"), _("action"), _("actor"), _("after"),
+    _("ID"), _("SHA-256"), _("accepted at"), _("accepted by"), _("account"), _("act"), _("action"), _("actor"),
+    _("after"),
     _("approver"), _("asked at"), _("at"), _("attempt"), _("attempts"), _("backend"), _("before"), _("body"), _("by"),
     _("cancel now"), _("cancel requested by"), _("changed at"), _("changed by"), _("check asked at"),
-    _("checked at"), _("checkpoints"),
-    _("ciphertext"), _("content"), _("created at"), _("data key"), _("decided at"), _("decision"), _("digest"),
+    _("checked at"), _("checkpoints"), _("ciphertext"), _("compared"),
+    _("content"), _("created at"), _("data key"), _("decided at"), _("decision"), _("digest"),
     _("dns"), _("done at"), _("due at"), _("error"), _("event"), _("events"), _("expires at"), _("facts"),
     _("failing line"), _("findings"), _("finished at"), _("first seq"), _("health"), _("held until"), _("index"),
     _("job"), _("key id"), _("key"), _("kind"), _("last id"), _("last seq"), _("lease until"), _("level"), _("name"),
     _("notice"), _("object id"), _("offers"), _("offsets"), _("plan"), _("previous"), _("problem"), _("progress done"),
-    _("progress total"), _("progress unit"), _("read at"), _("realm"), _("reason"), _("recipient"),
+    _("progress total"), _("progress unit"), _("proved at"), _("read at"), _("realm"), _("reason"), _("recipient"),
     _("registered by"), _("remedy"), _("replica"), _("requested by"), _("requester"), _("review"),
     _("reviewed at"), _("reviewed by"), _("run"), _("sealed at"), _("seconds"), _("seq"), _("set at"), _("set by"),
     _("stage"), _("started at"), _("state"), _("steps"), _("submitted despite"), _("summary"), _("table"),
-    _("text"), _("title"), _("used at"), _("user"), _("verified at"), _("versions"), _("webhook"),
+    _("text"), _("title"), _("unproved"), _("used at"), _("user"), _("verified at"), _("versions"), _("webhook"),
+    _("wrong"),
 )  # fmt: skip
 """What Django makes of the names of those fields that are given no other."""
 

@@ -41,6 +41,33 @@ REVERSE_ZONE = rf"({OCTET}\.){{1,4}}in-addr\.arpa|([0-9a-f]\.){{1,32}}ip6\.arpa"
 MIN_REASON, MAX_REASON = 10, 2000
 
 
+FINGERPRINT = re.compile(r"[A-Za-z0-9+/]{43}")
+MD5_FINGERPRINT = re.compile(r"(?:^|\s|:)[0-9a-f]{2}(?::[0-9a-f]{2}){15}(?:\s|$)", re.IGNORECASE)
+
+
+def parse_fingerprint(text: str) -> str:
+    """Return "SHA256:..." for a fingerprint with or without its prefix, or for a line of ssh-keygen that has one.
+
+    Spaces and line breaks do not matter. An empty text stays empty. Raises ValidationError.
+    """
+    if not text.strip():
+        return ""
+    if MD5_FINGERPRINT.search(text.strip()):
+        raise ValidationError(
+            _("An MD5 fingerprint can be forged. Read the SHA-256 one: ssh-keygen -l -E sha256 -f FILE."),
+            code="md5",
+        )
+    _before, prefix, after = text.upper().partition("SHA256:")
+    typed = "".join((text[-len(after) :] if prefix and after else text).split())
+    # A whole line of ssh-keygen goes on with a comment; a bare fingerprint does not.
+    if match := FINGERPRINT.match(typed) if prefix else FINGERPRINT.fullmatch(typed.removesuffix("=")):
+        return f"SHA256:{match.group()}"
+    raise ValidationError(
+        _("This is not a SHA-256 fingerprint. It has 43 letters, digits, plus signs and slashes after SHA256:."),
+        code="fingerprint",
+    )
+
+
 def validate_hostname(name: str) -> None:
     """Accept a fully qualified DNS-safe host name (guide, step 1; RFC 1123, 2.1). Raises ValidationError."""
     problems = _hostname_problems(name, MAX_HOSTNAME)

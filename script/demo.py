@@ -91,8 +91,10 @@ def _create_replica(address: str, people: dict[str, str], lab: Lab) -> None:
     """Administrator, operator and approver do their part on the pages; the terminal follows the run's socket."""
     scene.register(Person(address, "administrator", people["administrator"]), lab)
     print(f"administrator registered the master {lab.master.name}, host key {lab.master.fingerprint}")
-    operator = Person(address, "operator", people["operator"])
-    plan = scene.ask(operator, lab.host(scene.REPLICA), setup_ca="on", setup_dns="on", no_forwarders="on")
+    replica = lab.host(scene.REPLICA)
+    print(f"The console of {replica.name} shows the host key {replica.fingerprint}")
+    operator = Person(address, "operator", people["operator"], scene.consoles(lab))
+    plan = scene.ask(operator, replica, setup_ca="on", setup_dns="on", no_forwarders="on")
     print(f"operator asked for {plan.replica} with DNS and an authority: {len(plan.steps)} steps, {plan.digest[:12]}")
     approver = Person(address, "approver", people["approver"])
     begun = time.monotonic()

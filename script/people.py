@@ -6,7 +6,8 @@ import html
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from websockets.typing import Origin
 
 LOOKING = "the hosts are being looked at"
 POLL_SECONDS = 0.2
+NO_CONSOLES: Mapping[str, str] = MappingProxyType({})
 
 
 class PageRefused(RuntimeError):
@@ -23,10 +25,13 @@ class PageRefused(RuntimeError):
 
 
 class Person:
-    """Signs in, sends forms, follows a run's log."""
+    """Signs in, sends forms, follows a run's log.
 
-    def __init__(self, address: str, name: str, password: str) -> None:
-        self.address = address
+    `consoles` has the fingerprints that the person reads on the hosts' own consoles, by host name.
+    """
+
+    def __init__(self, address: str, name: str, password: str, consoles: Mapping[str, str] = NO_CONSOLES) -> None:
+        self.address, self.consoles = address, consoles
         self.client = httpx.Client(base_url=address, follow_redirects=True, timeout=60, headers={"Referer": address})
         self.send("/login/", {"username": name, "password": password})
 
@@ -58,10 +63,13 @@ class Person:
     def ask(self, path: str, data: dict[str, Any], to: str | None = None, despite: str = "") -> httpx.Response:
         """Send a form that makes a plan, wait until the hosts were looked at, and submit it.
 
-        `despite`: why, if a check has failed. Gives the page of the replica. Raises PageRefused.
+        `despite`: why, if a check has failed. The fingerprint of a new host is that of its console. Gives the page of
+        the replica. Raises PageRefused.
         """
         draft = self.look(path, data, to)
-        return self.send(draft.url.path, {"despite": despite}, to=f"{draft.url.path}submit/")
+        fingerprint = self.consoles.get(str(data.get("hostname", "")), "")
+        given = {"despite": despite, "fingerprint": fingerprint}
+        return self.send(draft.url.path, given, to=f"{draft.url.path}submit/")
 
     def follow(self, run: str) -> Iterator[dict[str, Any]]:
         """Everything that the run's socket tells, from the first line to the end of the run."""

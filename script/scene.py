@@ -68,6 +68,11 @@ def _prepare_database() -> dict[str, str]:
     return people
 
 
+def consoles(lab: Lab) -> dict[str, str]:
+    """Return what the hosts' own consoles show: the fingerprints of their keys, by name."""
+    return {host.name: host.fingerprint for host in lab.hosts}
+
+
 def register(administrator: Person, lab: Lab) -> None:
     master = lab.host(MASTER)
     where = {

@@ -169,7 +169,7 @@ def main(folder: Path) -> int:
         lab = stack.enter_context(scene.hosts("screenshots", 5, 2000))
         key = {"PORTAL_SSH_KEY_FILE": str(lab.ssh_key)}
         address, people = stack.enter_context(scene.served(DATA, 0, key))
-        seen = play(lab, lambda name: Person(address, name, people[name]))
+        seen = play(lab, lambda name: Person(address, name, people[name], scene.consoles(lab)))
         paths = {name: shot.path(seen) for name, shot in SHOTS.items()}
         browser = stack.enter_context(chromium())
         for look, options in LOOKS.items():

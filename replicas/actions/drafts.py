@@ -10,9 +10,10 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from replicas import audit
-from replicas.choices import PlanState
+from replicas.actions import host_keys
+from replicas.choices import PlanAction, PlanState
 from replicas.errors import Conflict
-from replicas.models import Draft, Plan, Replica
+from replicas.models import Draft, HostKey, Plan, Replica
 from replicas.permissions import Actor, require
 from replicas.tasks import check_draft, check_plan
 
@@ -46,11 +47,12 @@ def draw(actor: Actor, act: str, form: str, freeze: Freeze, replica: Replica | N
 
 
 @transaction.atomic
-def submit(actor: Actor, draft: Draft, freeze: Freeze, despite: str = "") -> Plan:
+def submit(actor: Actor, draft: Draft, freeze: Freeze, despite: str = "", fingerprint: str = "") -> Plan:
     """Store the plan for its approval, with what the checks have found, if it is the one that was shown.
 
-    `despite` says why it is asked for although a check has failed. Raises NotAllowed, Outdated, Conflict (submitted or
-    discarded already), ValidationError without a reason, and what `freeze` raises.
+    `despite` says why it is asked for although a check has failed, `fingerprint` is that of the host's key as the actor
+    read it on the host's console, where nobody has compared it yet. Raises NotAllowed, Outdated, Conflict (submitted or
+    discarded already), ValidationError without a reason or with another fingerprint, and what `freeze` raises.
     """
     user = require(actor, "request")
     mine = Draft.objects.select_for_update().filter(pk=draft.pk, requested_by=user).first()
@@ -60,8 +62,15 @@ def submit(actor: Actor, draft: Draft, freeze: Freeze, despite: str = "") -> Pla
         raise Conflict(_("It is one of a table of requests."), _("Submit the table: all of it, or nothing."))
     require_reason(mine.hindered, despite)
     plan = freeze()
-    take(actor, mine, plan, despite)
+    take(actor, mine, plan, despite, fingerprint)
     return plan
+
+
+def pins_key(draft: Draft) -> bool:
+    """Return whether the draft pins the key that its host presents, and nobody has compared that key yet."""
+    host = draft.frozen_job().replica
+    known = HostKey.objects.filter(hostname=host.hostname, key=host.host_key).exclude(compared="")
+    return draft.action == PlanAction.INSTALL and not known.exists()
 
 
 def require_reason(hindered: bool, despite: str) -> None:
@@ -70,13 +79,18 @@ def require_reason(hindered: bool, despite: str) -> None:
         raise ValidationError({"despite": _("Say why it should be done all the same: the approver wants to know.")})
 
 
-def take(actor: Actor, mine: Draft, plan: Plan, despite: str) -> None:
-    """Let the stored plan take the place of the draft, with what the checks have found. Raises Outdated."""
+def take(actor: Actor, mine: Draft, plan: Plan, despite: str, fingerprint: str) -> None:
+    """Let the stored plan take the place of the draft, with what the checks have found.
+
+    Raises Outdated, and ValidationError when the key of its host was not compared with this fingerprint.
+    """
     if plan.digest != mine.digest:
         raise Outdated(
             _("The plan would not be the one that is shown here any more: a policy, a master or a host key changed."),
             _("Look at the new plan, and submit that."),
         )
+    if plan.action == PlanAction.INSTALL:
+        host_keys.compare(actor, plan.replica.host_key, fingerprint)
     plan.findings, plan.checked_at = mine.findings, mine.checked_at
     if mine.hindered:
         plan.submitted_despite = despite

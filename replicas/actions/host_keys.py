@@ -7,10 +7,12 @@ import asyncio
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from replicas import audit
 from replicas.actions.claim import claim
+from replicas.choices import Comparison
 from replicas.clients import ssh
 from replicas.errors import Conflict, HostKeyChanged
 from replicas.lifecycle import order, voiding
@@ -23,17 +25,57 @@ def fetch(address: str, port: int) -> str:
     return asyncio.run(ssh.fetch_host_key(address, port))
 
 
-def pin(actor: Actor, hostname: str, key: str) -> HostKey:
-    """The pinned key of a host: `key`, when none is pinned yet. Raises HostKeyChanged when another one is."""
-    known, created = HostKey.objects.get_or_create(
+def pin(actor: Actor, hostname: str, key: str, compared: str = "") -> HostKey:
+    """Return the pinned key of a host, which becomes `key` when none is pinned yet.
+
+    `compared` (Comparison) tells how the actor compared its fingerprint. Without it the key is pinned, and nobody has
+    accepted it: `compare` does that. Raises HostKeyChanged when another key is pinned.
+    """
+    known, _created = HostKey.objects.get_or_create(
         hostname=hostname,
         defaults={"key": key, "fingerprint": ssh.fingerprint(key), "accepted_by": actor.name},
     )
-    if created:
-        audit.record(actor, "hostkey:accept", known, after={"fingerprint": known.fingerprint})
-    elif known.key != key:
+    if known.key != key:
         raise changed(hostname, known.fingerprint, key)
+    if compared and not known.compared:
+        _accept(actor, known, compared)
     return known
+
+
+def compare(actor: Actor, known: HostKey, typed: str) -> None:
+    """Accept a pinned key that nobody has compared yet, for the fingerprint that the actor typed.
+
+    Belongs into the caller's transaction. Raises ValidationError for another fingerprint and for none.
+    """
+    if known.compared:
+        return
+    if differs := difference(typed, known.fingerprint):
+        raise ValidationError({"fingerprint": differs})
+    _accept(actor, known, Comparison.TYPED)
+
+
+def difference(typed: str, fingerprint: str) -> str:
+    """Return what is wrong with a typed fingerprint; an empty text when it is the same."""
+    if not typed:
+        return _("Enter the fingerprint that you read on the host's own console.")
+    if typed != fingerprint:
+        return _(
+            "This is not the fingerprint of the key that the host presents. Do not submit the request. Check that the "
+            "SSH address is the right one and that you read the same type of key. Otherwise another machine answers at "
+            "that address."
+        )
+    return ""
+
+
+def _accept(actor: Actor, known: HostKey, compared: str) -> None:
+    claim(
+        known,
+        {"fingerprint": known.fingerprint, "compared": ""},
+        compared=compared,
+        accepted_by=actor.name,
+        accepted_at=timezone.now(),
+    )
+    audit.record(actor, "hostkey:accept", known, after={"fingerprint": known.fingerprint, "compared": compared})
 
 
 def changed(hostname: str, fingerprint: str, key: str) -> HostKeyChanged:
@@ -79,13 +121,22 @@ def accept(actor: Actor, known: HostKey, key: str, fingerprint: str, reason: str
     concerned = Q(masters__hostname=known.hostname) | Q(masters__replicas__hostname=known.hostname)
     realms = list(Realm.objects.filter(concerned).distinct())
     order.hold_realms(realms)
-    claim(known, {"fingerprint": before}, key=key, fingerprint=fingerprint, accepted_by=actor.name, reason=reason)
+    claim(
+        known,
+        {"fingerprint": before},
+        key=key,
+        fingerprint=fingerprint,
+        accepted_by=actor.name,
+        accepted_at=timezone.now(),
+        compared=Comparison.CONFIRMED,
+        reason=reason,
+    )
     audit.record(
         actor,
         "hostkey:accept",
         known,
         before={"fingerprint": before},
-        after={"fingerprint": fingerprint},
+        after={"fingerprint": fingerprint, "compared": Comparison.CONFIRMED},
         reason=reason,
     )
     for realm in realms:

@@ -15,6 +15,7 @@ from replicas.actions import host_keys
 from replicas.actions.authorities import same_authority
 from replicas.actions.set_credentials import set_credentials
 from replicas.backends import registry
+from replicas.choices import Comparison
 from replicas.clients import ssh
 from replicas.errors import Conflict, StepError
 from replicas.lifecycle import voiding
@@ -103,7 +104,7 @@ def _store(actor: Actor, given: Registration, key: str, found: Capabilities) -> 
         ssh_address=given.ssh_address,
         ssh_port=given.ssh_port,
         ssh_user=given.ssh_user,
-        host_key=host_keys.pin(actor, given.hostname, key),
+        host_key=host_keys.pin(actor, given.hostname, key, Comparison.CONFIRMED),
         ca=found.ca,
         versions=dict(found.versions),
         offers=dict(found.offers),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from uuid import UUID, uuid4
 
 from django.core.exceptions import ValidationError
@@ -21,6 +22,7 @@ from replicas.permissions import Actor, require
 from replicas.tasks import check_table
 
 AT_ONCE = 16
+NO_FINGERPRINTS: Mapping[int, str] = MappingProxyType({})
 REQUEST = "request"
 """The act (Draft.act) of asking for a new replica."""
 
@@ -35,6 +37,8 @@ class Row:
     replica: Replica
     form: str
     passwords: Mapping[str, str] = field(default_factory=dict)
+    fingerprint: str = ""
+    """Of the host's key, as the person read it on the host's console; it can also be typed when the plan is shown."""
     act: str = REQUEST
     freeze: drafts.Freeze | None = None
 
@@ -63,7 +67,7 @@ def draw(actor: Actor, rows: Sequence[Row]) -> UUID:
     for row, plan in zip(rows, plans, strict=True):
         draft = Draft(
             act=row.act, table=table, replica=row.replica if row.freeze else None, requested_by=user,
-            action=plan.action, job=plan.job, steps=plan.steps, digest=plan.digest,
+            action=plan.action, job=plan.job, steps=plan.steps, digest=plan.digest, fingerprint=row.fingerprint,
         )  # fmt: skip
         draft.enclose(row.form)
         kept.append(draft)
@@ -73,11 +77,18 @@ def draw(actor: Actor, rows: Sequence[Row]) -> UUID:
     return table
 
 
-def submit_all(actor: Actor, table: UUID, rows: Sequence[Row], despite: str = "") -> list[Plan]:
+def submit_all(
+    actor: Actor,
+    table: UUID,
+    rows: Sequence[Row],
+    despite: str = "",
+    fingerprints: Mapping[int, str] = NO_FINGERPRINTS,
+) -> list[Plan]:
     """Store the plans of all drafts of the table for their approval; `rows` are what the drafts make by now, in order.
 
-    `despite` says why they are asked for although a check has failed. Raises NotAllowed, SomeRefused, Outdated,
-    Conflict (submitted or discarded meanwhile), ValidationError without a reason.
+    `despite` says why they are asked for although a check has failed. `fingerprints` of host keys, by draft, are those
+    that were typed beside the plans. Raises NotAllowed, SomeRefused, Outdated, Conflict (submitted or discarded
+    meanwhile), ValidationError without a reason.
     """
     user = require(actor, "request")
     keys = _keys(rows)
@@ -87,8 +98,15 @@ def submit_all(actor: Actor, table: UUID, rows: Sequence[Row], despite: str = ""
             raise Conflict(_("This table was submitted or changed meanwhile."), _("Look at the list of replicas."))
         drafts.require_reason(any(draft.hindered for draft in mine), despite)
         plans = _freeze(actor, rows, keys)
-        for draft, plan in zip(mine, plans, strict=True):
-            drafts.take(actor, draft, plan, despite if draft.hindered else "")
+        refusals: dict[int, PortalError | ValidationError] = {}
+        for place, (draft, plan) in enumerate(zip(mine, plans, strict=True)):
+            typed = fingerprints.get(draft.pk) or draft.fingerprint
+            try:
+                drafts.take(actor, draft, plan, despite if draft.hindered else "", typed)
+            except ValidationError as error:
+                refusals[place] = error
+        if refusals:
+            raise SomeRefused(refusals)
         return plans
 
 
@@ -118,6 +136,10 @@ def _keys(rows: Sequence[Row]) -> list[str]:
             refusals[place] = key
         elif pinned.get(name, key) != key:
             refusals[place] = host_keys.changed(name, ssh.fingerprint(pinned[name]), key)
+        elif typed := rows[place].fingerprint:
+            if differs := host_keys.difference(typed, ssh.fingerprint(key)):
+                refusals[place] = ValidationError({"fingerprint": differs})
+            keys.append(key)
         else:
             keys.append(key)
     if refusals:

@@ -19,11 +19,11 @@ from django.utils.translation import gettext_lazy
 from replicas.actions.submit import Known, check
 from replicas.actions.tables import Row, SomeRefused
 from replicas.errors import Conflict, HostError, PortalError
-from replicas.forms.fields import OneRunPasswords
+from replicas.forms.fields import FingerprintField, OneRunPasswords
 from replicas.forms.requests import ReplicaRequestForm
 from replicas.models import Draft, Master, Replica
 
-COLUMNS: tuple[str, ...] = tuple(ReplicaRequestForm.Meta.fields)
+COLUMNS: tuple[str, ...] = (*ReplicaRequestForm.Meta.fields, "fingerprint")
 NEEDED = ("hostname", "master", "ssh_address")
 DEFAULTS = {"ssh_port": "22", "ssh_user": "root"}
 EXAMPLE = {
@@ -74,6 +74,8 @@ class MasterField(forms.Field):
 
 class RowForm(ReplicaRequestForm):
     """One row as a request. The database is asked nothing for it: there may be hundreds."""
+
+    fingerprint = FingerprintField(required=False)
 
     def __init__(self, masters: Mapping[str, Master], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -150,7 +152,7 @@ def reread(drafts: Sequence[Draft], user: User) -> Sheet:
         told = _told(number, form, {})
         sheet.wrong += told
         if not told:
-            sheet.rows.append(Row(form.instance, kept, form.cleaned_data["passwords"]))
+            sheet.rows.append(_row(form, kept))
             sheet.lines.append(number)
     _find_in_the_way(sheet)
     return sheet
@@ -183,6 +185,11 @@ def read(content: str, user: User, passwords: Mapping[str, str] | None = None) -
     if not sheet.wrong:
         _read_rows(sheet, user, names, table[1:], passwords or {})
     return sheet
+
+
+def _row(form: RowForm, sent: str) -> Row:
+    data = form.cleaned_data
+    return Row(form.instance, sent, data["passwords"], data["fingerprint"])
 
 
 def _wrong_columns(line: int, names: list[str]) -> Iterable[Wrong]:
@@ -222,7 +229,7 @@ def _read_rows(
         first_seen.setdefault(hostname, line)
         sheet.wrong += wrong
         if not wrong:
-            sheet.rows.append(Row(form.instance, urlencode(typed), form.cleaned_data["passwords"]))
+            sheet.rows.append(_row(form, urlencode(typed)))
             sheet.lines.append(line)
     _find_in_the_way(sheet)
     sheet.wrong.sort(key=lambda one: one.line or 0)
@@ -266,7 +273,7 @@ def _typed(row: dict[str, str], keys: Mapping[str, str]) -> dict[str, str]:
 
 
 def _switches() -> list[str]:
-    return [name for name in COLUMNS if isinstance(ReplicaRequestForm.base_fields[name], forms.BooleanField)]
+    return [name for name in COLUMNS if isinstance(RowForm.base_fields[name], forms.BooleanField)]
 
 
 def _find_in_the_way(sheet: Sheet) -> None:

@@ -60,6 +60,19 @@ class ReasonField(forms.CharField):
         super().__init__(widget=forms.Textarea(attrs={"rows": 2}), max_length=2000, **kwargs)
 
 
+class FingerprintField(forms.CharField):
+    """The SHA-256 fingerprint of a host's key, in any form that ssh-keygen prints it in; cleaned to "SHA256:..."."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("label", _("Fingerprint on the host's console"))
+        kwargs.setdefault("max_length", 300)
+        attributes = {"class": "mono", "spellcheck": "false", "autocapitalize": "none", "autocomplete": "off"}
+        super().__init__(widget=forms.TextInput(attrs=attributes), **kwargs)
+
+    def to_python(self, value: Any) -> str:
+        return validators.parse_fingerprint(super().to_python(value) or "")
+
+
 class PasswordField(forms.CharField):
     """A password of the realm: sent once, never shown again."""
 

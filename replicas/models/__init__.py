@@ -1,5 +1,6 @@
 """The rows: topology, requests, runs with their logs, bundles, credentials, notices, history."""
 
+from replicas.models.attempts import PasswordAttempt
 from replicas.models.audit import AuditCheck, AuditEvent, AuditHead
 from replicas.models.bundles import Bundle
 from replicas.models.credentials import Credential, CredentialName, KeytabName, PlanCredential, UploadName
@@ -30,6 +31,7 @@ __all__ = [
     "LogLine",
     "Master",
     "Notice",
+    "PasswordAttempt",
     "Plan",
     "PlanCredential",
     "Realm",

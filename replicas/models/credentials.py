@@ -69,6 +69,9 @@ class Credential(Sealed):
     SUBJECT = "realm"
     name = models.CharField(max_length=20, choices=[*CredentialName.choices, *KeytabName.choices])
     realm = models.ForeignKey(Realm, on_delete=models.CASCADE, related_name="credentials")
+    proved_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When the realm accepted it; empty where that was not seen.")
+    )
 
     class Meta:
         constraints = (models.UniqueConstraint("realm", "name", name="credential_unique"),)
@@ -87,6 +90,9 @@ class PlanCredential(Sealed):
     SUBJECT = "plan__replica"
     name = models.CharField(max_length=20, choices=[*CredentialName.choices, *UploadName.choices])
     plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="credentials")
+    proved_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When the realm accepted it; empty where that was not seen.")
+    )
 
     class Meta:
         constraints = (models.UniqueConstraint("plan", "name", name="plan_credential_unique"),)

@@ -30,6 +30,12 @@ class Draft(Checked):
     job = models.JSONField()
     steps = models.JSONField(help_text=_("As the plan's."))
     digest = models.CharField(max_length=64)
+    fingerprint = models.CharField(
+        max_length=80, blank=True, default="", db_default="", help_text=_("That the request brings for the host's key.")
+    )
+    unproved = models.JSONField(
+        null=True, blank=True, help_text=_("Passwords (CredentialName) that could not be proved when they were typed.")
+    )
     key_id = models.CharField(max_length=40)
     data_key = models.BinaryField()
     ciphertext = models.BinaryField()

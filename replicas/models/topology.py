@@ -7,6 +7,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from replicas import validators
+from replicas.choices import Comparison
 from replicas.lifecycle.job import Endpoint, RealmFacts
 
 
@@ -40,6 +41,9 @@ class HostKey(models.Model):
     accepted_by = models.CharField(max_length=150)
     accepted_at = models.DateTimeField(auto_now_add=True)
     reason = models.TextField(blank=True)
+    compared = models.CharField(
+        max_length=10, choices=Comparison, blank=True, default="", db_default="", help_text=_("Empty: nobody did.")
+    )
 
     class Meta:
         ordering = ("hostname",)

@@ -23,6 +23,7 @@ from replicas.models import Draft
 from replicas.views.access import SignedInRequest, posted, require
 from replicas.views.acting import actor, attempt
 from replicas.views.findings import Findings
+from replicas.views.host_keys import HostKeyFacts
 from replicas.views.options import described
 from replicas.views.stages import by_stage
 from replicas.views.tables import drafts_of
@@ -105,7 +106,7 @@ def _submit(request: SignedInRequest, found: Draft, data: dict[str, Any]) -> obj
     if not wish.form.is_valid():  # the rules, or what they look at, have changed since
         raise Outdated(_("The request is not valid any more."), _("Fill it in again."))
     freeze = wish.freezing(who, wish.form.cleaned_data)
-    return drafts.submit(who, found, freeze, data["despite"])
+    return drafts.submit(who, found, freeze, data["despite"], data["fingerprint"])
 
 
 def page(request: SignedInRequest, found: Draft, form: DraftForm, failure: PortalError | None = None) -> HttpResponse:
@@ -117,7 +118,7 @@ def page(request: SignedInRequest, found: Draft, form: DraftForm, failure: Porta
         "options": described(job),
         "policy": job.policy,
         "checks": Findings.of(found, timezone.now()),
-        "host_key": job.replica.host_key,
+        "host_key": HostKeyFacts.of(found),
         "change": form_of(found) if found.act == REQUEST and not found.table else None,
         "form": form,
         "failure": failure,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,10 +17,38 @@ from replicas.actions import host_keys
 from replicas.clients import ssh
 from replicas.errors import PortalError
 from replicas.forms.masters import HostKeyForm, PlaceForm
-from replicas.models import Master
+from replicas.lifecycle.job import Endpoint
+from replicas.models import Draft, HostKey, Master, Plan
 from replicas.models.topology import SSHTarget
 from replicas.views.access import SignedInRequest, require
 from replicas.views.acting import actor, attempt
+
+
+@dataclass(frozen=True, slots=True)
+class HostKeyFacts:
+    """The key of a host as a draft or a plan has it, and what is known of how it was compared."""
+
+    endpoint: Endpoint
+    fingerprint: str
+    known: HostKey | None
+    """The pinned key, where it is this one and a person compared it."""
+
+    @classmethod
+    def of(cls, row: Draft | Plan) -> HostKeyFacts:
+        endpoint = row.frozen_job().replica
+        known = HostKey.objects.filter(hostname=endpoint.hostname, key=endpoint.host_key).exclude(compared="").first()
+        return cls(endpoint, ssh.fingerprint(endpoint.host_key), known)
+
+    @property
+    def compare(self) -> bool:
+        """Whether the person who submits the draft has to compare it."""
+        return self.known is None
+
+    @property
+    def file(self) -> str:
+        """The file on the host that has the key."""
+        kind = self.endpoint.host_key.split()[0].removeprefix("ssh-").partition("-")[0]
+        return f"/etc/ssh/ssh_host_{kind}_key.pub"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -25,6 +25,7 @@ from replicas.tables import DecisionTable, PlanTable
 from replicas.views.access import SignedInRequest, posted, require
 from replicas.views.acting import actor, attempt
 from replicas.views.findings import Findings
+from replicas.views.host_keys import HostKeyFacts
 from replicas.views.options import described
 from replicas.views.policies import plan_acts
 from replicas.views.stages import by_stage
@@ -104,6 +105,7 @@ def page(request: SignedInRequest, found: Plan, form: ApprovalForm, failure: Por
         "stages": by_stage(found.steps, lambda step: step["stage"]),
         "lasting": lasting(found.steps),
         "options": described(found.frozen_job()),
+        "host_key": HostKeyFacts.of(found),
         "approvals": decisions,
         "policy": policy,
         "given": sum(decision.decision == Decision.APPROVE for decision in decisions),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.forms import BoundField
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -20,10 +22,10 @@ from replicas.actions.drafts import Outdated
 from replicas.clients import ssh
 from replicas.errors import Conflict, PortalError
 from replicas.forms.bulk import COLUMNS, Sheet, Wrong, reread
-from replicas.forms.drafts import DraftForm
+from replicas.forms.drafts import TableForm, fingerprint_of
 from replicas.forms.requests import ReplicaRequestForm
 from replicas.lifecycle.job import Job
-from replicas.models import Draft, Plan
+from replicas.models import Draft, HostKey, Plan
 from replicas.views.access import SignedInRequest, posted, require
 from replicas.views.acting import actor, attempt
 from replicas.views.findings import Findings, waited_since
@@ -42,6 +44,8 @@ class Line:
     draft: Draft
     job: Job
     checks: Findings
+    field: BoundField | None = None
+    """For the fingerprint of the host's key, where nobody has compared it yet."""
 
     @property
     def where(self) -> str:
@@ -82,18 +86,19 @@ def fetch(request: SignedInRequest, table: UUID) -> list[Draft]:
 
 @require_safe
 def table(request: SignedInRequest, table: UUID) -> HttpResponse:
-    return page(request, table, fetch(request, table), DraftForm())
+    found = fetch(request, table)
+    return page(request, table, found, form_for(found))
 
 
 @posted("table")
 def table_submit(request: SignedInRequest, table: UUID) -> HttpResponse:
     found = fetch(request, table)
-    form = DraftForm(request.POST)
+    form = form_for(found, request.POST)
     try:
         sheet = _reread(request, found)
     except PortalError as error:
         return page(request, table, found, form, error)
-    sent = attempt(request, form, lambda data: _submit(request, table, sheet, data["despite"]))
+    sent = attempt(request, form, lambda data: _submit(request, table, sheet, data))
     if isinstance(sent.failure, Outdated):
         return _renewed(request, table, found, sent.failure)
     if not sent.done:
@@ -123,10 +128,18 @@ def table_check(request: SignedInRequest, table: UUID) -> HttpResponse:
     return redirect("table", table)
 
 
-def _submit(request: SignedInRequest, table: UUID, sheet: Sheet, despite: str) -> list[Plan]:
+def _submit(request: SignedInRequest, table: UUID, sheet: Sheet, data: dict[str, Any]) -> list[Plan]:
     if sheet.wrong:  # the rules, or what they look at, have changed since
         raise Conflict(_("The table is not valid any more."), _("Change it, and look at its plans again."))
-    return tables.submit_all(actor(request), table, sheet.rows, despite)
+    return tables.submit_all(actor(request), table, sheet.rows, data["despite"], data["fingerprints"])
+
+
+def form_for(found: Sequence[Draft], sent: QueryDict | None = None) -> TableForm:
+    """Return the form that submits these drafts, with a field for each host whose key nobody has compared yet."""
+    known = set(HostKey.objects.exclude(compared="").values_list("hostname", "key"))
+    hosts = ((draft, draft.job["replica"]) for draft in found if draft.act == REQUEST and not draft.fingerprint)
+    later = [draft.pk for draft, host in hosts if (host["hostname"], host["host_key"]) not in known]
+    return TableForm(sent, compared_later=later)
 
 
 def _reread(request: SignedInRequest, found: Sequence[Draft]) -> Sheet:
@@ -151,23 +164,29 @@ def _renewed(request: SignedInRequest, old: UUID, found: Sequence[Draft], outdat
     try:
         made = tables.draw(actor(request), sheet.rows)
     except PortalError as error:
-        return page(request, old, found, DraftForm(), error, sheet.told(error))
+        return page(request, old, found, form_for(found), error, sheet.told(error))
     tables.discard_all(actor(request), old)
     messages.warning(request, str(outdated))
     return redirect("table", made)
+
+
+def _compared_later(form: TableForm, draft: Draft) -> BoundField | None:
+    name = fingerprint_of(draft.pk)
+    return form[name] if name in form.fields else None
 
 
 def page(
     request: SignedInRequest,
     table: UUID,
     found: Sequence[Draft],
-    form: DraftForm,
+    form: TableForm,
     failure: PortalError | None = None,
     wrong: Sequence[Wrong] = (),
 ) -> HttpResponse:
     now, since = timezone.now(), waited_since(found)
     lines = [
-        Line(number, draft, draft.frozen_job(), Findings.of(draft, now, since)) for number, draft in enumerate(found, 1)
+        Line(number, draft, draft.frozen_job(), Findings.of(draft, now, since), _compared_later(form, draft))
+        for number, draft in enumerate(found, 1)
     ]
     context = {
         "table": table,

@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 from replicas.choices import RunState
 from replicas.models import Draft, Replica, Run
 from tests.browser.conftest import Portal
-from tests.browser.sshd import sshd
+from tests.browser.sshd import Sshd, sshd
 from tests.replicas.views import world as w
 
 pytestmark = pytest.mark.browser
@@ -52,7 +52,7 @@ def test_a_replica_is_asked_for_approved_and_followed(portal: Portal, sign_in: C
     press(page, page.get_by_role("link", name="Request a replica"))
     expect(page.get_by_role("heading", name="Request a replica")).to_be_visible()
     with sshd() as server:
-        ask(page, portal, server.address, server.port)
+        ask(page, portal, server)
     page = sign_in("approver")
     approve(page)
     run = portal.write(begun)
@@ -62,17 +62,18 @@ def test_a_replica_is_asked_for_approved_and_followed(portal: Portal, sign_in: C
     expect(page.locator("#L301")).to_be_in_viewport()
 
 
-def ask(page: Page, portal: Portal, address: str, port: int) -> None:
+def ask(page: Page, portal: Portal, server: Sshd) -> None:
     write(page, page.locator("#id_hostname"), HOST)
     write(page, page.locator("#id_master"), portal.master.hostname[:5])
-    write(page, page.locator("#id_ssh_address"), address)
+    write(page, page.locator("#id_ssh_address"), server.address)
     tab_to(page, page.locator("#id_ssh_port"))
     page.keyboard.press("ControlOrMeta+a")
-    page.keyboard.type(str(port))
+    page.keyboard.type(str(server.port))
     press(page, page.get_by_role("button", name="Show the plan"))
     expect(page.get_by_text("the hosts are being looked at")).to_be_visible()
     portal.write(lambda: Draft.objects.update(checked_at=timezone.now(), findings=[]))
     expect(page.get_by_text("all good")).to_be_visible()
+    write(page, page.get_by_label("Fingerprint on the host's console"), server.fingerprint)
     press(page, page.get_by_role("button", name="Submit for approval"))
     expect(page.get_by_text("Someone else has to approve the plan now.")).to_be_visible()
 

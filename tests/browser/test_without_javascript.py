@@ -60,6 +60,7 @@ def test_a_replica_is_asked_for_approved_and_found(portal: Portal, server: Sshd,
     page.get_by_role("link", name="Look again").click()
     expect(page).to_have_url(draft)
     expect(page.get_by_role("heading", name="Exactly what will be done")).to_be_visible()
+    page.get_by_label("Fingerprint on the host's console").fill(server.fingerprint)
     page.get_by_role("button", name="Submit for approval").click()
     expect(page.get_by_text("Someone else has to approve the plan now.")).to_be_visible()
 

@@ -15,6 +15,7 @@ import pytest
 
 from lab import Host, Lab
 from script.people import Person
+from script.scene import consoles
 from tests.faults import table
 from tests.faults.browser import Follower
 from tests.faults.machines import Machines
@@ -101,6 +102,7 @@ def register(administrator: Person, hosts: Lab) -> None:
 def ask(operator: Person, approver: Person, hosts: Lab) -> tuple[int, int]:
     """The numbers of the replica and of its plan."""
     address = str(hosts.host(NAME).address)
+    operator.consoles = consoles(hosts)
     page = operator.ask(
         "/replicas/request/",
         {

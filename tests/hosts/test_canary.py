@@ -30,6 +30,7 @@ from replicas.errors import BundleError
 from replicas.lifecycle.steps import packing
 from script.people import PageRefused, Person
 from script.processes import ROOT, portal
+from script.scene import consoles
 from tests.hosts import canaries
 from tests.hosts.canaries import Canaries, Hit, Sampler
 
@@ -72,8 +73,8 @@ BY_NATURE = {
 class Cast:
     """Web server and worker as real processes with debugging on, and people in front of them."""
 
-    def __init__(self, data: Path, known: Canaries, key: Path) -> None:
-        self.data = data
+    def __init__(self, data: Path, known: Canaries, key: Path, shown: dict[str, str]) -> None:
+        self.data, self.consoles = data, shown
         ring = secrets.token_bytes(32)
         known.planted |= {"key ring": ring, "SSH key": canaries.seed(key)}
         shutil.copy(key, data / "ssh_key")
@@ -104,7 +105,7 @@ class Cast:
             subprocess.run([sys.executable, *argv], env=environment, cwd=ROOT, input=typed, text=True, check=True)
         with portal(self.data, self.environment, port=0, worker=("-c", TALKATIVE)) as address:
             for role, password in self.passwords.items():
-                self.people[role] = Person(address, role, password)
+                self.people[role] = Person(address, role, password, self.consoles)
             self._wait_for_the_worker()
             yield
             for person in self.people.values():
@@ -174,7 +175,7 @@ class Cast:
 def test_no_secret_leaves_a_trace(hosts: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     known = Canaries({"Directory Manager": hosts.secrets.directory_manager, "admin": hosts.secrets.admin})
     known.planted["TSIG key"] = canaries.tsig(hosts.master)
-    cast = Cast(tmp_path, known, hosts.ssh_key)
+    cast = Cast(tmp_path, known, hosts.ssh_key, consoles(hosts))
     before = canaries.snapshot(hosts)
     with cast.running(), Sampler(hosts.hosts) as sampler:
         page = a_whole_life(cast, hosts, known)

@@ -207,6 +207,7 @@ def asks(page: Page, host: Host) -> None:
     expect(page.get_by_text(f"Did you mean {REPLICA}?")).to_be_visible()
     page.locator("#id_hostname").fill(REPLICA)
     page.get_by_role("button", name="Show the plan").click()
+    compares(page, host)
     submits(
         page,
         "Directory Manager password",
@@ -266,6 +267,11 @@ def look_until(page: Page, missing: int) -> None:
         expect(page.get_by_text("is being looked at").first).to_be_visible()
         page.wait_for_timeout(1000)
     pytest.fail(page.content())
+
+
+def compares(page: Page, host: Host) -> None:
+    """Enter the fingerprint that the host's own console shows."""
+    page.get_by_label("Fingerprint on the host's console").fill(host.fingerprint, timeout=RUN_SECONDS)
 
 
 def submits(page: Page, *good: str) -> None:

@@ -128,7 +128,7 @@ def test_another_host_key_is_accepted_with_a_reason(cast: Cast, plan: Plan) -> N
     host_keys.accept(cast.administrator, known, OTHER_KEY, shown, "reinstalled")
     assert HostKey.objects.get(pk=known.pk).key == OTHER_KEY
     event = AuditEvent.objects.filter(verb="hostkey:accept").latest("pk")
-    assert (event.before, event.after) == ({"fingerprint": before}, {"fingerprint": shown})
+    assert (event.before, event.after) == ({"fingerprint": before}, {"fingerprint": shown, "compared": "confirmed"})
     plan.refresh_from_db()
     assert plan.state == PlanState.VOID
     assert "another address or host key" in AuditEvent.objects.get(verb="plan:void").reason

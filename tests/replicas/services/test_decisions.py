@@ -175,7 +175,6 @@ def test_every_decision_is_in_the_history(cast: Cast, plan: Plan) -> None:
     reject(cast.approver, plan, plan.digest, "not this week")
     events = list(AuditEvent.objects.order_by("pk").values_list("actor", "verb", "address"))
     assert events == [
-        ("operator", "hostkey:accept", "192.0.2.77"),
         ("operator", "replica:request", "192.0.2.77"),
         ("operator", "plan:submit", "192.0.2.77"),
         ("approver", "plan:reject", "192.0.2.77"),

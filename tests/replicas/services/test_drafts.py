@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from replicas.actions import drafts, submit
 from replicas.actions.drafts import Outdated
+from replicas.clients import ssh
 from replicas.errors import Conflict, NotAllowed
 from replicas.lifecycle import credentials, sweeper
 from replicas.models import ApprovalPolicy, AuditEvent, Draft, HostKey, Plan, Realm, Replica
@@ -24,6 +25,7 @@ FORM = "hostname=ipareplica.example.com&directory_manager=canary-manager"
 FULL = {"check": "resources", "level": "error", "message": "Only 3 MiB are free.", "remedy": "Free space."}
 GOOD = {"check": "hosts", "level": "ok", "message": "There they are.", "remedy": ""}
 OTHER = KEY[:-4] + "AAAA"
+FINGERPRINT = ssh.fingerprint(KEY)
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +71,7 @@ def test_what_was_typed_is_sealed(draft: Draft) -> None:
 
 def test_it_is_submitted_as_it_was_shown(cast: Cast, draft: Draft, freeze: Callable[..., Plan]) -> None:
     found(draft, GOOD)
-    plan = drafts.submit(cast.operator, draft, freeze)
+    plan = drafts.submit(cast.operator, draft, freeze, fingerprint=FINGERPRINT)
     plan.refresh_from_db()
     assert (plan.digest, plan.steps) == (draft.digest, draft.steps)
     assert (plan.findings, plan.submitted_despite) == ([GOOD], None)
@@ -85,10 +87,10 @@ def test_a_check_that_failed_needs_a_reason(
     if checked:
         found(draft, GOOD, FULL)
     with pytest.raises(ValidationError) as refused:
-        drafts.submit(cast.operator, draft, freeze, "  ")
+        drafts.submit(cast.operator, draft, freeze, "  ", fingerprint=FINGERPRINT)
     assert "despite" in refused.value.message_dict
     assert not Plan.objects.exists()
-    plan = drafts.submit(cast.operator, draft, freeze, "The disk is being enlarged")
+    plan = drafts.submit(cast.operator, draft, freeze, "The disk is being enlarged", fingerprint=FINGERPRINT)
     assert plan.submitted_despite == "The disk is being enlarged"
     event = AuditEvent.objects.get(verb="plan:insist")
     assert event.reason == "The disk is being enlarged"
@@ -98,7 +100,7 @@ def test_a_check_that_failed_needs_a_reason(
 def test_another_host_key_is_another_plan(cast: Cast, draft: Draft, freeze: Callable[..., Plan]) -> None:
     found(draft, GOOD)
     with pytest.raises(Outdated):
-        drafts.submit(cast.operator, draft, lambda: freeze(OTHER))
+        drafts.submit(cast.operator, draft, lambda: freeze(OTHER), fingerprint=FINGERPRINT)
     assert not Plan.objects.exists()
     assert Draft.objects.exists()
     assert not HostKey.objects.filter(hostname="ipareplica.example.com").exists()
@@ -108,21 +110,21 @@ def test_another_policy_is_another_plan(cast: Cast, draft: Draft, freeze: Callab
     found(draft, GOOD)
     ApprovalPolicy.objects.create(realm=Realm.objects.get(), needed=2)
     with pytest.raises(Outdated):
-        drafts.submit(cast.operator, draft, freeze)
+        drafts.submit(cast.operator, draft, freeze, fingerprint=FINGERPRINT)
 
 
 def test_it_is_submitted_once(cast: Cast, draft: Draft, freeze: Callable[..., Plan]) -> None:
     found(draft, GOOD)
-    drafts.submit(cast.operator, draft, freeze)
+    drafts.submit(cast.operator, draft, freeze, fingerprint=FINGERPRINT)
     with pytest.raises(Conflict, match="already"):
-        drafts.submit(cast.operator, draft, lambda: freeze(hostname="another.example.com"))
+        drafts.submit(cast.operator, draft, lambda: freeze(hostname="another.example.com"), fingerprint=FINGERPRINT)
     assert Plan.objects.count() == 1
 
 
 def test_it_is_nobody_elses(cast: Cast, draft: Draft, freeze: Callable[..., Plan]) -> None:
     found(draft, GOOD)
     with pytest.raises(Conflict):
-        drafts.submit(cast.root, draft, freeze)
+        drafts.submit(cast.root, draft, freeze, fingerprint=FINGERPRINT)
     drafts.discard(cast.root, draft)
     assert Draft.objects.exists()
     with pytest.raises(NotAllowed):

@@ -24,6 +24,7 @@ from replicas.choices import ReplicaState
 from replicas.clients import ssh
 from replicas.errors import HostUnreachable
 from replicas.forms import bulk
+from replicas.forms.drafts import fingerprint_of
 from replicas.models import AuditEvent, Draft, HostKey, Plan, PlanCredential, Replica
 from replicas.views.findings import PATIENCE_SECONDS
 from tests.replicas.views import world as w
@@ -83,7 +84,9 @@ def found_good(*findings: dict[str, str]) -> UUID:
 
 def submit_table(world: World, **data: str) -> str:
     table = Draft.objects.values_list("table", flat=True)[0]
-    answer = world.client("operator").post(reverse("table_submit", args=[table]), data, follow=True)
+    keys = Draft.objects.filter(table=table).values_list("pk", flat=True)
+    compared = {fingerprint_of(key): ssh.fingerprint(KEY) for key in keys}
+    answer = world.client("operator").post(reverse("table_submit", args=[table]), compared | data, follow=True)
     return html.unescape(answer.content.decode())
 
 

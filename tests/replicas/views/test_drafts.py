@@ -12,6 +12,7 @@ from pytest_django import Settings
 
 from replicas.actions import host_keys
 from replicas.choices import PlanState
+from replicas.clients import ssh
 from replicas.models import AuditEvent, Draft, Plan, Realm, Replica
 from replicas.views.findings import PATIENCE_SECONDS
 from tests.replicas.services.conftest import KEY
@@ -83,7 +84,8 @@ def test_the_approver_sees_the_same_findings_and_the_reason(world: World) -> Non
     Draft.objects.all().delete()
     where = ask(world)
     Draft.objects.update(checked_at=timezone.now(), findings=w.FINDINGS)
-    assert client.post(f"{where}submit/", {"despite": "It is switched off tonight"}).status_code == 302
+    sent = {"despite": "It is switched off tonight", "fingerprint": ssh.fingerprint(KEY)}
+    assert client.post(f"{where}submit/", sent).status_code == 302
     plan = Plan.objects.get(replica__hostname="new.example.com")
     shown = world.client("approver").get(reverse("plan", args=[plan.pk])).content.decode()
     for text in ("Something listens on port 389 already.", "It is switched off tonight", "1 would fail"):

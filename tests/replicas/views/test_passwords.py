@@ -11,6 +11,7 @@ from pytest_django import Settings
 from replicas import keyring
 from replicas.actions import host_keys
 from replicas.actions.set_credentials import set_credentials
+from replicas.clients import ssh
 from replicas.models import Credential, PlanCredential
 from replicas.permissions import Actor
 from tests.replicas.services.conftest import KEY
@@ -48,7 +49,8 @@ def test_a_form_that_comes_back_does_not_hold_them(world: World) -> None:
 
 
 def submitted(world: World, draft: str) -> int:
-    return world.client("operator").post(f"{draft}submit/", {"despite": "no worker runs in this test"}).status_code
+    sent = {"despite": "no worker runs in this test", "fingerprint": ssh.fingerprint(KEY)}
+    return world.client("operator").post(f"{draft}submit/", sent).status_code
 
 
 TAKING = ("retry", "undo")

@@ -14,6 +14,7 @@ from pytest_django import Settings
 from replicas.actions import host_keys
 from replicas.actions.cancel import cancel_plan
 from replicas.choices import RunState
+from replicas.clients import ssh
 from replicas.lifecycle import credentials
 from replicas.lifecycle.job import REALM_OPTIONS, UPLOADS
 from replicas.lifecycle.lease import claim
@@ -63,7 +64,8 @@ def refused(answer: Any, name: str) -> str:
 def submitted(world: World, **changes: Any) -> Plan:
     where = send(world, **changes)["Location"]
     draft = Draft.objects.latest("pk")
-    answer = world.client("operator").post(f"{where}submit/", {"despite": "nobody has looked yet"})
+    sent = {"despite": "nobody has looked yet", "fingerprint": ssh.fingerprint(KEY)}
+    answer = world.client("operator").post(f"{where}submit/", sent)
     assert answer.status_code == 302, answer.content.decode()
     assert not Draft.objects.filter(pk=draft.pk).exists()
     return Plan.objects.latest("pk")
@@ -198,7 +200,7 @@ def test_an_ended_request_wants_them_again(world: World) -> None:
     assert "its key was wiped when the request ended" in operator.post(where, {}).content.decode()
     renewed = i.issue(i.HOST, "Middle", i.key(1), i.key(2), i.names(i.HOST))
     draft = operator.post(where, both(i.pkcs8() + i.pem(renewed, i.MIDDLE)))["Location"]
-    operator.post(f"{draft}submit/", {"despite": "nobody has looked yet"})
+    operator.post(f"{draft}submit/", {"despite": "nobody has looked yet", "fingerprint": ssh.fingerprint(KEY)})
     again = Plan.objects.latest("pk")
     assert again.pk != plan.pk
     kept = again.frozen_job().options.http_certificate
