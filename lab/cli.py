@@ -10,6 +10,7 @@ from lab import check
 from lab.command import LabError
 from lab.environment import Lab
 from lab.freeipa import FreeIpaLab, RolesLab
+from lab.freeipa.releases import SETTING, names
 
 
 def main(words: list[str] | None = None) -> int:
@@ -19,11 +20,20 @@ def main(words: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     arguments = _parser().parse_args(words)
     try:
-        arguments.command(arguments.kind(arguments.name), arguments)
+        arguments.command(_lab(arguments), arguments)
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _lab(arguments: argparse.Namespace) -> Lab:
+    kind: type[Lab] = arguments.kind
+    if issubclass(kind, FreeIpaLab):
+        return kind(arguments.name, arguments.release)
+    if arguments.release is not None:
+        raise LabError("--release needs --freeipa or --freeipa-roles")
+    return kind(arguments.name)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -36,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     chosen = parser.add_mutually_exclusive_group()
     for option, kind, told in kinds:
         chosen.add_argument(option, action="store_const", dest="kind", const=kind, default=Lab, help=told)
+    parser.add_argument("--release", help=f"which FreeIPA: {names()} (default: ${SETTING}, or the first of these)")
     commands = parser.add_subparsers(required=True)
 
     up = commands.add_parser("up", help="make a master and blank replicas")

@@ -10,6 +10,10 @@ class LabError(Exception):
     """A lab could not be made, changed or removed; the message says why."""
 
 
+class Unavailable(LabError):
+    """The package archive does not have what a lab is built from."""
+
+
 def run(
     argv: Sequence[str], *, input: bytes | None = None, check: bool = True, timeout: float = 300
 ) -> "subprocess.CompletedProcess[bytes]":

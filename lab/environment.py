@@ -31,6 +31,11 @@ class Lab:
         self.name = name
         self.state = paths.STATE / name
 
+    @property
+    def kind(self) -> str:
+        """What makes this lab another one than labs of the same name were before."""
+        return type(self).__name__
+
     @cached_property
     def network(self) -> Network:
         return Network(registry.index(self.state))
@@ -74,7 +79,7 @@ class Lab:
         obstacle = check.missing()
         if obstacle:
             raise LabError(obstacle)
-        wanted = {"kind": type(self).__name__, "options": asdict(Options(users, dns)), "hosts": _names(replicas)}
+        wanted = {"kind": self.kind, "options": asdict(Options(users, dns)), "hosts": _names(replicas)}
         with registry.locked(self.state / "lock"):
             if self._record() != wanted:
                 self._clear()

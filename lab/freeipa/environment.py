@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from lab import masters, paths
-from lab.command import until
+from lab.command import LabError, Unavailable, until
 from lab.environment import DOMAIN, Lab
-from lab.freeipa import root, server
+from lab.freeipa import archive, root, server
 from lab.freeipa.authority import Authority
+from lab.freeipa.releases import RELEASES, release
 from lab.host import Host
 from lab.realm import dns
 from lab.realm import realm as provisioning
@@ -19,8 +20,22 @@ NOT_SERVING = "not every service of the FreeIPA server starts (ipactl status)"
 class FreeIpaLab(Lab):
     """A realm without a certificate authority and a name service of its own, unless a subclass has them.
 
-    The names of all hosts are in their files, too: nobody adds replicas to the zones.
+    The names of all hosts are in their files, too: nobody adds replicas to the zones. `freeipa` is the release by its
+    series or by the release of Debian that it is from (lab/freeipa/releases.py).
     """
+
+    def __init__(self, name: str = "demo", freeipa: str | None = None) -> None:
+        super().__init__(name)
+        self.release = release(freeipa)
+
+    @property
+    def kind(self) -> str:
+        return f"{super().kind}-{self.release.suite}"
+
+    @property
+    def version(self) -> str:
+        """The version of FreeIPA that the hosts have."""
+        return root.version(self._root())
 
     @property
     def authority(self) -> Authority:
@@ -31,7 +46,12 @@ class FreeIpaLab(Lab):
         super().up(replicas=replicas, users=0, dns=False)
 
     def _root(self) -> Path:
-        return root.build()
+        try:
+            return root.build(self.release)
+        except LabError as error:
+            if missing := archive.lacking(str(error)):
+                raise Unavailable(f"the archive does not have what FreeIPA hosts need: {missing}") from error
+            raise
 
     def _image(self, host: Host, root: Path) -> masters.Image:
         def install(host: Host, realm: Realm, passwords: Secrets) -> None:
@@ -42,7 +62,8 @@ class FreeIpaLab(Lab):
     def _installed(self, host: Host, root: Path, kind: str, install: masters.Install) -> masters.Image:
         code = [Path(__file__).with_name(name) for name in ("authority.py", "server.py")]
         code += [Path(path) for path in (dns.__file__, provisioning.__file__)]
-        return masters.image(host, root, self._files(host), f"{kind}-{self.name}", install, code)
+        kind = f"{kind}-{self.release.suite}-{self.name}"
+        return masters.image(host, root, self._files(host), kind, install, code)
 
     def _finish(self, host: Host) -> None:
         """A server that is up has all its services; each waits for the one before."""
@@ -64,6 +85,15 @@ class FreeIpaLab(Lab):
 
 class RolesLab(FreeIpaLab):
     """A realm with an authority, key recovery, a trust controller, and a name service that all hosts ask."""
+
+    def __init__(self, name: str = "demo", freeipa: str | None = None) -> None:
+        super().__init__(name, freeipa)
+        if not self.release.roles:
+            able = ", ".join(known.series for known in RELEASES if known.roles)
+            raise LabError(
+                f"A realm with a certificate authority needs FreeIPA {able}: Debian has no Dogtag that is new enough "
+                f"for FreeIPA {self.release.series}."
+            )
 
     def _image(self, host: Host, root: Path) -> masters.Image:
         return self._installed(host, root, "freeipa-roles", server.install_roles)

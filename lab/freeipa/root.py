@@ -1,4 +1,4 @@
-"""The root file system of hosts that can become FreeIPA servers, built once."""
+"""The root file system of hosts that can become FreeIPA servers, built once for each release."""
 
 import hashlib
 import shutil
@@ -6,7 +6,8 @@ from pathlib import Path
 
 from lab import rootfs
 from lab.command import run
-from lab.freeipa import dogtag, named, packages, source
+from lab.freeipa import dogtag, named, packages, pki, source
+from lab.freeipa.releases import Release
 from lab.host import place
 
 BUILD_SECONDS = 1800.0
@@ -14,17 +15,20 @@ LIBRARIES = "/usr/lib/x86_64-linux-gnu"
 MODULES = "/usr/lib/python3/dist-packages"
 PARTS = "asn1 util client contrib ipaclient ipalib ipaplatform ipapython ipaserver daemons init install"
 """Of the source, in the order in which they need each other: all but tests, translations and documentation."""
-# The web pages are left out, as they take a JavaScript tool chain: the portal uses the server's own interface.
+# The web pages (ui, freeipa-webui) need a JavaScript tool chain. They are left out: the portal uses the server's API.
+# FreeIPA 4.13.2 and later link to a private library of Samba by the name that newer releases of Samba give it.
 BUILD = f"""\
 set -eu
 cd /build
 ln -sf libsamba-security-samba4.so.0 {LIBRARIES}/samba/libsamba-security-samba4.so
+ln -sf libgse-samba4.so.0 {LIBRARIES}/samba/libgse-private-samba.so
+[ -e configure ] || autoreconf --install
 export am_cv_python_pythondir={MODULES} am_cv_python_pyexecdir={MODULES}
 ./configure --prefix=/usr --sysconfdir=/etc --localstatedir=/var --libdir={LIBRARIES} --libexecdir=/usr/lib \\
     --with-ipaplatform=debian --with-vendor-suffix= --without-selinux --disable-i18ntests --disable-pylint \\
     --without-jslint --disable-rpmlint \\
     SAMBA40EXTRA_LIBPATH='-L{LIBRARIES}/samba -Wl,-rpath={LIBRARIES}/samba'
-sed -i 's/^\\( *\\)ui\\b.*\\\\$/\\1\\\\/' install/Makefile
+sed -i 's/^\\( *\\)\\(ui\\|freeipa-webui\\)\\b.*\\\\$/\\1\\\\/' install/Makefile
 for part in {PARTS}; do make -j"$(nproc)" -C "$part"; done
 for part in {PARTS}; do make -C "$part" install; done
 """
@@ -46,6 +50,7 @@ for name in ipa-dnskeysyncd ipa-ods-exporter; do
     ln -s ../default/$name /etc/sysconfig/$name
 done
 """
+VERSION = "usr/share/ipa/lab-version"
 IDLE = (
     "certmonger",
     "gssproxy",
@@ -63,23 +68,36 @@ FILES = {
 }
 
 
-def build() -> Path:
-    """Return the root file system, making it when there is none yet. Raises LabError, also without a source."""
-    return rootfs.kept(f"freeipa-{_key()}", _make)
+def build(release: Release) -> Path:
+    """Return the root file system with that release, building it when there is none yet.
+
+    Raises LabError, also when the archive does not have the source or has another series than the one required.
+    """
+    found = rootfs.kept(f"freeipa-{release.suite}-{_key()}", lambda root: _make(root, release))
+    release.check(version(found))
+    return found
+
+
+def version(root: Path) -> str:
+    """Return the version of FreeIPA in a root file system."""
+    return (root / VERSION).read_text().strip()
 
 
 def _key() -> str:
     digest = hashlib.sha256(rootfs.key().encode())
-    for name in ("archive", "dogtag", "named", "packages", "root", "source"):
+    for name in ("dogtag", "named", "packages", "pki", "root", "source"):
         digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
+    if tarball := source.local():
+        digest.update(tarball.read_bytes())
     return digest.hexdigest()[:12]
 
 
-def _make(root: Path) -> None:
+def _make(root: Path, release: Release) -> None:
     work = root.with_name(f"{root.name}.source")
     try:
         work.mkdir()
-        unpacked = source.fetch(work / "freeipa")
+        unpacked = source.fetch(work / "freeipa", release)
+        built = source.version(unpacked)
         wanted = (*rootfs.PACKAGES, *packages.BUILD, *packages.RUN, *dogtag.PACKAGES)
         rootfs.install(root, wanted, more=dogtag.source(), preferences=dogtag.PREFERENCES)
         shutil.move(unpacked, root / "build")
@@ -89,6 +107,8 @@ def _make(root: Path) -> None:
     finally:
         shutil.rmtree(work, ignore_errors=True)
     dogtag.settle(root)
+    pki.add_missing(root)
+    place(root / VERSION, f"{built}\n")
     _inside(root, SETTLE)
     for name, text in FILES.items():
         place(root / name, text)

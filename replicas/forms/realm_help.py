@@ -14,6 +14,9 @@ HELP = {
     "setup_adtrust": _("Serve users of trusted Active Directory domains (--setup-adtrust)."),
     "hidden_replica": _("Serves, but no DNS record leads clients to it (--hidden-replica)."),
     "mkhomedir": _("At a user's first login (--mkhomedir)."),
+    "subid": _(
+        "SSSD provides the subordinate user and group IDs of the realm's users, as containers use them (--subid)."
+    ),
     "no_host_dns": _("The installer does not look names of hosts up in the DNS (--no-host-dns)."),
     "no_ui_redirect": _("The web server's root does not lead to the web UI (--no-ui-redirect)."),
     "skip_mem_check": _("Install even if the memory is below what FreeIPA asks for (--skip-mem-check)."),
@@ -90,8 +93,8 @@ HELP = {
 }
 GROUPS = {
     _("For FreeIPA and Red Hat IdM"): (
-        "setup_kra", "setup_adtrust", "hidden_replica", "mkhomedir", "no_host_dns", "no_ui_redirect", "skip_mem_check",
-        "skip_schema_check", "dirsrv_config_file", "leftovers_reason",
+        "setup_kra", "setup_adtrust", "hidden_replica", "mkhomedir", "subid", "no_host_dns", "no_ui_redirect",
+        "skip_mem_check", "skip_schema_check", "dirsrv_config_file", "leftovers_reason",
     ),
     _("Forwarders and zones"): ("auto_forwarders", "auto_reverse", "allow_zone_overlap", "more_reverse_zones"),
     _("DNS over TLS"): (

@@ -130,6 +130,7 @@ class Options:
     dirsrv_certificate: UploadedCertificate | None = None
     http_certificate: UploadedCertificate | None = None
     pkinit_certificate: UploadedCertificate | None = None
+    subid: bool = False
     suffix: str = ""
     partner: str = ""
     """What is replicated with which other server, where an action is about one agreement."""
@@ -139,6 +140,7 @@ SOME_REALMS = (
     "setup_kra", "setup_adtrust", "hidden_replica", "no_ntp", "mkhomedir", "no_ssh", "no_sshd", "skip_mem_check",
     "no_pkinit", "auto_forwarders", "auto_reverse", "allow_zone_overlap", "dns_over_tls", "no_host_dns",
     "no_dns_sshfp", "ssh_trust_dns", "no_ui_redirect", "add_agents", "enable_compat", "add_sids", "skip_schema_check",
+    "subid",
 )  # fmt: skip
 """Choices that only some kinds of realm have: `Backend.offered` says which."""
 LISTS = ("more_reverse_zones", "dot_forwarders", "ntp_servers")

@@ -102,6 +102,7 @@ class Replica(SSHTarget):
     )
     no_dns_sshfp = models.BooleanField(_("no SSHFP records"), null=True, blank=True)
     ssh_trust_dns = models.BooleanField(_("trust SSHFP records"), null=True, blank=True)
+    subid = models.BooleanField(_("subordinate IDs from the realm"), null=True, blank=True)
     no_ui_redirect = models.BooleanField(_("no redirection to the web UI"), null=True, blank=True)
     add_agents = models.BooleanField(_("add trust agents"), null=True, blank=True)
     enable_compat = models.BooleanField(_("trusted users for old clients"), null=True, blank=True)

@@ -12,6 +12,7 @@ from django.db import connection
 from pytest_django import Settings
 
 from lab import LabError, check
+from lab.command import Unavailable
 from lab.freeipa import FreeIpaLab
 from tests.faults.workers import use_hosts
 from tests.hosts.conftest import Portal, portal  # a fixture
@@ -21,17 +22,22 @@ from tests.replicas.lifecycle.processes import Workers
 __all__ = ["portal", "worker_data"]
 
 
-def started(lab: FreeIpaLab) -> Iterator[FreeIpaLab]:
-    """That lab with a server, and two hosts with its installers."""
+def require_lab() -> None:
+    """Skip, with the reason, where FreeIPA hosts are not requested or cannot be made."""
     if not os.environ.get("TEST_FREEIPA"):
-        pytest.skip(
-            "TEST_FREEIPA is not set: FreeIPA servers are built and installed for these, in a quarter of an hour"
-        )
+        pytest.skip("TEST_FREEIPA is not set: script/freeipa builds FreeIPA and runs these tests")
     if obstacle := check.missing():
         pytest.skip(obstacle)
+
+
+def started(lab: FreeIpaLab, replicas: int = 2) -> Iterator[FreeIpaLab]:
+    """Start that lab: a server, and hosts with its installers. Skip where the archive lacks what it is built from."""
     lab.down()
     try:
-        lab.up(replicas=2)
+        lab.up(replicas=replicas)
+    except Unavailable as error:
+        lab.down()
+        pytest.skip(f"FreeIPA cannot be built here: {error}")
     except LabError:
         lab.down()
         raise
@@ -42,6 +48,7 @@ def started(lab: FreeIpaLab) -> Iterator[FreeIpaLab]:
 @pytest.fixture(scope="module")
 def realm() -> Iterator[FreeIpaLab]:
     """Without authority and name service of its own; it ends before the next module may begin another one."""
+    require_lab()
     yield from started(FreeIpaLab(f"{os.environ.get('TEST_LAB', 'test')}-freeipa"))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from replicas.backends.freeipa import beforehand, health, plan, probing, realm, serving
 from replicas.backends.freeipa.access import session
+from replicas.backends.freeipa.dogtag import TOKEN
 from replicas.backends.freeipa.realm import ENABLED
 from replicas.backends.freeipa.symptoms import SYMPTOMS
 from replicas.errors import PortalError, StepError
@@ -20,14 +21,9 @@ if TYPE_CHECKING:
     from replicas.clients.ssh import Host
 
 
-LATER = dict.fromkeys(
-    (
-        *("dns_over_tls", "dot_forwarders", "dns_policy", "dns_over_tls_cert", "dns_over_tls_key"),
-        *("token_name", "token_library_path", "token_password_file"),
-    ),
-    (4, 12),
-)
-"""Options that came after realm.OLDEST, and the release that they came with.
+ENCRYPTION = ("dns_over_tls", "dot_forwarders", "dns_policy", "dns_over_tls_cert", "dns_over_tls_key")
+SINCE: dict[str, tuple[int, ...]] = {"subid": (4, 9, 10), **dict.fromkeys((*ENCRYPTION, *TOKEN), (4, 12, 0))}
+"""Options that are newer than realm.OLDEST, and the version that introduced them.
 
 Builds differ, and the realm's own version does not tell them apart: DNS over TLS came with 4.12.5, and is in Fedora's
 and Red Hat's builds of 4.12.2. So the installers on the host are asked as well (software.options, nameservice.knows).
@@ -53,8 +49,8 @@ class FreeIpaBackend:
 
     def offered(self, versions: Mapping[str, str]) -> frozenset[str]:
         """A release that is not known has nothing that came later than the oldest one that is served."""
-        known = realm.release(versions["FreeIPA"]) if "FreeIPA" in versions else realm.OLDEST
-        return self.options - {name for name, since in LATER.items() if known < since}
+        known: tuple[int, ...] = realm.version(versions["FreeIPA"]) if "FreeIPA" in versions else realm.OLDEST
+        return self.options - {name for name, since in SINCE.items() if known < since}
 
     async def register(self, master: Host, passwords: Mapping[str, str]) -> Capabilities:
         """Raises StepError for another kind of host, release or domain level, WrongPassword, FreeIpaError."""

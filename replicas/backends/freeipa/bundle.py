@@ -42,7 +42,7 @@ def enrolment(job: Job) -> list[str]:
         f"--server={job.master.hostname}",
         f"--domain={job.realm.domain}",
         f"--realm={job.realm.name}",
-        *chosen(job, "no_ntp", "mkhomedir", "no_ssh", "no_sshd", "no_dns_sshfp", "ssh_trust_dns"),
+        *chosen(job, "no_ntp", "mkhomedir", "no_ssh", "no_sshd", "no_dns_sshfp", "ssh_trust_dns", "subid"),
         *(f"--ntp-server={server}" for server in job.options.ntp_servers),
         *given(job, "ntp_pool"),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -81,6 +82,16 @@ def release(version: str) -> tuple[int, int]:
     if not (major.isdecimal() and minor.isdecimal()):
         raise StepError(f"{version!r} is not a version of FreeIPA.", "See what «ipa --version» says on the server.")
     return int(major), int(minor)
+
+
+def version(text: str) -> tuple[int, int, int]:
+    """Return the three numbers of a version such as "4.9.11" or "4.9.8-7.el9"; a third one that is missing counts as 0.
+
+    Raises StepError for text that is not a version.
+    """
+    major, minor = release(text)
+    patch = re.match(r"\d+\.\d+\.(\d+)", text)
+    return major, minor, int(patch[1]) if patch else 0
 
 
 async def role_holders(session: Session) -> dict[str, list[str]]:

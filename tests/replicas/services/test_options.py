@@ -241,6 +241,7 @@ GOOD: list[dict[str, Any]] = [
     {"add_sids": True, "netbios_name": "EXAMPLE", "rid_base": 1000, "secondary_rid_base": 100000000},
     {"setup_ca": True, "token_library_path": "/usr/lib64/pkcs11/lib.so", "token_password_file": "/root/pin"},
     {"no_host_dns": True, "no_ui_redirect": True, "no_dns_sshfp": True, "ssh_trust_dns": True},
+    {"subid": True},
     {"dirsrv_config_file": "/root/changes.ldif", "skip_schema_check": True},
 ]
 
@@ -266,6 +267,15 @@ def test_the_masters_release_has_to_have_it(freeipa: Master) -> None:
     freeipa.save()
     assert "release does not have" in errors(ReplicaRequestForm(form_data(freeipa, TLS)), "dns_over_tls")
     assert ReplicaRequestForm(form_data(freeipa, DNS)).is_valid()
+
+
+def test_subordinate_ids_need_a_release_that_has_them(freeipa: Master) -> None:
+    for version, accepted in (("4.9.8", False), ("4.9.10", True), ("4.13.1", True)):
+        freeipa.versions = {"FreeIPA": version}
+        freeipa.save()
+        form = ReplicaRequestForm(form_data(freeipa, {"subid": True}))
+        assert form.is_valid() == accepted
+        assert accepted or "release does not have" in errors(form, "subid")
 
 
 @pytest.mark.parametrize("column", ["auto_forwarders", "dns_over_tls"])

@@ -10,7 +10,7 @@ import pytest
 
 from replicas.backends.freeipa import bundle, leftovers
 from replicas.backends.freeipa.access import session
-from replicas.backends.freeipa.backend import LATER, FreeIpaBackend
+from replicas.backends.freeipa.backend import SINCE, FreeIpaBackend
 from replicas.backends.freeipa.steps.prepare import (
     HOST_ADDED,
     MEMBER_ADDED,
@@ -202,7 +202,7 @@ def test_each_option_goes_to_the_installer_that_knows_it() -> None:
     wanted = job(**EVERYTHING)
     client, server = bundle.enrolment(wanted), bundle.promotion(wanted)
     assert client[5:] == [
-        "--no-ntp", "--mkhomedir", "--no-ssh", "--no-sshd", "--no-dns-sshfp", "--ssh-trust-dns",
+        "--no-ntp", "--mkhomedir", "--no-ssh", "--no-sshd", "--no-dns-sshfp", "--ssh-trust-dns", "--subid",
         "--ntp-server=ntp_servers-1", "--ntp-server=ntp_servers-2", "--ntp-pool=/root/ntp_pool",
     ]  # fmt: skip
     given = {argument.partition("=")[0] for argument in (*client, *server)}
@@ -252,18 +252,27 @@ def test_forwarders_of_the_system_and_over_tls_go_with_others() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("version", "has"), [("4.9.11", False), ("4.11.9", False), ("4.12.2-14.el10", True)])
-def test_later_options_are_those_of_later_releases(version: str, has: bool) -> None:
+@pytest.mark.parametrize(
+    ("version", "newer"),
+    [
+        ("4.9.8-7.el9", set()),
+        ("4.9", set()),
+        ("4.9.10", {"subid"}),
+        ("4.11.9", {"subid"}),
+        ("4.12.2-14.el10", set(SINCE)),
+        ("4.13.1", set(SINCE)),
+    ],
+)
+def test_options_are_offered_since_the_version_that_introduced_them(version: str, newer: set[str]) -> None:
     backend = FreeIpaBackend()
     offered = backend.offered({"FreeIPA": version})
-    assert set(LATER) <= backend.options
-    assert (set(LATER) <= offered) == has
-    assert bool(set(LATER) & offered) == has
-    assert backend.options - offered <= set(LATER)
+    assert set(SINCE) <= backend.options
+    assert offered & set(SINCE) == newer
+    assert backend.options - offered <= set(SINCE)
 
 
 def test_an_unknown_release_has_what_all_have() -> None:
-    assert FreeIpaBackend().offered({}) == FreeIpaBackend().options - set(LATER)
+    assert FreeIpaBackend().offered({}) == FreeIpaBackend().options - set(SINCE)
 
 
 def test_leftovers_are_removed_only_with_a_reason_and_shown_to_approvers() -> None:

@@ -19,7 +19,7 @@ from tests.replicas.clients.freeipa.conftest import Server
 
 OF_CLIENT = (
     "domain hostname mkhomedir no-dns-sshfp no-ntp no-ssh no-sshd ntp-pool ntp-server realm server ssh-trust-dns "
-    "unattended"
+    "subid unattended"
 )
 OF_REPLICA = (
     "add-agents add-sids allow-zone-overlap auto-forwarders auto-reverse dirsrv-cert-file dirsrv-cert-name "
