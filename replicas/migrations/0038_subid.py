@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("replicas", "0030_void_wipes")]
+    dependencies = [("replicas", "0036_password_attempts")]
     operations = [
         migrations.AddField(
             model_name="replica",
