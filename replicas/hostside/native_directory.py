@@ -5,6 +5,8 @@ import shutil
 import subprocess
 from typing import Any, Dict
 
+from replicas.hostside import ldif
+
 SCHEMA = "/usr/share/dirsrv/data/60kerberos.ldif"
 
 
@@ -16,11 +18,11 @@ def install(bundle: str, facts: Dict[str, Any]) -> None:
     shutil.chown(f"{folder}/schema/60kerberos.ldif", "root", "dirsrv")
     os.chmod(f"{folder}/schema/60kerberos.ldif", 0o640)
     path = f"{folder}/dse.ldif"
-    with open(path, encoding="utf-8") as stream:
-        text = configure(stream.read(), facts["config"], facts["entries"])
+    with open(path, "rb") as stream:
+        content = configure(stream.read(), facts["config"], facts["entries"])
     # In place, as the file has the owner and the mode that the server wants.
-    with open(path, "w", encoding="utf-8") as stream:
-        stream.write(text)
+    with open(path, "wb") as stream:
+        stream.write(content)
 
 
 def certificate(folder: str, package: str, pin: str, authority: str) -> None:
@@ -37,19 +39,19 @@ def there(folder: str, nickname: str) -> bool:
     return not subprocess.run(argv, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE).returncode
 
 
-def configure(text: str, config: Dict[str, str], entries: str) -> str:
-    """The configuration with these attributes of cn=config replaced, and these entries added unless they are there."""
-    blocks = [block for block in text.replace("\n ", "").split("\n\n") if block.strip()]
-    names = {block.partition("\n")[0].lower() for block in blocks}
-    changed = [replace(block, config) if block.lower().startswith("dn: cn=config\n") else block for block in blocks]
-    added = [block.strip() for block in entries.split("\n\n") if block.partition("\n")[0].lower() not in names]
-    return "\n\n".join([*(block.strip("\n") for block in changed), *filter(None, added), ""])
+def configure(content: bytes, config: Dict[str, str], entries: str) -> bytes:
+    """The configuration with these attributes of cn=config replaced, and these entries added unless they are there.
 
-
-def replace(block: str, attributes: Dict[str, str]) -> str:
-    lowered = {name.lower() for name in attributes}
-    lines = [line for line in block.splitlines() if line.partition(":")[0].lower() not in lowered]
-    return "\n".join([*lines, *(f"{name}: {value}" for name, value in attributes.items())])
+    Raises ldif.Malformed.
+    """
+    known = ldif.parse(content)
+    own = ldif.find(known, "cn=config")
+    if own is None:
+        raise ldif.Malformed("there is no cn=config")
+    for name, value in config.items():
+        own.replace(name, value)
+    added = [entry for entry in ldif.parse(entries.encode()) if ldif.find(known, entry.dn) is None]
+    return ldif.compose([*known, *added])
 
 
 def run(*argv: str) -> None:

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from typing import Any, Dict, Iterator, Tuple
 
-from replicas.hostside import archive, files, native_directory, native_put, unpack
+from replicas.hostside import archive, files, ldif, native_directory, native_put, unpack
 
 
 @contextlib.contextmanager
@@ -69,6 +69,9 @@ def main(payload: Dict[str, Any]) -> Dict[str, object]:
     except subprocess.CalledProcessError as error:
         last = (error.stderr or b"").decode("utf-8", "replace").strip().splitlines() or ["no output"]
         return {"error": f"{error.cmd[0]} on {os.uname().nodename} ended with {error.returncode}: {last[-1]}"}
+    except ldif.Malformed as error:
+        path = f"{payload['directory']['folder']}/dse.ldif"
+        return {"error": f"{path} on {os.uname().nodename} is not the configuration of a Directory Server: {error}."}
     except OSError as error:
         return files.explain(str(error.filename or payload["path"]), 0, error)
     return answer

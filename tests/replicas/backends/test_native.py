@@ -14,7 +14,7 @@ import pytest
 
 from replicas.backends.native import bundle, records
 from replicas.backends.native.access import render
-from replicas.backends.native.names import CA_CERTIFICATE, ENABLED, Names
+from replicas.backends.native.names import ENABLED, Names
 from replicas.backends.native.probing import probe
 from replicas.backends.native.steps.authority import first_serial
 from replicas.backends.native.steps.directory import hashed
@@ -26,7 +26,7 @@ from replicas.backends.registry import get
 from replicas.clients import dns
 from replicas.clients.host import Result
 from replicas.errors import DnsError, StepError
-from replicas.hostside import archive, native_directory, native_disown
+from replicas.hostside import archive, ldif, native_directory, native_disown
 from replicas.lifecycle.base import Record
 from replicas.lifecycle.job import Endpoint, Job, Options, RealmFacts
 from replicas.lifecycle.plan import freeze
@@ -54,13 +54,23 @@ nsslapd-security: off
 
 
 def test_the_configuration_gets_attributes_and_entries_once() -> None:
-    entries = "dn: cn=new,cn=config\ncn: new\n\ndn: cn=other,cn=config\ncn: replaced\n"
-    once = native_directory.configure(DSE, {"nsslapd-security": "on"}, entries)
-    assert once.count("nsslapd-security: on") == 1
-    assert "nsslapd-Security" not in once
-    assert "nsslapd-rootpw: {SSHA512}longer\n" in once
-    assert once.endswith("nsslapd-security: off\n\ndn: cn=new,cn=config\ncn: new\n\n")
+    entries = "dn: cn=new,cn=config\ncn: new\n\ndn: cn=Other, cn=config\ncn: replaced\n"
+    once = native_directory.configure(DSE.encode(), {"nsslapd-security": "on"}, entries)
+    assert once.count(b"nsslapd-security: on\n") == 1
+    assert b"nsslapd-Security" not in once
+    assert b"nsslapd-rootpw: {SSHA512}longer\n" in once
+    assert once.endswith(b"nsslapd-security: off\n\ndn: cn=new,cn=config\ncn: new\n")
     assert native_directory.configure(once, {"nsslapd-security": "on"}, entries) == once
+
+
+def test_a_configuration_in_another_form_is_the_same() -> None:
+    """Base64, comments, other line ends, names with spaces."""
+    text = DSE.replace("dn: cn=config", "# first\n entry\ndn:: Y249Q29uZmln").replace("\n", "\r\n")
+    assert (
+        native_directory.configure(text.encode(), {"nsslapd-security": "on"}, "").count(b"nsslapd-security: on\n") == 1
+    )
+    with pytest.raises(ldif.Malformed, match="no cn=config"):
+        native_directory.configure(b"dn: cn=other\ncn: other\n", {}, "")
 
 
 def test_a_bundle_opens_with_the_reader_that_hosts_use() -> None:
@@ -177,35 +187,41 @@ def test_what_another_authority_issued_is_revoked_in_the_index() -> None:
 
 
 class Master:
-    """A host that has these files, and nothing else."""
+    """A host that says this of itself."""
 
     name = "one.example.com"
 
-    def __init__(self, own: str) -> None:
-        self.files = {
-            "/etc/krb5.conf": "[libdefaults]\n default_realm = EXAMPLE.COM\n",
-            "/etc/dirsrv/slapd-EXAMPLE-COM/dse.ldif": "nsslapd-defaultnamingcontext: dc=example,dc=com\n" + own,
-            CA_CERTIFICATE: "PEM",
+    def __init__(self, **facts: object) -> None:
+        self.facts = {
+            "realm": "EXAMPLE.COM",
+            "domain": "",
+            "suffix": "dc=example,dc=com",
+            "name": "",
+            "authority": "PEM",
+            "dns": False,
+            "ca": False,
+            **facts,
         }
 
-    async def run(self, *argv: str, check: bool = True) -> Result:
-        return Result(0, self.files.get(argv[-1], "").encode(), b"")
+    async def python(self, program: str, payload: object) -> dict[str, object]:
+        assert program == "native_facts"
+        return self.facts
 
-    async def exists(self, path: str) -> bool:
-        return False
+    async def run(self, *argv: str, check: bool = True) -> Result:
+        return Result(0, b"", b"")
 
 
 @pytest.mark.parametrize(
     ("own", "refused"),
     [
         ("", False),
-        ("nsslapd-localhost: localhost\n", False),
-        ("nsslapd-localhost: One.example.com\n", False),
-        ("nsslapd-localhost: two.example.com\n", True),
+        ("localhost", False),
+        ("One.example.com", False),
+        ("two.example.com", True),
     ],
 )
 async def test_a_master_of_another_name_is_refused(own: str, refused: bool) -> None:
-    master: Any = Master(own)
+    master: Any = Master(name=own)
     if refused:
         with pytest.raises(StepError, match=r"calls itself two.example.com, not one.example.com"):
             await probe(master)
