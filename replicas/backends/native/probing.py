@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from replicas.backends.native.names import CA_CERTIFICATE, CA_FOLDER, DIRECTORY_MANAGER, TSIG_KEY
+from replicas.clients.certificates import canonical
 from replicas.clients.ldap import Directory
 from replicas.errors import StepError
 from replicas.lifecycle.base import Capabilities
@@ -27,7 +28,7 @@ async def probe(master: Host) -> Capabilities:
     realm, domain = (found.group(1) if found else "" for found in (REALM.search(kerberos), DOMAIN.search(kerberos)))
     configuration = await _text(master, f"/etc/dirsrv/slapd-{realm.replace('.', '-')}/dse.ldif")
     suffix = SUFFIX.search(configuration)
-    authority = await _text(master, CA_CERTIFICATE)
+    authority = canonical((await _text(master, CA_CERTIFICATE)).encode())
     for thing, found in (("Kerberos realm", realm), ("directory of its realm", suffix), ("authority", authority)):
         if not found:
             raise StepError(
