@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from cryptography import x509
+from collections.abc import Iterator
+
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from replicas.clients.certificates import canonical, readable
+
+
+def same_certificates(one: str, other: str) -> bool:
+    """Whether two PEM texts hold the same certificates in the same order, whatever else they hold."""
+    return one.strip() == other.strip() or bool(known := canonical(one.encode())) and known == canonical(other.encode())
 
 
 def same_authority(one: str, other: str) -> bool:
     """Whether two PEM texts are equal or have a key in common: an authority that is renewed keeps its key."""
-    return one.strip() == other.strip() or bool(_keys(one) & _keys(other))
+    return same_certificates(one, other) or not {*_keys(one)}.isdisjoint(_keys(other))
 
 
-def _keys(text: str) -> set[bytes]:
-    """The public keys (DER) of the certificates; none of what cannot be read."""
-    try:
-        found = x509.load_pem_x509_certificates(text.encode())
-    except ValueError:
-        return set()
-    return {one.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) for one in found}
+def _keys(text: str) -> Iterator[bytes]:
+    """The public keys (DER) of the certificates that can be read."""
+    for certificate in readable(text):
+        try:
+            yield certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        except (ValueError, UnsupportedAlgorithm):
+            continue

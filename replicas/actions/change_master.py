@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from replicas import audit
-from replicas.actions.authorities import same_authority
+from replicas.actions.authorities import same_authority, same_certificates
 from replicas.actions.claim import claim
 from replicas.actions.register_master import read, require_sound
 from replicas.backends import registry
@@ -94,7 +94,7 @@ def _store(actor: Actor, master: Master, given: Change, found: Capabilities) -> 
     # Another master may be the one with DNS: that this one has none says nothing of the realm.
     after["dns"] = found.dns or (realm.dns and realm.masters.exclude(pk=master.pk).exists())
     after["ca_certificate"] = found.ca_certificate
-    if before["ca_certificate"].strip() == found.ca_certificate.strip():
+    if same_certificates(before["ca_certificate"], found.ca_certificate):
         after["ca_certificate"] = before["ca_certificate"]
     names = tuple(name for name in after if after[name] != before[name])
     _save(realm, master, place, {name: after[name] for name in names})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Literal, Self, TypeAlias, TypeVar
@@ -14,6 +15,7 @@ from ldap3.core.exceptions import LDAPException
 from ldap3.utils.conv import escape_filter_chars as escape
 
 from replicas.errors import DirectoryError, DirectoryLost, WrongPassword
+from replicas.hostside import tls
 
 T = TypeVar("T")
 Values: TypeAlias = "Sequence[str | bytes]"
@@ -29,6 +31,9 @@ CONNECT_SECONDS = 10
 # A busy disk holds a change up for longer than a network does; what waits in vain for less is done twice.
 ANSWER_SECONDS = 20
 PAGE = 500
+VERDICT = re.compile(r"certificate verify failed: (.+?) \(_ssl\.c")
+"""What Python says of OpenSSL's verdict on a certificate."""
+NO_CONNECTION = (("timed out", "no answer in time"), ("refused", "connection refused"))
 
 
 class LdapRefused(DirectoryError):
@@ -194,7 +199,7 @@ class _Pinned(ldap3.Tls):
 
     def __init__(self, hostname: str, ca_pem: str) -> None:
         super().__init__(validate=ssl.CERT_REQUIRED)
-        self._hostname, self._context = hostname, ssl.create_default_context(cadata=ca_pem)
+        self._hostname, self._context = hostname, tls.trusting(ca_pem)
 
     def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:
         connection.socket = self._context.wrap_socket(connection.socket, server_hostname=self._hostname)
@@ -203,17 +208,17 @@ class _Pinned(ldap3.Tls):
 def _connection(
     hostname: str, address: str, ca_pem: str, dn: str, password: str, starttls: bool, port: int | None, timeout: float
 ) -> ldap3.Connection:
-    tls = _Pinned(hostname, ca_pem)
+    pinned = _Pinned(hostname, ca_pem)
     server = ldap3.Server(
         address,
         port or (389 if starttls else 636),
         use_ssl=not starttls,
-        tls=tls,
+        tls=pinned,
         get_info=ldap3.NONE,
         connect_timeout=CONNECT_SECONDS,
     )
     # As bytes: text would go through SASLprep, which turns "²" into "2". The directory compares what was typed.
-    typed = password.encode()
+    typed: Any = password.encode()  # the published stubs know text alone
     return ldap3.Connection(server, user=dn, password=typed, receive_timeout=timeout, auto_referrals=False)
 
 
@@ -254,13 +259,14 @@ def _cause(error: LDAPException) -> str:
         ("Hostname mismatch", "its certificate is for another host"),
         ("certificate has expired", "its certificate, or that of its authority, has expired"),
         ("certificate is not yet valid", "its certificate is not valid yet"),
-        ("certificate verify failed", "its certificate is not from the realm's authority"),
-        ("timed out", "no answer in time"),
-        ("refused", "connection refused"),
+        ("issuer certificate", "its certificate is not from the realm's authority"),
+        ("signed certificate", "its certificate is not from the realm's authority"),
     ):
         if word in text:
             return cause
-    return text
+    if verdict := VERDICT.search(text):
+        return f"its certificate is refused: {verdict[1]}"
+    return next((cause for word, cause in NO_CONNECTION if word in text), text)
 
 
 def _entry(raw: Mapping[str, list[bytes]], attrs: Sequence[str]) -> Entry:

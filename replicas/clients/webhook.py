@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import json
 import secrets
-import ssl
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import httpx
 
 from replicas.errors import PortalError
+from replicas.hostside import tls
 
 PREFIX = "whsec_"
 SECONDS = 10.0
@@ -57,7 +57,7 @@ def post(url: str, secret: str, message: str, body: Mapping[str, Any]) -> None:
     signed = headers(secret, message, int(time.time()), content)
     try:
         with (
-            httpx.Client(verify=ssl.create_default_context(), timeout=SECONDS) as client,
+            httpx.Client(verify=tls.public(), timeout=SECONDS) as client,
             client.stream("POST", url, content=content, headers=signed) as answer,
         ):
             status = answer.status_code

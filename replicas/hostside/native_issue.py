@@ -26,6 +26,7 @@ def issue(folder: str, host: str, subject: str, label: str) -> Dict[str, object]
         "openssl",
         "req",
         "-new",
+        "-utf8",
         "-config",
         "openssl.cnf",
         "-newkey",

@@ -14,7 +14,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, List
 
-from replicas.hostside import probes, wire
+from replicas.hostside import probes, tls, wire
 
 CAUSES = {
     errno.ECONNREFUSED: "connection refused",
@@ -46,7 +46,7 @@ def certificate(error: Exception, target: probes.Target) -> str:
     code = getattr(error, "verify_code", None)
     if code != HOSTNAME_MISMATCH and not (code is None and isinstance(error, ssl.CertificateError)):
         return f"its certificate is not trusted: {getattr(error, 'verify_message', 'it was not verified')}"
-    context = ssl.create_default_context(cadata=target.ca)
+    context = tls.trusting(target.ca)
     context.check_hostname = False
     try:
         with probes.tcp(target) as connection, context.wrap_socket(connection) as encrypted:

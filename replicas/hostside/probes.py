@@ -9,7 +9,7 @@ import time
 from contextlib import contextmanager
 from typing import Callable, Dict, Iterator, NamedTuple, Tuple
 
-from replicas.hostside import wire
+from replicas.hostside import tls, wire
 
 RESEND_SECONDS = 0.5
 # Different from each other, so that two listeners can never keep a packet going between them.
@@ -68,9 +68,7 @@ def framed(target: Target, request: bytes) -> bytes:
 
 def secure(connection: socket.socket, target: Target) -> ssl.SSLSocket:
     """TLS with the certificate verified against the realm's authority and the host name, if an authority is given."""
-    context = ssl.create_default_context(cadata=target.ca or None)
-    if not target.ca:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context = tls.trusting(target.ca) if target.ca else tls.accepting()
     return context.wrap_socket(connection, server_hostname=target.host)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from cryptography import x509
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from replicas.clients.certificates import readable
 from replicas.lifecycle.job import JSON
 from replicas.uploads import checking
 from replicas.uploads.errors import CertificateError
@@ -47,11 +47,7 @@ def check(given: Mapping[str, str], hostname: str, realm: Realm) -> dict[str, JS
 
 def authorities(*realms: Realm) -> list[x509.Certificate]:
     """Those that servers and clients of these realms know."""
-    found: list[x509.Certificate] = []
-    for realm in realms:
-        with suppress(ValueError):  # a realm whose authority cannot be read trusts nobody
-            found += x509.load_pem_x509_certificates(realm.ca_certificate.encode())
-    return found
+    return [certificate for realm in realms for certificate in readable(realm.ca_certificate)]
 
 
 def _checked(name: str, pem: str, hostname: str, realm: str, trusted: list[x509.Certificate]) -> ServiceCertificate:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from replicas.backends.freeipa import access, realm
+from replicas.clients.certificates import canonical
 from replicas.clients.freeipa.errors import NotFound
 from replicas.clients.freeipa.session import Session
 from replicas.errors import CommandFailed, StepError
@@ -40,11 +38,9 @@ async def probe(master: Host, password: str) -> Capabilities:
 
 def certificates_in(content: bytes, host: str) -> str:
     """The PEM certificates of a file, and nothing else that may be in it. Raises StepError."""
-    try:
-        found = x509.load_pem_x509_certificates(content)
-    except ValueError as error:
-        raise StepError(f"{access.CA_CERTIFICATE} on {host} holds no certificate that can be read.", REMEDY) from error
-    return "".join(one.public_bytes(Encoding.PEM).decode("ascii") for one in found)
+    if found := canonical(content):
+        return found
+    raise StepError(f"{access.CA_CERTIFICATE} on {host} holds no certificate that can be read.", REMEDY)
 
 
 async def read(session: Session, authority: str) -> Capabilities:

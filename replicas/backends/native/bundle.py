@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cryptography.x509.oid import NameOID
+
 from replicas.backends.native.names import CA_CERTIFICATE, CA_FOLDER, KDC_FOLDER
+from replicas.clients.certificates import readable
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps import packing
 from replicas.together import together
 
 DOGTAG_PORT = "389"
+AGENT = "IPA RA"
+COMMON_NAME, DIGEST = 64, 16
+"""The longest common name that X.509 allows (RFC 5280, ub-common-name), and characters of a digest in one."""
+ESCAPED, BACKSLASH = re.compile(r"[\\/+]"), r"\\\g<0>"
+"""What separates the parts of a subject on the command line of openssl."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +46,7 @@ class Order:
 
 def orders(job: Job) -> tuple[Order, ...]:
     host = job.replica.hostname
-    agent = f"IPA RA {host}"
+    agent = agent_name(host)
     base = (
         ("Creating SSL certificate for the Directory Server", "Server-Cert", host, "dscert.p12", "dirsrv_pin.txt"),
         ("Creating SSL certificate for the Web Server", "httpd", host, "httpcert.p12", "http_pin.txt"),
@@ -51,11 +61,32 @@ def orders(job: Job) -> tuple[Order, ...]:
         ),
         ("Exporting RA certificate", "ipa-ra", agent, "ra.p12", "ra_pin.txt"),
     )
-    return tuple(Order(*one, f"/O={job.realm.name}/CN={one[2]}") for one in base + authority * job.options.setup_ca)
+    return tuple(Order(*one, subject(job, one[2])) for one in base + authority * job.options.setup_ca)
 
 
 def common_names(job: Job) -> list[str]:
-    return [job.replica.hostname, f"IPA RA {job.replica.hostname}"]
+    return [job.replica.hostname, agent_name(job.replica.hostname)]
+
+
+def agent_name(hostname: str) -> str:
+    """The common name of the registration agent's certificate, in which a digest stands for the end of a long name."""
+    name = f"{AGENT} {hostname}"
+    if len(name) <= COMMON_NAME:
+        return name
+    digest = hashlib.sha256(hostname.encode()).hexdigest()[:DIGEST]
+    return f"{name[: COMMON_NAME - DIGEST - 1]}~{digest}"
+
+
+def subject(job: Job, common_name: str) -> str:
+    """The subject for openssl. Its organization is that of the authority, whose policy wants the same one."""
+    return f"/O={ESCAPED.sub(BACKSLASH, organization(job))}/CN={common_name}"
+
+
+def organization(job: Job) -> str:
+    for certificate in readable(job.realm.ca_certificate)[:1]:
+        for attribute in certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME):
+            return str(attribute.value)
+    return job.realm.name
 
 
 async def collect(ctx: Context) -> dict[str, bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from replicas.backends.native.names import CA_CERTIFICATE, CA_FOLDER, DIRECTORY_MANAGER, KDC_FOLDER, TSIG_KEY
+from replicas.clients.certificates import canonical
 from replicas.clients.ldap import Directory
 from replicas.errors import StepError
 from replicas.lifecycle.base import Capabilities
@@ -27,7 +28,8 @@ FILES = {
 async def probe(master: Host) -> Capabilities:
     """Raises StepError when the host is not a master of a native realm, or one of another name."""
     facts = await master.python("native_facts", FILES)
-    realm, suffix, authority, own = (str(facts[name]) for name in ("realm", "suffix", "authority", "name"))
+    realm, suffix, own = (str(facts[name]) for name in ("realm", "suffix", "name"))
+    authority = canonical(str(facts["authority"]).encode())
     for thing, found in (("Kerberos realm", realm), ("directory of its realm", suffix), ("authority", authority)):
         if not found:
             raise StepError(

@@ -15,6 +15,7 @@ import httpx
 from replicas.clients.freeipa import answers, errors, negotiate, rejection
 from replicas.clients.freeipa.answers import Answer
 from replicas.clients.keytab import Keytab
+from replicas.hostside import tls
 
 API = "2.251"
 """The interface of 4.9, the oldest release served; newer servers answer it in its own terms."""
@@ -68,7 +69,7 @@ class Session:
         WrongReferer, ServerLost (KdcLost is one), and ClockSkew.
         """
         async with httpx.AsyncClient(
-            verify=ssl.create_default_context(cadata=ca_pem),
+            verify=tls.trusting(ca_pem),
             timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
             # Some answers are told apart by their words, which servers translate for whoever asks for a language.
             headers={"Host": server, "Referer": f"https://{server}/ipa", "Accept-Language": "en"},

@@ -95,13 +95,22 @@ async def certificates(ctx: Context) -> str:
         served = await presented(job.master.address, 636)
     except OSError as error:
         raise StepError(f"The directory of {job.master.hostname} does not answer on port 636: {error}.") from error
-    days = {
-        f"The authority of {job.realm.name}": days_left(job.realm.ca_certificate),
-        f"The certificate of {job.master.hostname} (port 636)": days_left(served),
+    certificates = {
+        f"The authority of {job.realm.name}": job.realm.ca_certificate,
+        f"The certificate of {job.master.hostname} (port 636)": served,
     }
+    days = {what: _days_left(what, text) for what, text in certificates.items()}
     for what, left in days.items():
         if left < DAYS:
             raise StepError(
                 f"{what} expires in {left} days." if left >= 0 else f"{what} has expired.", "Have it renewed first."
             )
     return f"The certificates are valid for {min(days.values())} days and more"
+
+
+def _days_left(what: str, text: str) -> int:
+    """Raises StepError."""
+    try:
+        return days_left(text)
+    except ValueError as error:
+        raise StepError(f"{what} cannot be read.", "Check it with openssl x509 -text on its host.") from error

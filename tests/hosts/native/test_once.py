@@ -115,6 +115,27 @@ async def test_what_arrives_when_the_issue_is_over_issues_nothing(hosts: Lab, ta
     assert "No such file" in ask(hosts.master, "ls", KEPT)
 
 
+@pytest.mark.parametrize("length", [57, 58, 64])
+async def test_every_subject_of_a_long_name_is_issued_and_found_again(hosts: Lab, take: Take, length: int) -> None:
+    short = job(hosts, "ipareplica", setup_ca=True)
+    name = f"{'a' * (length - len('.branch.example.com'))}.branch.example.com"
+    wanted = dataclasses.replace(short, replica=dataclasses.replace(short.replica, hostname=name))
+    master = await take(Driver(wanted, hosts.ssh_key, {})).host("master")
+    issue = f"long{length}"
+    await master.python("native_begin", {"issue": issue})
+    try:
+        orders = bundle.orders(wanted)
+        assert [order.label for order in orders] == ["Server-Cert", "httpd", "dogtag", "ipa-ra"]
+        answers = [await master.python("native_issue", order.payload(wanted, issue)) for order in orders]
+        asked = {"names": bundle.common_names(wanted), "floor": 0}
+        found = (await master.python("native_issued", asked))["valid"]
+        assert {answer["serial"] for answer in answers} == set(found)
+        await master.python("native_revoke", {**asked, "issue": ""})
+        assert (await master.python("native_issued", asked))["valid"] == []
+    finally:
+        await master.python("native_forget", {"issue": issue})
+
+
 async def test_what_a_reboot_of_the_master_lost_is_revoked(hosts: Lab, take: Take) -> None:
     wanted = job(hosts, "ipareplica")
     plan = steps(wanted, "check-hosts", "prepare-bundle")

@@ -6,11 +6,16 @@ import base64
 import hashlib
 import io
 import itertools
+import subprocess
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509.oid import NameOID
 
 from replicas.backends.native import bundle, records
 from replicas.backends.native.access import render
@@ -33,6 +38,9 @@ from replicas.lifecycle.plan import freeze
 from replicas.lifecycle.steps import packing
 from replicas.lifecycle.steps.host_records import host_records
 from replicas.lifecycle.steps.zones import stuck
+from tests.replicas.uploads import issuing
+
+ORGANIZATION, COMMON = NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME
 
 
 def job(**chosen: object) -> Job:
@@ -88,6 +96,29 @@ def test_only_an_authority_takes_more_certificates() -> None:
     more = bundle.orders(job(setup_ca=True))
     assert [order.package for order in more[2:]] == ["dogtagcert.p12", "ra.p12"]
     assert {order.common_name for order in more} == set(bundle.common_names(job()))
+
+
+def test_common_names_fit_and_differ() -> None:
+    hosts = [f"{first}{'a' * (length - 13)}.example.com" for length in range(14, 65) for first in "ab"]
+    agents = [bundle.agent_name(host) for host in hosts]
+    assert max(map(len, agents)) == 64
+    assert len({*agents, *hosts}) == 2 * len(hosts)
+    assert bundle.agent_name("two.example.com") == "IPA RA two.example.com"
+
+
+def test_the_organization_is_that_of_the_authority() -> None:
+    """Its policy issues for no other one."""
+    name = x509.Name([x509.NameAttribute(oid, text) for oid, text in ((ORGANIZATION, "A/S + B\\C Ä"), (COMMON, "CA"))])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, issuing.key(0).public_key(), 1, now, now + timedelta(days=1))
+    pem = issuing.pem(builder.sign(issuing.key(0), hashes.SHA256())).decode()
+    wanted = replace(job(), realm=replace(job().realm, ca_certificate=pem))
+    (order, *_) = bundle.orders(wanted)
+    argv = ["openssl", "req", "-new", "-utf8", "-newkey", "rsa:2048", "-nodes", "-keyout", "/dev/null", "-subj"]
+    made = subprocess.run([*argv, order.subject], check=True, capture_output=True)
+    asked = x509.load_pem_x509_csr(made.stdout).subject
+    assert [(one.oid, one.value) for one in asked] == [(ORGANIZATION, "A/S + B\\C Ä"), (COMMON, "two.example.com")]
+    assert bundle.orders(job())[0].subject == "/O=EXAMPLE.COM/CN=two.example.com"
 
 
 def test_records_of_a_host_with_two_addresses() -> None:
@@ -197,7 +228,7 @@ class Master:
             "domain": "",
             "suffix": "dc=example,dc=com",
             "name": "",
-            "authority": "PEM",
+            "authority": issuing.pem(issuing.ROOT).decode(),
             "dns": False,
             "ca": False,
             **facts,
