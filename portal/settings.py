@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "huey.contrib.djhuey",
 ]
 MIDDLEWARE = [
+    "portal.middleware.health",
     "django.middleware.security.SecurityMiddleware",
     "portal.middleware.request_id",
     "portal.middleware.content_security_policy",
