@@ -16,6 +16,9 @@ from django_htmx.http import HttpResponseClientRedirect
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from replicas import requestid
+from replicas.views.health import healthz
+
+HEALTH = "/healthz"
 
 POLICY = "; ".join((
     "default-src 'self'",
@@ -25,6 +28,22 @@ POLICY = "; ".join((
     "form-action 'self'",
     "frame-ancestors 'none'",
 ))  # fmt: skip
+
+
+def health(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Answer load balancers before anything looks at the host or the scheme: they ask an address, over plain HTTP.
+
+    Nothing in that answer depends on the host, so PORTAL_ALLOWED_HOSTS protects nothing there.
+    """
+
+    def checked(request: HttpRequest) -> HttpResponseBase:
+        if request.path_info != HEALTH:
+            return answer(request)
+        response = healthz(request)
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+    return checked
 
 
 def content_security_policy(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[..., HttpResponseBase]:

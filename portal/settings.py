@@ -37,12 +37,17 @@ if OWN_SECRET_KEY:
 
 ALLOWED_HOSTS = addresses.hosts("PORTAL_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = addresses.origins("PORTAL_TRUSTED_ORIGINS")
+PUBLIC_URL, PUBLIC_PATH = addresses.public("PORTAL_URL", "http://localhost:8000")
+"""Where people reach the portal, which begins every address in e-mails and webhooks; and its path, "" at the root."""
+FORCE_SCRIPT_NAME = PUBLIC_PATH or None
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = LANGUAGE_COOKIE_PATH = f"{PUBLIC_PATH}/"
 BEHIND_TLS = environment.boolean("PORTAL_BEHIND_TLS")
 """A proxy in front ends TLS and sets X-Forwarded-Proto: cookies become secure, plain requests are redirected."""
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
-SESSION_COOKIE_SAMESITE = "Strict"
+SESSION_COOKIE_SAMESITE = "Lax"
+"""Whoever follows a link in a web mail stays signed in. Other sites still cannot send a form with the cookie."""
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
@@ -64,6 +69,7 @@ INSTALLED_APPS = [
     "huey.contrib.djhuey",
 ]
 MIDDLEWARE = [
+    "portal.middleware.health",
     "django.middleware.security.SecurityMiddleware",
     "portal.middleware.request_id",
     "portal.middleware.content_security_policy",
@@ -140,13 +146,13 @@ LOGOUT_REDIRECT_URL = "login"
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "German"), ("fr", "French")]
 LANGUAGE_COOKIE_AGE = 31_536_000
-LANGUAGE_COOKIE_SAMESITE = "Strict"
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_SECURE = BEHIND_TLS
 LOCALE_PATHS = [BASE_DIR / "replicas" / "locale"]
 USE_I18N = True
 TIME_ZONE = "UTC"
 USE_TZ = True
-STATIC_URL = "static/"
+STATIC_URL = f"{PUBLIC_PATH}/static/"
 STATIC_ROOT = DATA_DIR / "static"
 FRONTEND_DIR = BASE_DIR / "var" / "frontend" / "node_modules"
 """Front-end packages, installed by script/setup and never fetched by a browser from elsewhere."""
@@ -166,8 +172,6 @@ AUDIT_SYSLOG = addresses.syslog("PORTAL_AUDIT_SYSLOG")
 """Where checkpoints go as well: /dev/log, or HOST:PORT by UDP."""
 AUDIT_VERIFY_HOURS = environment.number("PORTAL_AUDIT_VERIFY_HOURS", 24, minimum=0.01, maximum=8760)
 """So often the history is verified by itself."""
-PUBLIC_URL, PUBLIC_PATH = addresses.public("PORTAL_URL", "http://localhost:8000")
-"""Where people reach the portal: the beginning of every address in e-mails and webhooks."""
 email_url = take("EMAIL_URL")  # smtp+tls://USER:PASSWORD@HOST:587, see django-environ; empty: no e-mail is sent
 EMAIL_URL_GIVEN = bool(email_url)
 if email_url:

@@ -14,7 +14,6 @@ from replicas.views import (
     change_master,
     dashboard,
     drafts,
-    health,
     history,
     host_keys,
     languages,
@@ -90,7 +89,6 @@ urlpatterns = [
     path("history/verify/", history.history_verify, name="history_verify"),
     path("history/events.<str:form>", history.history_export, name="history_export"),
     path("history/<slug:kind>/<str:object_id>/", history.timeline, name="timeline"),
-    path("healthz", health.healthz, name="healthz"),
     path("admin/login/", login_not_required(login.admin_login), name="admin_login"),
     path("admin/", admin.site.urls),
 ]

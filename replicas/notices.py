@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Model, Q
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils import timezone
 
 from replicas import permissions
@@ -116,9 +116,10 @@ def body(
 
 
 def address(plan: Plan, run: Run | None) -> str:
-    """Where a notice leads, as a whole address."""
+    """Return where a notice leads, as a whole address."""
     path = reverse("run", args=[run.pk]) if run else reverse("plan", args=[plan.pk])
-    return f"{settings.PUBLIC_URL.rstrip('/')}{path}"
+    # A thread that serves a page knows the path of the portal on its host, a thread of the worker does not.
+    return f"{settings.PUBLIC_URL.rstrip('/')}{path.removeprefix(get_script_prefix().rstrip('/'))}"
 
 
 def _emailed(kind: NoticeKind, notices: list[Notice]) -> list[Notice]:

@@ -60,6 +60,8 @@ def host_key(request: SignedInRequest, kind: type[SSHTarget], pk: int) -> HttpRe
     require(request, "accept_host_key")
     target = get_object_or_404(kind, pk=pk)
     elsewhere = place(request)
+    if elsewhere and linked_from_another_site(request):
+        return redirect(name_of(target), pk)
     if request.method != "POST":
         return compare(request, target)
     form = HostKeyForm(request.POST)
@@ -91,6 +93,11 @@ def place(request: SignedInRequest) -> dict[str, Any]:
     """The address and port that the page's address names; nothing when it names none."""
     form = PlaceForm(request.GET)
     return form.cleaned_data if form.is_valid() else {}
+
+
+def linked_from_another_site(request: SignedInRequest) -> bool:
+    """Return whether a link of another site led here: it must not choose an address that the portal connects to."""
+    return request.headers.get("Sec-Fetch-Site", "") in ("cross-site", "same-site")
 
 
 def name_of(target: SSHTarget) -> str:

@@ -5,7 +5,8 @@
   // The next pages have times in the zone of the reader's system.
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const secure = window.location.protocol === "https:" ? "; secure" : "";
-  document.cookie = `timezone=${zone}; path=/; max-age=31536000; samesite=lax${secure}`;
+  const path = document.currentScript.dataset.root || "/";
+  document.cookie = `timezone=${zone}; path=${path}; max-age=31536000; samesite=lax${secure}`;
 
   // Copy what an element holds: <button data-copy="ID" data-copied="Copied">.
   document.addEventListener("click", async (event) => {

@@ -153,7 +153,7 @@ if (root) {
 
   function connect() {
     const scheme = window.location.protocol === "https:" ? "wss" : "ws";
-    const opening = new WebSocket(`${scheme}://${window.location.host}/ws/runs/${root.dataset.run}/`);
+    const opening = new WebSocket(`${scheme}://${window.location.host}${root.dataset.socketUrl}`);
     opening.addEventListener("open", () => {
       socket = opening;
       retry = FIRST_RETRY;

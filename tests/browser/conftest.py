@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,11 +59,13 @@ def portal(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) -> 
 class served:  # noqa: N801 - used as a function
     """`with served(folder) as url`: the portal as it is where people work with it, until the block ends."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, *, options: Sequence[str] = (), **environment: str) -> None:
+        """`options` are for uvicorn."""
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = (folder / "server.log").open("w")
+        self.options = options
         self.environment = os.environ | {"PORTAL_DATA_DIR": str(folder), "PORTAL_DEBUG": "off"} | environment
 
     def __enter__(self) -> str:
@@ -78,6 +80,7 @@ class served:  # noqa: N801 - used as a function
             str(self.port),
             "--lifespan",
             "off",
+            *self.options,
         ]
         self.process = subprocess.Popen(
             argv, cwd=settings.BASE_DIR, env=self.environment, stdout=self.log, stderr=subprocess.STDOUT

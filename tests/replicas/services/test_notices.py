@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.urls import get_script_prefix, set_script_prefix
 from pytest_django import Settings
 
 from replicas import audit, notices
@@ -183,3 +184,15 @@ def test_webhooks_are_told_what_they_asked_for(cast: Cast, plan: Plan, settings:
         "url": f"https://portal.example.com/runs/{run.pk}/",
     }
     assert Delivery.objects.count() == 3
+
+
+@pytest.mark.parametrize("prefix", ["/", "/plans/"])
+def test_addresses_have_the_path_of_the_portal_once(prefix: str, settings: Settings) -> None:
+    """In a thread of the worker, and in one that serves a page below that path."""
+    settings.PUBLIC_URL = "https://tools.example.com/plans"
+    before = get_script_prefix()
+    set_script_prefix(prefix)
+    try:
+        assert notices.address(Plan(pk=7), None) == "https://tools.example.com/plans/plans/7/"
+    finally:
+        set_script_prefix(before)

@@ -91,7 +91,7 @@ PAGES = {
     "history_export": Page(EVERYBODY, more={"form": "csv"}),
     "timeline": Page(EVERYBODY, more={"kind": "plan", "object_id": lambda world: str(world.waiting.pk)}),
 }
-OPEN = {"login", "logout", "healthz", "set_language", "admin_login"}
+OPEN = {"login", "logout", "set_language", "admin_login"}
 """Reached without signing in."""
 OWN = {"notice"}
 """Each person's own: tests/replicas/views/test_notices.py."""
@@ -175,4 +175,4 @@ def test_the_admin_has_no_door_of_its_own(world: World) -> None:
 
 
 def test_health_needs_no_sign_in(db: None) -> None:
-    assert Client().get(reverse("healthz")).content == b"ok\n"
+    assert Client().get("/healthz").content == b"ok\n"

@@ -255,3 +255,21 @@ def test_a_place_that_is_none_is_left_out(world: World, query: str, monkeypatch:
     monkeypatch.setattr(host_keys, "fetch", fetch)
     world.client("administrator").get(reverse("master_host_key", args=[world.master.pk]) + query)
     assert fetched == ["192.0.2.10"]
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_link_of_another_site_does_not_choose_where_the_portal_connects(
+    world: World, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[str] = []
+
+    def fetch(address: str, port: int) -> str:
+        fetched.append(address)
+        return KEY
+
+    monkeypatch.setattr(host_keys, "fetch", fetch)
+    where = f"{reverse('master_host_key', args=[world.master.pk])}?address=192.0.2.99&port=22"
+    answer = world.client("administrator").get(where, headers={"Sec-Fetch-Site": site})
+    assert answer["Location"] == reverse("master", args=[world.master.pk])
+    world.client("administrator").get(where, headers={"Sec-Fetch-Site": "same-origin"})
+    assert fetched == ["192.0.2.99"]
