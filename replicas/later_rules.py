@@ -131,7 +131,7 @@ def check_link(link: Link, known: Iterable[Link]) -> None:
 
 def check_options(replica: Replica, given: Mapping[str, Any]) -> None:
     """What is asked for of an authority, by the rules of a request for one. Raises ValidationError by field."""
-    offered = registry.offered(replica.master.realm.backend, replica.master.versions)
+    offered = registry.offered(replica.master.realm.backend, replica.master.versions, replica.master.offers)
     wanted = Replica(setup_ca=True, **given)
     wanted.clean_fields(exclude={field.name for field in Replica._meta.fields} - set(given))
     errors: dict[str, list[Any]] = {}

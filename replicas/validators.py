@@ -420,7 +420,8 @@ def _master_problems(replica: Replica) -> Iterable[tuple[bool, str, Any]]:
             "hand: register that server as a master then."
         ),
     )
-    known, offered = registry.options(master.realm.backend), registry.offered(master.realm.backend, master.versions)
+    known = registry.options(master.realm.backend)
+    offered = registry.offered(master.realm.backend, master.versions, master.offers)
     chosen = {name for name in REALM_OPTIONS if getattr(replica, name, None)} | set(replica.certificates or {})
     for name in REALM_OPTIONS:
         yield name in chosen - known, name, _("Realms of this kind do not have this option.")

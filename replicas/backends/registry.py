@@ -8,7 +8,7 @@ from typing import get_args
 
 from replicas.errors import StepError
 from replicas.lifecycle.base import Backend, PasswordName
-from replicas.lifecycle.job import Action
+from replicas.lifecycle.job import JSON, Action
 
 BACKENDS = {
     "native": "replicas.backends.native.backend:NativeBackend",
@@ -55,9 +55,9 @@ def options(kind: str) -> frozenset[str]:
     return get(kind).options if kind in BACKENDS else frozenset()
 
 
-def offered(kind: str, versions: Mapping[str, str]) -> frozenset[str]:
-    """Those of `options` that a master of these versions has."""
-    return get(kind).offered(versions) if kind in BACKENDS else frozenset()
+def offered(kind: str, versions: Mapping[str, str], offers: Mapping[str, JSON] | None) -> frozenset[str]:
+    """Return those of `options` that a master has, by what was read of it when it was registered."""
+    return get(kind).offered(versions, offers or {}) if kind in BACKENDS else frozenset()
 
 
 def choices() -> list[tuple[str, str]]:

@@ -24,7 +24,8 @@ class OfReplica(OneRunPasswords):
 
     def about(self, replica: Replica) -> None:
         """Leave out what the replica's release does not have, unless it was filled in."""
-        offered = registry.offered(replica.master.realm.backend, replica.master.versions)
+        master = replica.master
+        offered = registry.offered(master.realm.backend, master.versions, master.offers)
         for name in set(REALM_OPTIONS) & set(self.fields) - offered:
             if not self.data.get(name):
                 del self.fields[name]

@@ -300,8 +300,8 @@ class Backend(Protocol):
     options: frozenset[str]
     """Those of REALM_OPTIONS (lifecycle/job.py) that its replicas can have."""
 
-    def offered(self, versions: Mapping[str, str]) -> frozenset[str]:
-        """Those of `options` that a master of these versions (Capabilities.versions) has."""
+    def offered(self, versions: Mapping[str, str], offers: Mapping[str, JSON]) -> frozenset[str]:
+        """Return those of `options` that a master has, by its `versions` and `offers` (Capabilities)."""
         ...
 
     def needs(self, action: Action) -> tuple[PasswordName, ...]:

@@ -63,7 +63,7 @@ def _offered(master: object) -> set[str]:
 
 
 def _of(master: Master) -> set[str]:
-    offered = set(registry.offered(master.realm.backend, master.versions))
+    offered = set(registry.offered(master.realm.backend, master.versions, master.offers))
     issues = (master.offers or {}).get("realm_has_ca") is True
     return offered - OF_OTHER_AUTHORITIES if issues else offered
 

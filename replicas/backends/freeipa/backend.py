@@ -5,29 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from replicas.backends.freeipa import beforehand, health, plan, probing, realm, serving
+from replicas.backends.freeipa import beforehand, health, installer_options, plan, probing, serving
 from replicas.backends.freeipa.access import session
-from replicas.backends.freeipa.dogtag import TOKEN
 from replicas.backends.freeipa.realm import ENABLED
 from replicas.backends.freeipa.symptoms import SYMPTOMS
 from replicas.errors import PortalError, StepError
 from replicas.lifecycle.base import Capabilities, Context, Finding, Health, PasswordName, Record, ReplicaState, Step
-from replicas.lifecycle.job import REALM_OPTIONS, Action, Job
+from replicas.lifecycle.job import JSON, REALM_OPTIONS, Action, Job
 from replicas.lifecycle.steps.host_records import host_records
 from replicas.lifecycle.symptoms import gettext_noop
 from replicas.together import together
 
 if TYPE_CHECKING:
     from replicas.clients.ssh import Host
-
-
-ENCRYPTION = ("dns_over_tls", "dot_forwarders", "dns_policy", "dns_over_tls_cert", "dns_over_tls_key")
-SINCE: dict[str, tuple[int, ...]] = {"subid": (4, 9, 10), **dict.fromkeys((*ENCRYPTION, *TOKEN), (4, 12, 0))}
-"""Options that are newer than realm.OLDEST, and the version that introduced them.
-
-Builds differ, and the realm's own version does not tell them apart: DNS over TLS came with 4.12.5, and is in Fedora's
-and Red Hat's builds of 4.12.2. So the installers on the host are asked as well (software.options, nameservice.knows).
-"""
 
 
 class FreeIpaBackend:
@@ -47,10 +37,8 @@ class FreeIpaBackend:
         """Dogtag's installers want the Directory Manager's too, and have no other way to act on their own server."""
         return (*self.secrets, "directory_manager") if action in ("ca", "kra") else self.secrets
 
-    def offered(self, versions: Mapping[str, str]) -> frozenset[str]:
-        """A release that is not known has nothing that came later than the oldest one that is served."""
-        known: tuple[int, ...] = realm.version(versions["FreeIPA"]) if "FreeIPA" in versions else realm.OLDEST
-        return self.options - {name for name, since in SINCE.items() if known < since}
+    def offered(self, versions: Mapping[str, str], offers: Mapping[str, JSON]) -> frozenset[str]:
+        return self.options - installer_options.missing(versions, offers)
 
     async def register(self, master: Host, passwords: Mapping[str, str]) -> Capabilities:
         """Raises StepError for another kind of host, release or domain level, WrongPassword, FreeIpaError."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from replicas.backends.freeipa import bundle, realm, serving
 from replicas.backends.freeipa.access import session
+from replicas.backends.freeipa.installer_options import TOKEN, names
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import Action, Job
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from replicas.clients.ssh import Host
 
 INSTANCE = "/var/lib/pki/pki-tomcat/conf"
-TOKEN = ("token_name", "token_library_path", "token_password_file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +109,14 @@ async def known_options(replica: Host, path: str, arguments: list[str]) -> str:
     """By what the program says of itself. Raises StepError."""
     host, shown = replica.name, await replica.run(path, "--help", check=False)
     if shown.status:
-        raise StepError(f"{path} on {host} does not run.", "Install the package that it is from.")
+        output = shown.stderr.decode(errors="replace").split("\n") + shown.text.split("\n")
+        reason = next((line.strip() for line in reversed(output) if line.strip()), f"it ended with {shown.status}")
+        raise StepError(
+            f"{path} --help does not run on {host}: {reason}",
+            "Make the host's own name resolve if it does not, and install the package that the program is from.",
+        )
     wanted = {argument.partition("=")[0] for argument in arguments}
-    words = set(shown.text.replace("=", " ").replace(",", " ").split())
-    if unknown := sorted(wanted - words):
+    if unknown := sorted(wanted - {f"--{name}" for name in names(shown.text)}):
         raise StepError(
             f"{path} on {host} does not know {', '.join(unknown)}: its release lacks that.",
             "Leave the option out, or bring the host to a release that has it.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from replicas.backends.freeipa import access, realm
+from replicas.backends.freeipa import access, installer_options, realm
 from replicas.clients.certificates import canonical
 from replicas.clients.freeipa.errors import NotFound
 from replicas.clients.freeipa.session import Session
@@ -33,7 +33,9 @@ async def probe(master: Host, password: str) -> Capabilities:
     ) as session:
         found = await read(session, authority)
         policy = await forward_policy(session) if found.dns else ""
-    return replace(found, offers={**found.offers, "forward_policy": policy})
+    options: list[JSON] = [*sorted(await installer_options.listed(master, installer_options.REPLICA))]
+    more: dict[str, JSON] = {"forward_policy": policy, installer_options.OFFER: options}
+    return replace(found, offers={**found.offers, **more})
 
 
 def certificates_in(content: bytes, host: str) -> str:

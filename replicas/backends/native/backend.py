@@ -9,7 +9,7 @@ from replicas.backends.native import beforehand, health, plan, probing, records,
 from replicas.backends.native.symptoms import SYMPTOMS
 from replicas.errors import PortalError, StepError
 from replicas.lifecycle.base import Capabilities, Context, Finding, Health, PasswordName, Record, ReplicaState, Step
-from replicas.lifecycle.job import Action, Job
+from replicas.lifecycle.job import JSON, Action, Job
 from replicas.lifecycle.steps.host_records import host_records
 from replicas.lifecycle.symptoms import gettext_noop
 from replicas.together import together
@@ -30,7 +30,7 @@ class NativeBackend:
     actions = frozenset(plan.ACTIONS)
     options: frozenset[str] = frozenset()
 
-    def offered(self, versions: Mapping[str, str]) -> frozenset[str]:
+    def offered(self, versions: Mapping[str, str], offers: Mapping[str, JSON]) -> frozenset[str]:
         return self.options
 
     def needs(self, action: Action) -> tuple[PasswordName, ...]:

@@ -23,7 +23,7 @@ from replicas.lifecycle.base import (
     Touch,
 )
 from replicas.lifecycle.context import RunContext
-from replicas.lifecycle.job import Action, Endpoint, Job
+from replicas.lifecycle.job import JSON, Action, Endpoint, Job
 from replicas.lifecycle.symptoms import Symptom
 from replicas.lifecycle.undo import undo
 
@@ -201,7 +201,7 @@ class TwinBackend:
     def needs(self, action: Action) -> tuple[PasswordName, ...]:
         return self.secrets
 
-    def offered(self, versions: Mapping[str, str]) -> frozenset[str]:
+    def offered(self, versions: Mapping[str, str], offers: Mapping[str, JSON]) -> frozenset[str]:
         return self.options
 
     async def register(self, master: Host, passwords: Mapping[str, str]) -> Capabilities:

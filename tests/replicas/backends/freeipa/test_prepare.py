@@ -10,7 +10,8 @@ import pytest
 
 from replicas.backends.freeipa import bundle, leftovers
 from replicas.backends.freeipa.access import session
-from replicas.backends.freeipa.backend import SINCE, FreeIpaBackend
+from replicas.backends.freeipa.backend import FreeIpaBackend
+from replicas.backends.freeipa.installer_options import SINCE
 from replicas.backends.freeipa.steps.prepare import (
     HOST_ADDED,
     MEMBER_ADDED,
@@ -265,14 +266,14 @@ def test_forwarders_of_the_system_and_over_tls_go_with_others() -> None:
 )
 def test_options_are_offered_since_the_version_that_introduced_them(version: str, newer: set[str]) -> None:
     backend = FreeIpaBackend()
-    offered = backend.offered({"FreeIPA": version})
+    offered = backend.offered({"FreeIPA": version}, {})
     assert set(SINCE) <= backend.options
     assert offered & set(SINCE) == newer
     assert backend.options - offered <= set(SINCE)
 
 
 def test_an_unknown_release_has_what_all_have() -> None:
-    assert FreeIpaBackend().offered({}) == FreeIpaBackend().options - set(SINCE)
+    assert FreeIpaBackend().offered({}, {}) == FreeIpaBackend().options - set(SINCE)
 
 
 def test_leftovers_are_removed_only_with_a_reason_and_shown_to_approvers() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from replicas.backends.freeipa import bundle, checks, later, nameservice, software
+from replicas.backends.freeipa import bundle, checks, installer_options, later, nameservice, software
 from replicas.backends.freeipa.beforehand import ADVICE, CHECKS
 from replicas.errors import StepError
 from replicas.hostside import wire
@@ -45,6 +45,7 @@ class Host:
 
     def __init__(self, *missing: str, **answers: tuple[bool, str]) -> None:
         self.missing, self.answers = missing, answers
+        self.failing: dict[str, str] = {}
         self.help = {software.CLIENT: told(OF_CLIENT), software.REPLICA: told(OF_REPLICA)}
 
     async def exists(self, path: str) -> bool:
@@ -52,7 +53,9 @@ class Host:
 
     async def run(self, path: str, *argv: str, check: bool) -> SimpleNamespace:
         assert argv == ("--help",)
-        return SimpleNamespace(status=0, text=self.help[path])
+        if path in self.failing:
+            return SimpleNamespace(status=1, text="", stderr=f"Traceback\n{self.failing[path]}\n".encode())
+        return SimpleNamespace(status=0, text=self.help[path], stderr=b"")
 
     async def python(self, program: str, payload: dict[str, Any]) -> dict[str, Any]:
         assert program == "probe"
@@ -84,6 +87,27 @@ async def test_what_an_installer_does_not_know_is_named_before_anything_is_chang
     old.help[software.CLIENT] = told("unattended hostname server domain realm")
     with pytest.raises(StepError, match="ipa-client-install on .* does not know --ntp-pool"):
         await software.options(on(old, ntp_pool="pool.example.com"))
+
+
+async def test_a_mention_in_the_help_does_not_make_an_option_known() -> None:
+    old = Host()
+    old.help[software.CLIENT] = told(OF_CLIENT.replace("subid", "")) + "\n                        see --subid of others"
+    with pytest.raises(StepError, match="ipa-client-install on .* does not know --subid"):
+        await software.options(on(old, subid=True))
+
+
+async def test_an_installer_that_cannot_say_its_options_is_quoted() -> None:
+    broken = Host()
+    broken.failing[software.CLIENT] = "socket.gaierror: [Errno -3] Temporary failure in name resolution"
+    with pytest.raises(StepError, match=r"--help does not run on replica2.*: socket\.gaierror: .* resolution"):
+        await software.options(on(broken))
+
+
+async def test_the_masters_own_list_is_read() -> None:
+    host: Any = Host()
+    assert await installer_options.listed(host, software.REPLICA) == set(OF_REPLICA.split())
+    host.failing[software.REPLICA] = "No such file or directory"
+    assert await installer_options.listed(host, software.REPLICA) == set()
 
 
 async def test_an_installer_that_is_not_there_is_told_by_another_check() -> None:
