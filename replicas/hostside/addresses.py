@@ -36,7 +36,8 @@ def ipv6() -> bool:
 
 def memory() -> Dict[str, int]:
     with open("/proc/meminfo", encoding="ascii") as lines:
-        kibibytes = {line.split(":")[0]: int(line.split()[1]) for line in lines}
+        fields = (line.split() for line in lines)
+        kibibytes = {words[0].rstrip(":"): int(words[1]) for words in fields if len(words) > 1}
     return {"total": 1024 * kibibytes["MemTotal"], "available": 1024 * kibibytes["MemAvailable"]}
 
 

@@ -52,7 +52,7 @@ class Unit:
         shown = subprocess.run(argv, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         if shown.returncode:
             sys.exit(shown.stderr.decode("utf-8", "replace"))
-        return dict(line.split("=", 1) for line in shown.stdout.decode("utf-8", "replace").splitlines())
+        return dict(line.split("=", 1) for line in shown.stdout.decode("utf-8", "replace").splitlines() if "=" in line)
 
 
 class Output:

@@ -55,7 +55,10 @@ def issued(names: Set[str], wanted: str) -> Iterator[int]:
     """Those in a state of the index: V (valid), R (revoked) or E (expired)."""
     with open(f"{FOLDER}/index.txt", encoding="utf-8") as lines:
         for line in lines:
-            state, _, _, serial, _, subject = line.rstrip("\n").split("\t")
+            fields = line.rstrip("\n").split("\t")
+            if len(fields) < 6:  # a comment, or an empty line
+                continue
+            state, serial, subject = fields[0], fields[3], fields[5]
             if state == wanted and subject.rpartition("/CN=")[2] in names:
                 yield int(serial, 16)
 

@@ -39,7 +39,8 @@ def marked(lines: List[str], known: List[Dict[str, str]]) -> List[str]:
     found = []
     for line in lines:
         fields = line.split("\t")
-        if wanted.pop(int(fields[3], 16), None) is not None and fields[0] == "V":
+        # Comments and empty lines stay as they are.
+        if len(fields) > 5 and wanted.pop(int(fields[3], 16), None) is not None and fields[0] == "V":
             fields[0], fields[2] = "R", f"{now},cessationOfOperation"
         found.append("\t".join(fields))
     for serial, subject in sorted(wanted.items()):

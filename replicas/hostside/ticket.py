@@ -85,8 +85,11 @@ def ticket(folder: str, principal: str, password: str, realm: str, kdcs: List[st
         return explain(made.stdout, facts)
     shown = subprocess.run(["klist"], env=environment, check=True, stdout=subprocess.PIPE).stdout
     lines = shown.decode("utf-8", "replace").splitlines()
-    owner = next(line.split(": ", 1)[1] for line in lines if line.startswith("Default principal"))
-    words = next(line.split() for line in lines if "krbtgt/" in line)
+    owner = next((line.split(": ", 1)[1] for line in lines if line.startswith("Default principal: ")), principal)
+    # Two columns of a date and a time each, and the service.
+    words = next(
+        (words for words in map(str.split, lines) if words and words[-1].startswith("krbtgt/")), ["", "krbtgt"]
+    )
     return {"principal": owner, "service": words[-1], "expires": " ".join(words[2:4])}
 
 

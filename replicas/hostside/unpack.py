@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,9 +34,11 @@ class Refused(Exception):
 def in_memory(folder: str) -> bool:
     """Whether what is written to the folder never reaches a disk."""
     found, longest = "", -1
-    with open("/proc/self/mounts", encoding="utf-8") as mounts:
+    with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as mounts:
         for line in mounts:
-            _, point, kind = line.split()[:3]
+            _, point, kind = line.split(" ")[:3]
+            # Spaces and the like are written in octal (getmntent(3)).
+            point = re.sub(r"\\([0-7]{3})", lambda one: chr(int(one.group(1), 8)), point)
             # As many characters or more: of two mounts on one point the later one is on top.
             if len(point) >= longest and (folder + "/").startswith(point.rstrip("/") + "/"):
                 found, longest = kind, len(point)

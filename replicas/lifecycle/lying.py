@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from replicas.choices import REPLICA_ENDED, ReplicaState
+from replicas.clients import queries
 from replicas.errors import HostError
 from replicas.lifecycle.job import Endpoint
 from replicas.models import Bundle, Master, Realm
@@ -14,7 +15,7 @@ from replicas.together import together
 if TYPE_CHECKING:
     from replicas.clients.ssh import Host
 
-BUNDLES = "/var/lib/ipa/replica-info-*.gpg"
+BUNDLES = ("/var/lib/ipa", "-maxdepth", "1", "-name", "replica-info-*.gpg")
 MOST_HOSTS = 20
 """So many of either are asked in one look."""
 BUSY = (*REPLICA_ENDED, ReplicaState.RUNNING, ReplicaState.REMOVING)
@@ -50,7 +51,6 @@ async def _on_host(place: Place, connect: Callable[[Endpoint], Awaitable[Host]])
     except HostError as error:
         return [f"{name}: {place.known} (as the portal knows; {error.message})"] if place.known else []
     try:
-        listed = await host.run("sh", "-c", f"ls -1 {BUNDLES} 2>/dev/null", check=False)
-        return [f"{name}: {line}" for line in listed.text.splitlines()]
+        return [f"{name}: {path}" for path in sorted(await queries.find(host, *BUNDLES))]
     finally:
         await host.close()

@@ -19,6 +19,7 @@ NAMES = {
     "password": _("Directory Manager password"),
     "existing": _("Leftovers in the realm"),
     "blank": _("Blank host"),
+    "ports": _("Free ports"),
     "resources": _("Space and clocks"),
     "authority": _("Certificate authority"),
     "updates": _("DNS updates"),

@@ -22,7 +22,7 @@ from tests.hosts.conftest import Portal
 pytestmark = pytest.mark.hosts
 NAME = "ipareplica.example.com"
 INSTALL = {
-    "hosts", "addresses", "resolvable", "password", "existing", "blank", "resources", "authority", "updates",
+    "hosts", "addresses", "resolvable", "password", "existing", "blank", "ports", "resources", "authority", "updates",
     "name-in-dns", "forwarders", "certificates", "agreements", "own-name", "settings",
 }  # fmt: skip
 
@@ -98,7 +98,8 @@ def test_what_is_wrong_on_the_hosts_is_found(portal: Portal, hosts: Lab) -> None
     replica.run(["systemd-run", "--unit=squatter", "python3", "-m", "http.server", "389"])
     made = draft(portal, setup_dns=True, forwarders=[str(hosts.master.address), "192.0.2.53"])
     assert made.hindered
-    assert "error: Something on ipareplica.example.com listens on port 389 already." in finding(made, "blank")
+    assert "python3 on 0.0.0.0:389/tcp, which the Directory Server needs" in finding(made, "ports")
+    assert "stop squatter.service there" in finding(made, "ports")
     assert "warning: ipareplica.example.com has the address 192.0.2.99 in the DNS already" in finding(
         made, "name-in-dns"
     )

@@ -7,6 +7,7 @@ import base64
 import contextlib
 from collections.abc import AsyncIterator
 
+from replicas.clients import queries
 from replicas.clients.freeipa.session import Session
 from replicas.clients.keytab import Keytab
 from replicas.errors import StepError
@@ -47,10 +48,10 @@ def stored_keytab(ctx: Context) -> Keytab | None:
 async def address_of(ctx: Context, hostname: str) -> str:
     """Of another server of the realm, as the master finds it; one that the portal reaches, too. Raises StepError."""
     master = await ctx.host("master")
-    lines = (await master.run("getent", "ahosts", hostname, check=False)).text.splitlines()
-    if not lines:
+    found = await queries.addresses_of(master, hostname)
+    if not found:
         raise StepError(f"{master.name} cannot resolve {hostname}.", f"Correct its records, or remove {hostname}.")
-    return await _reached(list(dict.fromkeys(line.split()[0] for line in lines)))
+    return await _reached(list(found))
 
 
 async def _reached(addresses: list[str]) -> str:

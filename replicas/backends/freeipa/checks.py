@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable
 
 from replicas.backends.freeipa import certificates, compatible, leftovers, nameservice, realm, software, zones
 from replicas.backends.freeipa.access import session
+from replicas.clients import queries
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
-from replicas.lifecycle.steps import host_advice, host_checks
+from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps import free_ports, host_advice, host_checks
 from replicas.lifecycle.steps.host_records import host_records
 from replicas.together import together
 
@@ -16,8 +18,8 @@ CLAIM = "replica_claimed"
 INSTALLERS = ("ipa-client-install", "ipa-replica-install", "ipa-server-install")
 CLIENT, SERVER_STATE = "/etc/ipa/default.conf", "/var/lib/ipa/sysrestore/sysrestore.state"
 """Files that a configured client has, and one that an installed server has."""
-LISTENS, LISTENS_CA = (389, 636, 88, 464), (8080, 8443)
-"""Ports that have to be free, and those beside them for a CA."""
+ADDED: dict[str, free_ports.Service] = {"dns": free_ports.DNS, "ca": free_ports.CA}
+"""What is added to a server later, by action; a KRA shares the ports of the CA."""
 NAMED = (
     "dirsrv_config_file", "pki_config_override", "token_library_path", "token_password_file", "dns_over_tls_cert",
     "dns_over_tls_key",
@@ -105,12 +107,11 @@ async def vectors(ctx: Context) -> str:
 
 
 async def blank(ctx: Context) -> str:
-    """The replica has the installers, nothing configured, and its ports free. Raises StepError."""
+    """The replica has the installers, and nothing configured. Raises StepError."""
     if ctx.facts.get(CLAIM):
         return "What is on the replica comes from this run"
     replica, job = await ctx.host("replica"), ctx.job
-    found = await together(*(replica.run("which", program, check=False) for program in INSTALLERS))
-    if missing := [program for program, one in zip(INSTALLERS, found, strict=True) if one.status]:
+    if missing := await queries.programs_missing(replica, INSTALLERS):
         raise StepError(
             f"{job.replica.hostname} lacks {', '.join(missing)}.",
             "Install the packages: ipa-server (RHEL) or freeipa-server, and ipa-server-dns or freeipa-server-dns "
@@ -122,14 +123,28 @@ async def blank(ctx: Context) -> str:
                 f"{job.replica.hostname} is configured already: it has {path}.",
                 f"If nothing needs it, remove it with {remedy} --uninstall.",
             )
-    shown = (await replica.run("ss", "--no-header", "--listening", "--tcp", "--udp", "--numeric")).text
-    listening = {int(line.split()[4].rpartition(":")[2]) for line in shown.splitlines()}
-    if taken := sorted(listening & {*LISTENS, *(LISTENS_CA if job.options.setup_ca else ())}):
-        raise StepError(
-            f"Something on {job.replica.hostname} listens on port {', '.join(map(str, taken))} already.",
-            f"Find it with ss -lntup on {job.replica.hostname}, and stop it.",
-        )
     return f"{job.replica.hostname} is a blank host"
+
+
+async def ports(ctx: Context) -> str:
+    """What the installation binds on the replica is free. Raises StepError."""
+    if ctx.facts.get(CLAIM) and ctx.job.action == "install":
+        return "What listens on the replica comes from this run"
+    return await free_ports.require(ctx, services(ctx.job))
+
+
+def services(job: Job) -> tuple[free_ports.Service, ...]:
+    """Those that the job's action installs."""
+    if job.action in ADDED:
+        return (ADDED[job.action],)
+    options = job.options
+    chosen = (
+        (options.setup_dns, free_ports.DNS),
+        (options.setup_ca, free_ports.CA),
+        (options.setup_adtrust, free_ports.TRUST),
+    )
+    own = (free_ports.DIRECTORY, free_ports.KERBEROS, free_ports.WEB)
+    return (*own, *(service for wanted, service in chosen if wanted))
 
 
 async def named(ctx: Context) -> str:
@@ -187,6 +202,7 @@ CHECKS: dict[str, Callable[[Context], Awaitable[str]]] = {
     "certificate-files": certificates.files,
     "named-files": named,
     "blank": blank,
+    "ports": ports,
     "packages": software.packages,
     "options": software.options,
     "forwarding": nameservice.forwarding,

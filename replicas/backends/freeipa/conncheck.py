@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from replicas.backends.freeipa.access import session
+from replicas.clients import queries
 from replicas.clients.freeipa.errors import FreeIpaError, Internal, NoPermission, UnknownCommand
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Level
@@ -64,8 +65,7 @@ async def require_name(ctx: Context) -> None:
     master, wanted = await ctx.host("master"), {str(ip_address(text)) for text in job.options.ip_addresses}
     end = time.monotonic() + NAME_SECONDS
     while True:
-        answer = await master.run("getent", "ahosts", job.replica.hostname, check=False)
-        found = {line.split()[0] for line in answer.text.splitlines() if line}
+        found = set(await queries.addresses_of(master, job.replica.hostname))
         # A master without IPv6 is not told of such addresses.
         if found and found <= wanted:
             ctx.log(f"{master.name} resolves {job.replica.hostname} to {', '.join(sorted(found))}")

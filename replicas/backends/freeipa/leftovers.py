@@ -11,6 +11,7 @@ from typing import Any
 from replicas.backends.freeipa import realm, zones
 from replicas.backends.freeipa.access import ADMIN
 from replicas.backends.freeipa.replication import IPACA, towards
+from replicas.clients import queries
 from replicas.clients.freeipa.errors import NotFound
 from replicas.clients.freeipa.session import Session
 from replicas.clients.ldap import Directory
@@ -138,8 +139,7 @@ async def refuse_alive(ctx: Context) -> None:
     job, master = ctx.job, await ctx.host("master")
     here = await host_checks.host_facts(ctx, "replica")
     own = {str(ip_address(one["address"])) for one in here["addresses"]}
-    shown = (await master.run("getent", "ahosts", job.replica.hostname, check=False)).text
-    elsewhere = {line.split()[0] for line in shown.splitlines() if line.strip()} - own
+    elsewhere = set(await queries.addresses_of(master, job.replica.hostname)) - own
     payload = {
         "host": job.replica.hostname,
         "addresses": sorted(elsewhere),

@@ -105,7 +105,7 @@ ADVICE: dict[str, Check] = {
 """What does not stop the plan, and causes trouble later."""
 CHECKS: dict[str, tuple[str, ...]] = {
     "install": (*checks.CHECKS, *ADVICE),
-    "dns": ("password", "updates", "forwarders"),
+    "dns": ("password", "updates", "ports", "forwarders"),
     "records": ("password", "updates"),
     "undo": ("password", "reachable"),
     "remove": ("password", "reachable", "removable"),

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from replicas.backends.native.access import directory
 from replicas.backends.native.names import CA_FOLDER, TSIG_KEY, Names
+from replicas.clients import queries
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
-from replicas.lifecycle.steps import host_checks
-from replicas.together import together
+from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps import free_ports, host_checks
 
 if TYPE_CHECKING:
-    from replicas.clients.ssh import Host
+    pass
 
 CLAIM = "replica_claimed"
 PROGRAMS = ("dscreate", "krb5kdc", "kadmin.local", "apache2", "chronyd", "gpg", "certutil")
-# Of services that nobody runs for another reason; web, time and name servers are often there and are configured anew.
-PORTS = (389, 636, 88, 464, 749)
 
 
 async def password(ctx: Context) -> str:
@@ -50,7 +49,7 @@ async def existing(ctx: Context) -> str:
 
 
 async def blank(ctx: Context) -> str:
-    """The replica has the packages, nothing configured, and its ports free. Raises StepError."""
+    """The replica has the packages, and nothing configured. Raises StepError."""
     if ctx.facts.get(CLAIM):
         return "What is on the replica comes from this run"
     replica, job = await ctx.host("replica"), ctx.job
@@ -59,25 +58,28 @@ async def blank(ctx: Context) -> str:
             f"{job.replica.hostname} already has a Directory Server instance {Names(job).folder}.",
             f"If nothing needs it, remove it with dsctl {job.instance} remove --do-it.",
         )
-    if missing := await _missing(replica, PROGRAMS + (("named",) if job.options.setup_dns else ())):
+    if missing := await queries.programs_missing(replica, PROGRAMS + (("named",) if job.options.setup_dns else ())):
         raise StepError(
             f"{job.replica.hostname} lacks {', '.join(missing)}.",
             "Install the packages 389-ds-base, krb5-kdc, krb5-kdc-ldap, krb5-admin-server, apache2, chrony, gnupg, "
             "libnss3-tools and, for DNS, bind9.",
         )
-    shown = (await replica.run("ss", "--no-header", "--listening", "--tcp", "--udp", "--numeric")).text
-    listening = {int(line.split()[4].rpartition(":")[2]) for line in shown.splitlines()}
-    if taken := sorted(listening & set(PORTS)):
-        raise StepError(
-            f"Something on {job.replica.hostname} listens on port {', '.join(map(str, taken))} already.",
-            f"Find it with ss -lntup on {job.replica.hostname}, and stop it.",
-        )
     return f"{job.replica.hostname} is a blank host"
 
 
-async def _missing(replica: Host, programs: Sequence[str]) -> list[str]:
-    found = await together(*(replica.run("which", program, check=False) for program in programs))
-    return [program for program, result in zip(programs, found, strict=True) if result.status]
+async def ports(ctx: Context) -> str:
+    """What the installation binds on the replica is free. Raises StepError."""
+    if ctx.facts.get(CLAIM) and ctx.job.action == "install":
+        return "What listens on the replica comes from this run"
+    return await free_ports.require(ctx, services(ctx.job))
+
+
+def services(job: Job) -> tuple[free_ports.Service, ...]:
+    """Those that the job's action installs."""
+    if job.action == "dns":
+        return (free_ports.DNS,)
+    own = (free_ports.DIRECTORY, free_ports.KERBEROS, free_ports.WEB, free_ports.TIME)
+    return (*own, free_ports.DNS) if job.options.setup_dns else own
 
 
 async def authority(ctx: Context) -> str:
@@ -112,6 +114,7 @@ CHECKS: dict[str, Callable[[Context], Awaitable[str]]] = {
     "password": password,
     "existing": existing,
     "blank": blank,
+    "ports": ports,
     "resources": host_checks.resources,
     "authority": authority,
     "updates": updates,

@@ -6,6 +6,7 @@ import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from replicas.clients import queries
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.steps.leftovers import discard
 
@@ -49,11 +50,11 @@ async def keep(ctx: Context, *paths: str) -> None:
     unknown = [path for path in paths if path not in (*kept, *new)]
     if not unknown:
         return
-    found = (await replica.run("ls", "-d", "--", *unknown, *(path + ASIDE for path in unknown), check=False)).text
-    there = [path for path in unknown if path in found.split()]
+    found = await queries.existing(replica, *unknown, *(path + ASIDE for path in unknown))
+    there = [path for path in unknown if path in found]
     for path in there:
         # A copy that an earlier run made is of the original; what lies there now is that run's own.
-        if path + ASIDE not in found.split():
+        if path + ASIDE not in found:
             await _copy(replica, path)
     await ctx.fact(KEPT, [*kept, *there])
     await ctx.fact(NEW, [*new, *(path for path in unknown if path not in there)])
@@ -75,7 +76,7 @@ async def restore(ctx: Context, *paths: str) -> None:
     if mine:
         await discard(ctx, replica, *mine, *(path + ASIDE for path in mine))
     if aside:
-        for copy in (await replica.run("ls", "-d", "--", *aside, check=False)).text.split():
+        for copy in await queries.existing(replica, *aside):
             path = copy.removesuffix(ASIDE)
             await replica.run("mv", "--no-target-directory", "--", copy, path)
             ctx.log(f"Put back on {replica.name}: {path}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from replicas.backends.native.access import directory
 from replicas.backends.native.names import Names
+from replicas.clients import queries
 from replicas.errors import DirectoryError, WrongPassword
 from replicas.lifecycle.base import Context, ReplicaState
 
@@ -14,8 +15,7 @@ GOOD = "Error (0)"
 async def read(ctx: Context) -> ReplicaState:
     """Raises HostUnreachable when the replica cannot be asked."""
     names, replica = Names(ctx.job), await ctx.host("replica")
-    shown = await replica.run("systemctl", "is-active", *names.units, check=False)
-    services = dict(zip(names.units, (line == "active" for line in shown.text.splitlines()), strict=False))
+    services = {unit.name: unit.active for unit in await queries.units(replica, *names.units)}
     installed = await replica.exists(names.folder)
     return ReplicaState(installed, services, await _in_sync(ctx) if installed else None)
 

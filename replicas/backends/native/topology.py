@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from replicas.backends.native.access import directory, directory_at
 from replicas.backends.native.names import ENABLED, Names
+from replicas.clients import queries
 from replicas.clients.ldap import Directory
 from replicas.errors import DirectoryError, StepError, WrongPassword
 from replicas.lifecycle.base import Context
@@ -77,11 +78,10 @@ async def _other(ctx: Context, hostname: str) -> AsyncIterator[Directory]:
 async def address_of(ctx: Context, hostname: str) -> str:
     """As the master finds it: agreements go by names. Raises StepError."""
     master = await ctx.host("master")
-    lines = (await master.run("getent", "ahostsv4", hostname, check=False)).text.splitlines()
-    lines += (await master.run("getent", "ahosts", hostname, check=False)).text.splitlines()
-    if not lines:
+    found = await queries.addresses_of(master, hostname, "ahostsv4") or await queries.addresses_of(master, hostname)
+    if not found:
         raise StepError(f"{master.name} cannot resolve {hostname}.", f"Correct its records, or remove {hostname}.")
-    return lines[0].split()[0]
+    return found[0]
 
 
 async def partners(bound: Directory, names: Names) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from replicas.clients import queries
 from replicas.errors import CommandFailed, StepError
 from replicas.lifecycle.base import Context
 
@@ -20,8 +21,7 @@ STAMP = re.compile(r"^\[[^]]*\] - (ERR - )?")
 
 async def active(ctx: Context, *units: str) -> bool:
     replica = await ctx.host("replica")
-    shown = await replica.run("systemctl", "is-active", *units, check=False)
-    return shown.text.split() == ["active"] * len(units)
+    return all(unit.active for unit in await queries.units(replica, *units))
 
 
 async def start(ctx: Context, *units: str) -> None:
@@ -63,10 +63,10 @@ async def _cause(replica: Host, unit: str) -> str:
 async def stop(ctx: Context, *units: str) -> None:
     """Stop and disable them, and say which of them ran."""
     replica = await ctx.host("replica")
-    states = (await replica.run("systemctl", "is-active", *units, check=False)).text.split()
+    before = await queries.units(replica, *units)
     await replica.run("systemctl", "disable", "--now", "--quiet", *units, check=False, timeout=SECONDS)
     await replica.run("systemctl", "reset-failed", *units, check=False)
-    ran = [unit for unit, state in zip(units, states, strict=False) if state != "inactive"]
+    ran = [unit.name for unit in before if unit.state != "inactive"]
     ctx.log(f"Stopped on {replica.name}: {', '.join(ran)}" if ran else f"Nothing runs of {', '.join(units)}")
 
 
@@ -88,9 +88,7 @@ async def _remember(ctx: Context, *units: str) -> None:
     new = [unit for unit in units if unit not in known]
     if not new:
         return
-    enabled = (await replica.run("systemctl", "is-enabled", *new, check=False)).text.split()
-    states = (await replica.run("systemctl", "is-active", *new, check=False)).text.split()
-    lines = [" ".join(found) for found in zip(new, enabled, states, strict=False)]
+    lines = [f"{unit.name} {unit.enabled} {unit.state}" for unit in await queries.units(replica, *new)]
     await ctx.fact(BEFORE, [*(noted if isinstance(noted, list) else []), *lines])
 
 

@@ -53,7 +53,10 @@ async def seen(host: Host) -> list[FileSystem]:
 
 def _read(text: str) -> Iterator[FileSystem]:
     for line in text.splitlines()[1:]:
-        size, avail, inodes, left, target = line.split(maxsplit=4)
+        words = line.split(maxsplit=4)
+        if len(words) < 5:  # the rest of a name with a line break
+            continue
+        size, avail, inodes, left, target = words
         # Some have no fixed number of inodes, and say 0 or «-».
         counted = inodes.isdecimal() and int(inodes) > 0
         yield FileSystem(target, _number(size), _number(avail), _number(left) if counted else None)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Any
 
+from replicas.clients import queries
 from replicas.clients.certificates import days_left, presented
 from replicas.errors import StepError
 from replicas.hostside import wire
@@ -30,8 +31,8 @@ async def reachable(ctx: Context) -> str:
 async def own_name(ctx: Context) -> str:
     """The replica's own name leads to an address that others can use too."""
     replica = ctx.job.replica.hostname
-    lines = (await (await ctx.host("replica")).run("getent", "ahosts", replica, check=False)).text.splitlines()
-    loops = sorted({line.split()[0] for line in lines if line and ip_address(line.split()[0]).is_loopback})
+    found = await queries.addresses_of(await ctx.host("replica"), replica)
+    loops = sorted(address for address in found if ip_address(address).is_loopback)
     if loops:
         raise StepError(
             f"{replica} resolves its own name to {', '.join(loops)}.",

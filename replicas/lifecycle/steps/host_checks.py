@@ -8,6 +8,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Any
 
+from replicas.clients import queries
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import Role
@@ -67,7 +68,7 @@ async def resolvable(ctx: Context) -> str:
     """Each host finds the other by its name: agreements and certificates go by names. Raises StepError."""
     job = ctx.job
     replica = await ctx.host("replica")
-    if (await replica.run("getent", "ahosts", job.master.hostname, check=False)).status:
+    if not await queries.addresses_of(replica, job.master.hostname):
         raise StepError(
             f"{job.replica.hostname} cannot resolve {job.master.hostname}.",
             f"Name the realm's name server in /etc/resolv.conf on {job.replica.hostname}.",
@@ -75,8 +76,7 @@ async def resolvable(ctx: Context) -> str:
     if job.options.ip_addresses:
         return f"{job.replica.hostname} gets its DNS records in this run"
     master = await ctx.host("master")
-    answer = await master.run("getent", "ahosts", job.replica.hostname, check=False)
-    found = {line.split()[0] for line in answer.text.splitlines() if line}
+    found = set(await queries.addresses_of(master, job.replica.hostname))
     local = {str(ip_address(one["address"])) for one in (await host_facts(ctx, "replica"))["addresses"]}
     if not found:
         raise StepError(

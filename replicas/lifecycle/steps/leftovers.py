@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from replicas.clients import detached
+from replicas.clients import detached, queries
 from replicas.lifecycle.base import Context
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ ON_MASTER_MINUTES = 10
 
 async def discard(ctx: Context, host: Host, *paths: str) -> None:
     """Remove files and folders, and say which of them were there."""
-    found = (await host.run("ls", "-d", "--", *paths, check=False)).text.split()
+    found = await queries.existing(host, *paths)
     if found:
         await host.run("rm", "-rf", "--", *found)
         ctx.log(f"Removed on {host.name}: {', '.join(found)}")
@@ -74,6 +74,6 @@ async def _units(host: Host, *patterns: str) -> list[tuple[str, str]]:
 
 async def _sweep(ctx: Context, host: Host, *where: str) -> None:
     """Places that are not there are fine."""
-    found = (await host.run("find", *where, check=False)).text.split()
+    found = await queries.find(host, *where)
     if found:
         await discard(ctx, host, *found)

@@ -42,11 +42,11 @@ class Hosts:
     async def connect(self, endpoint: Endpoint) -> Any:
         if endpoint.hostname not in self.files:
             raise HostUnreachable(f"{endpoint.hostname} does not answer.", "Is it up?")
-        text = "\n".join(self.files[endpoint.hostname])
+        text = "\0".join(self.files[endpoint.hostname])
 
         async def run(*argv: str, check: bool = True) -> SimpleNamespace:
-            assert lying.BUNDLES in argv[-1]
-            return SimpleNamespace(text=text)
+            assert argv[1:-1] == lying.BUNDLES
+            return SimpleNamespace(stdout=text.encode())
 
         async def close() -> None:
             self.closed.append(endpoint.hostname)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from replicas.backends.native import bundle, lost
-from replicas.backends.native.checks import CLAIM, PORTS
+from replicas.backends.native.checks import CLAIM
 from replicas.backends.native.names import DIRECTORY_KEYTAB, KERBEROS_UNITS, Names
 from replicas.backends.native.records import service_records
 from replicas.backends.native.steps.directory import REPLICA_ID
@@ -11,7 +11,7 @@ from replicas.backends.native.steps.nameserver import name_server, zones_of_mast
 from replicas.backends.native.steps.prepare import FLOOR
 from replicas.backends.native.steps.prove import PROOFS, entry_of
 from replicas.backends.native.topology import masters, partners, remaining
-from replicas.clients import dns
+from replicas.clients import dns, queries
 from replicas.clients.ldap import Directory
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Record, Step, Touch
@@ -19,9 +19,12 @@ from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps import update_vectors
 from replicas.lifecycle.steps.convergence import converged
 from replicas.lifecycle.steps.dns_records import recorded
+from replicas.lifecycle.steps.free_ports import DIRECTORY, KERBEROS
 from replicas.lifecycle.steps.zones import stuck
 from replicas.lifecycle.undo import begin_again, finish, undone
 
+PORTS = sorted({number for service in (DIRECTORY, KERBEROS) for number, _ in service.ports})
+"""Those of services that nobody runs for another reason."""
 KEYS = ("host-records-added", "service-records-added")
 
 
@@ -173,11 +176,9 @@ async def on_host(ctx: Context) -> list[str]:
     """Instance, keys, units and listeners on the replica's host."""
     names, replica = Names(ctx.job), await ctx.host("replica")
     paths = (*names.instance_paths, names.environment, DIRECTORY_KEYTAB, ctx.job.bundle_path)
-    found = (await replica.run("ls", "-d", "--", *paths, check=False)).text.split()
-    left = [f"{path} on {replica.name}" for path in found]
-    states = (await replica.run("systemctl", "is-active", names.unit, *KERBEROS_UNITS, check=False)).text.split()
-    units = zip((names.unit, *KERBEROS_UNITS), states, strict=False)
-    left += [f"{unit} is {state} on {replica.name}" for unit, state in units if state != "inactive"]
-    shown = (await replica.run("ss", "--no-header", "--listening", "--tcp", "--udp", "--numeric")).text
-    listening = {int(line.split()[4].rpartition(":")[2]) for line in shown.splitlines()}
-    return left + [f"a listener on port {port} of {replica.name}" for port in sorted(listening & set(PORTS))]
+    left = [f"{path} on {replica.name}" for path in await queries.existing(replica, *paths)]
+    units = await queries.units(replica, names.unit, *KERBEROS_UNITS)
+    left += [f"{unit.name} is {unit.state} on {replica.name}" for unit in units if unit.state != "inactive"]
+    listening = (await replica.python("sockets", {"ports": PORTS}))["listeners"]
+    processes = sorted({(one["port"], one["process"]) for one in listening})
+    return left + [f"{process or 'a listener'} on port {port} of {replica.name}" for port, process in processes]

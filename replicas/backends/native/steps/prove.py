@@ -124,7 +124,8 @@ class ProveService(Step):
 
 
 def name(job: Job) -> str:
-    return PREFIX + job.replica.hostname.partition(".")[0]
+    """The user of the proof: one for each full name, as proofs of several replicas run at the same time."""
+    return PREFIX + job.replica.hostname
 
 
 def entry_of(job: Job) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from replicas.backends.native import bundle
 from replicas.backends.native.steps.prepare import REVOKED, forget, revoke
 from replicas.errors import StepError
@@ -11,6 +13,7 @@ from replicas.lifecycle.steps import sealed
 
 PUBLISHED = "/var/www/ipa/ipa/crl/MasterCRL.pem"
 DONE = "certificates_revoked"
+SERIAL = re.compile(r"^\s*Serial Number:\s*([0-9A-F]+)\s*$", re.MULTILINE)
 
 
 class RevokeCertificates(Step):
@@ -43,9 +46,10 @@ class RevokeCertificates(Step):
 
     async def _prove(self, ctx: Context) -> None:
         master, serials = await ctx.host("master"), ctx.facts.get(sealed.SERIALS)
-        shown = (await master.run("openssl", "crl", "-in", PUBLISHED, "-noout", "-text")).text.split()
+        shown = (await master.run("openssl", "crl", "-in", PUBLISHED, "-noout", "-text")).text
         wanted = {str(serial) for serial in serials.values()} if isinstance(serials, dict) else set()
-        if missing := wanted - set(shown):
+        listed = {int(number, 16) for number in SERIAL.findall(shown)}
+        if missing := {serial for serial in wanted if int(serial, 16) not in listed}:
             raise StepError(
                 f"The revocation list of {master.name} lacks the certificates {', '.join(sorted(missing))}.",
                 f"Look at {PUBLISHED} there, then try again.",
