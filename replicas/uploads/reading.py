@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 
 from replicas.lifecycle.job import UploadedCertificate
 from replicas.uploads.errors import CertificateError
-from replicas.uploads.formats import Key, contents
+from replicas.uploads.formats import contents
+from replicas.uploads.keys import Key
 
 LONGEST = 10
 """Certificates from a service's to the root."""

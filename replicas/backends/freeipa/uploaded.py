@@ -58,7 +58,8 @@ def members(ctx: Context) -> dict[str, bytes]:
 def _pkcs12(name: str, pem: str, approved: UploadedCertificate, pin: str) -> bytes:
     """Everything in one file (RFC 7292). Raises StepError for another certificate than the approved one."""
     certificate, *chain = x509.load_pem_x509_certificates(pem.encode())
-    key = load_pem_private_key(pem.encode(), None)
+    # Proving that the factors of a large key are primes would hold everything up; the upload was checked.
+    key = load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=True)
     prints = tuple(one.fingerprint(hashes.SHA256()).hex() for one in (certificate, *chain))
     if prints != (approved.sha256, *approved.chain) or key.public_key() != certificate.public_key():
         raise StepError(f"The stored {name.replace('_', ' ')} is not the one that was approved.", "Upload it again.")

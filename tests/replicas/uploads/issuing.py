@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from replicas.uploads import checking
-from replicas.uploads.formats import Key
+from replicas.uploads.keys import Key
 
 HOST = "ipareplica.example.com"
 REALM = "EXAMPLE.COM"
