@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -17,7 +16,7 @@ from django.db.models.functions import Cast
 from django.db.models.lookups import Regex
 from django.utils.translation import gettext as _
 
-from replicas import realm_rules
+from replicas import hostname_offer, realm_rules
 from replicas.backends import registry
 from replicas.choices import ForwardPolicy
 from replicas.lifecycle import windows
@@ -79,14 +78,9 @@ def validate_hostname(name: str) -> None:
 
 
 def suggest_hostname(name: str) -> str:
-    """A correct name close to a wrong one, or an empty string when none can be made."""
-    plain = "".join(letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
-    if not plain.isascii():
-        return ""  # a name without the letters that ASCII lacks would be another name
-    labels = re.sub(r"[_\s]+", "-", plain.strip().lower()).strip(".").split(".")
-    cleaned = [re.sub(r"[^a-z0-9-]", "", label).strip("-") for label in labels]
-    offer = ".".join(label for label in cleaned if label)
-    return offer if offer != name and not _hostname_problems(offer, MAX_HOSTNAME) else ""
+    """Return a correct name that was probably meant by a wrong one, or an empty string when there is none."""
+    meant = hostname_offer.offer(name)
+    return meant if meant != name and not _hostname_problems(meant, MAX_HOSTNAME) else ""
 
 
 def _hostname_problems(name: str, longest: int) -> list[str]:

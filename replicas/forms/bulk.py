@@ -1,4 +1,4 @@
-"""Requests in bulk: a table of comma-separated values, checked as a whole, each wrong cell named."""
+"""Requests in bulk: a table as spreadsheets write it, checked as a whole, each wrong cell named."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ from django.utils.translation import gettext_lazy
 from replicas.actions.submit import Known, check
 from replicas.actions.tables import Row, SomeRefused
 from replicas.errors import Conflict, HostError, PortalError
+from replicas.forms import spreadsheet
+from replicas.forms.columns import COLUMNS, NO, SWITCHES, YES, column_of, with_choices
 from replicas.forms.fields import FingerprintField, OneRunPasswords
 from replicas.forms.requests import ReplicaRequestForm
+from replicas.forms.spreadsheet import TableError
 from replicas.models import Draft, Master, Replica
+from replicas.validators import suggest_hostname
 
-COLUMNS: tuple[str, ...] = (*ReplicaRequestForm.Meta.fields, "fingerprint")
 NEEDED = ("hostname", "master", "ssh_address")
 DEFAULTS = {"ssh_port": "22", "ssh_user": "root"}
 EXAMPLE = {
@@ -34,7 +37,6 @@ EXAMPLE = {
     "setup_dns": "yes",
     "forwarders": "192.0.2.53",
 }
-YES, NO = ("yes", "true", "1", "x"), ("", "no", "false", "0")
 MOST_ROWS, MOST_BYTES = 200, 256 * 1024
 
 
@@ -92,27 +94,26 @@ class BulkForm(OneRunPasswords):
     file = forms.FileField(
         label=gettext_lazy("File"),
         required=False,
-        help_text=gettext_lazy("Comma-separated values (CSV) in UTF-8, as spreadsheets save them."),
-        widget=forms.ClearableFileInput(attrs={"accept": ".csv,text/csv"}),
+        help_text=gettext_lazy("A table as spreadsheets save it: CSV, or text with tabs."),
+        widget=forms.ClearableFileInput(
+            attrs={"accept": ".csv,.tsv,.txt,text/csv,text/tab-separated-values,text/plain"}
+        ),
     )
     content = forms.CharField(
         label=gettext_lazy("Or its content"),
+        help_text=gettext_lazy("Cells that were copied from a spreadsheet can be pasted."),
         required=False,
+        strip=False,  # a tab in front of the first name is an empty column
         widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false", "class": "mono"}),
     )
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         upload = data.get("file")
-        if upload and upload.size > MOST_BYTES:
-            raise ValidationError(_("The file is larger than %(most)d KiB.") % {"most": MOST_BYTES // 1024})
+        if (upload.size if upload else len(data.get("content", ""))) > MOST_BYTES:
+            raise ValidationError(_("The table is larger than %(most)d KiB.") % {"most": MOST_BYTES // 1024})
         if upload:
-            try:
-                data["content"] = upload.read().decode("utf-8-sig")
-            except UnicodeDecodeError as error:
-                raise ValidationError(
-                    _("The file is not in UTF-8 (byte %(at)d): save it as «CSV UTF-8».") % {"at": error.start}
-                ) from error
+            data["content"] = spreadsheet.decode(upload.read())
         if not data.get("content", "").strip() and not self.errors:
             raise ValidationError(_("Choose a file, or enter its content."))
         return data
@@ -159,31 +160,29 @@ def reread(drafts: Sequence[Draft], user: User) -> Sheet:
 
 
 def read(content: str, user: User, passwords: Mapping[str, str] | None = None) -> Sheet:
-    """Read and check a table of what `user` asks for, with passwords for all runs.
+    """Read and check a table of what `user` requests, with passwords for all runs.
 
-    The first line names the columns, in any order, separated by commas or semicolons.
+    The first row names the columns, in any order.
     """
     sheet = Sheet()
-    content = content.removeprefix("\ufeff")
-    first = content.lstrip().partition("\n")[0]
-    rows = csv.reader(io.StringIO(content), delimiter=";" if first.count(";") > first.count(",") else ",", strict=True)
     try:
-        table = [(rows.line_num, row) for row in rows if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        sheet.wrong.append(Wrong(rows.line_num, "", "", _("This is not a table: %(error)s.") % {"error": error}))
+        table = spreadsheet.parse(content, lambda title: bool(column_of(title)))
+    except TableError as error:
+        problem = _("This is not a table: %(error)s") % {"error": error.problem}
+        sheet.wrong.append(Wrong(error.line, _numbered(error.column), "", problem))
         return sheet
     if not table:
         sheet.wrong.append(Wrong(None, "", "", _("The table is empty.")))
         return sheet
-    names = [name.strip().lower() for name in table[0][1]]
-    sheet.wrong += _wrong_columns(table[0][0], names)
+    titles = table[0].cells
+    sheet.wrong += _wrong_columns(table[0].line, titles)
     if len(table) - 1 > MOST_ROWS:
         problem = _("The table has %(rows)d rows; %(most)d go at a time.") % {"rows": len(table) - 1, "most": MOST_ROWS}
         sheet.wrong.append(Wrong(None, "", "", problem))
     if len(table) == 1:
         sheet.wrong.append(Wrong(None, "", "", _("There is no row below the names of the columns.")))
     if not sheet.wrong:
-        _read_rows(sheet, user, names, table[1:], passwords or {})
+        _read_rows(sheet, user, [column_of(title) for title in titles], table[1:], passwords or {})
     return sheet
 
 
@@ -192,13 +191,18 @@ def _row(form: RowForm, sent: str) -> Row:
     return Row(form.instance, sent, data["passwords"], data["fingerprint"])
 
 
-def _wrong_columns(line: int, names: list[str]) -> Iterable[Wrong]:
-    for name in dict.fromkeys(names):
-        if name not in COLUMNS:
+def _numbered(column: int) -> str:
+    return _("column %(number)d") % {"number": column}
+
+
+def _wrong_columns(line: int, titles: list[str]) -> Iterable[Wrong]:
+    names = [column_of(title) for title in titles]
+    for at, (title, name) in enumerate(zip(titles, names, strict=True)):
+        if title and not name:
             known = ", ".join(COLUMNS)
-            yield Wrong(line, name, name, _("There is no such column. There are: %(known)s.") % {"known": known})
-        elif names.count(name) > 1:
-            yield Wrong(line, name, name, _("The column is there more than once."))
+            yield Wrong(line, title, title, _("There is no such column. There are: %(known)s.") % {"known": known})
+        elif name and name in names[:at]:
+            yield Wrong(line, name, title, _("The column is there more than once."))
     for name in NEEDED:
         if name not in names:
             yield Wrong(line, name, "", _("The column is missing."))
@@ -210,13 +214,13 @@ def _masters() -> dict[str, Master]:
 
 
 def _read_rows(
-    sheet: Sheet, user: User, names: list[str], table: list[tuple[int, list[str]]], passwords: Mapping[str, str]
+    sheet: Sheet, user: User, names: list[str], table: list[spreadsheet.Row], passwords: Mapping[str, str]
 ) -> None:
     masters = _masters()
     keys = {master.hostname: key for key, master in masters.items()}
     first_seen: dict[str, int] = {}
     for line, cells in table:
-        row = dict(zip(names, (cell.strip() for cell in cells), strict=False))
+        row = with_choices({name: cell for name, cell in zip(names, cells, strict=False) if name})
         wrong = [*_wrong_cells(line, names, cells, row, keys)]
         typed = _typed(row, keys) | dict(passwords)
         form = RowForm(masters, typed, instance=Replica(requested_by=user))
@@ -251,29 +255,30 @@ def _told(line: int, form: RowForm, row: Mapping[str, str]) -> list[Wrong]:
 def _wrong_cells(
     line: int, names: list[str], cells: list[str], row: dict[str, str], keys: Mapping[str, str]
 ) -> Iterable[Wrong]:
-    """What a form cannot know: cells without a column, names of masters, words for yes and no."""
-    for cell in cells[len(names) :]:
-        if cell.strip():
-            yield Wrong(line, "", cell, _("The row has more cells than there are columns."))
+    """Yield what a form cannot know: cells without a column, names of masters, words for yes and no."""
+    for at, cell in enumerate(cells):
+        if cell and at >= len(names):
+            yield Wrong(line, _numbered(at + 1), cell, _("The row has more cells than there are columns."))
+        elif cell and not names[at]:
+            yield Wrong(line, _numbered(at + 1), cell, _("The column has no name in the first row."))
     master = row.get("master", "")
     if master and master not in keys:
-        yield Wrong(line, "master", master, _("There is no registered master of that name."))
-    for name in _switches():
-        if row.get(name, "").lower() not in (*YES, *NO):
+        problem = _("There is no registered master of that name.")
+        if (offer := suggest_hostname(master)) in keys:
+            problem += " " + _("Did you mean %(name)s?") % {"name": offer}
+        yield Wrong(line, "master", master, problem)
+    for name in SWITCHES:
+        if row.get(name, "").casefold() not in YES | NO:
             yield Wrong(line, name, row[name], _("Write yes or no."))
 
 
 def _typed(row: dict[str, str], keys: Mapping[str, str]) -> dict[str, str]:
     """The row as a browser would send it."""
     typed = {name: value for name, value in row.items() if value}
-    for name in _switches():
-        if row.get(name, "").lower() not in YES:
+    for name in SWITCHES:
+        if row.get(name, "").casefold() not in YES:
             typed.pop(name, None)
     return DEFAULTS | typed | {"master": keys.get(row.get("master", ""), "")}
-
-
-def _switches() -> list[str]:
-    return [name for name in COLUMNS if isinstance(RowForm.base_fields[name], forms.BooleanField)]
 
 
 def _find_in_the_way(sheet: Sheet) -> None:

@@ -10,7 +10,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from replicas.actions import tables
-from replicas.forms.bulk import COLUMNS, NEEDED, BulkForm, Wrong, again, example, read
+from replicas.forms.bulk import NEEDED, BulkForm, Wrong, again, example, read
+from replicas.forms.columns import COLUMNS
 from replicas.models import Master
 from replicas.views.access import SignedInRequest, require
 from replicas.views.acting import actor, attempt

@@ -21,7 +21,8 @@ from replicas.actions import tables
 from replicas.actions.drafts import Outdated
 from replicas.clients import ssh
 from replicas.errors import Conflict, PortalError
-from replicas.forms.bulk import COLUMNS, Sheet, Wrong, reread
+from replicas.forms.bulk import Sheet, Wrong, reread
+from replicas.forms.columns import COLUMNS
 from replicas.forms.drafts import TableForm, fingerprint_of
 from replicas.forms.requests import ReplicaRequestForm
 from replicas.lifecycle.job import Job

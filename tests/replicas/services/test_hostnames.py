@@ -44,6 +44,85 @@ def test_it_names_the_kind_and_offers_a_correction(name: str, kind: str, offer: 
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        "ipareplica.example.com:22",
+        "root@ipareplica.example.com",
+        "root@ipareplica.example.com:22",
+        "root:secret@ipareplica.example.com",
+        "https://ipareplica.example.com/",
+        "https://ipareplica.example.com:443/ipa/ui/#/e/host",
+        "ssh://root@ipareplica.example.com:22",
+        "ldaps://ipareplica.example.com",
+        "ssh root@ipareplica.example.com",
+        "ipareplica.example.com.",
+        "ipareplica.example.com.:22",
+        "ipareplica.example.com,",
+        " ipareplica.example.com ;",
+        "ipareplica. example.com",
+        "ipareplica .example.com",
+        "IPAReplica.Example.COM",
+        "ipareplica..example.com",
+        '"ipareplica.example.com"',
+        "\u201eipareplica.example.com\u201c",
+        "<ipareplica.example.com>",
+        "ipareplica.example.com/",
+        "ipareplica.example.com/24",
+        "root@ipareplica.example.com:/var/lib/ipa",
+        "host/ipareplica.example.com@EXAMPLE.COM",
+        "HTTP/ipareplica.example.com",
+        "\u200bipareplica.example.com\ufeff",
+        "ipareplica\uff0eexample\uff0ecom",
+    ],
+)
+def test_the_name_is_offered_for_what_people_paste(name: str) -> None:
+    assert suggest_hostname(name) == "ipareplica.example.com"
+    assert "Did you mean ipareplica.example.com?" in refusal(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["ipa replica.example.com", "ipa_replica.example.com:22", "ipa\u2011replica.example.com"]
+)
+def test_the_name_with_a_hyphen_is_offered(name: str) -> None:
+    assert suggest_hostname(name) == "ipa-replica.example.com"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a.example.com b.example.com",
+        "a.example.com, b.example.com",
+        "a.example.com;b.example.com",
+        "ipareplica.example,com",
+        "ipa!replica.example.com",
+        "ipa$replica.example.com",
+        "ipareplica.example.com:22:33",
+        "ipareplica.example.com (new)",
+        "*.example.com",
+        "???.example.com",
+        "192.0.2.1:22",
+        "root@192.0.2.1",
+        "[2001:db8::1]:22",
+        "https://192.0.2.1/",
+        "2001:db8::1%eth0",
+        "192.0.2.0/24",
+        "https://",
+        "root@",
+        ":22",
+        "@",
+        "\u0440\u0435\u043f\u043b\u0438\u043a\u0430.example.com",
+        "\u6771\u4eac.example.com",
+        "localhost.example.com:22",
+        "ipareplica:22",
+        "root@" + "a" * 60 + ".example.com",
+    ],
+)
+def test_nothing_is_offered_that_is_not_likely(name: str) -> None:
+    assert suggest_hostname(name) == ""
+    assert "Did you mean" not in refusal(name)
+
+
+@pytest.mark.parametrize(
     ("name", "kind"),
     [
         ("ipareplica", "not fully qualified"),
