@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from replicas import audit
 from replicas.actions.authorities import same_authority, same_certificates
 from replicas.actions.claim import claim
+from replicas.actions.password_attempts import tried
 from replicas.actions.register_master import read, require_sound
 from replicas.backends import registry
 from replicas.errors import Conflict
@@ -53,14 +54,21 @@ def change(actor: Actor, master: Master, given: Change) -> Changed:
     With the place that is stored already, it is only read anew. Plans that would be other ones now become void.
     Raises NotAllowed, ValidationError without a reason, Conflict (no password is stored or given; a server of another
     realm; somebody else was faster), HostKeyChanged, HostUnreachable, StepError (not a master of that kind, another
-    host name), WrongPassword, DirectoryError, FreeIpaError.
+    host name), WrongPassword, TooManyAttempts, DirectoryError, FreeIpaError.
     """
     require(actor, "register")
     if not given.reason.strip():
         raise ValidationError({"reason": _("Say why: later readers want to know.")})
-    passwords = _passwords(actor, master.realm, given)
+    name, passwords = proved(master.realm), _passwords(actor, master.realm, given)
     endpoint = Endpoint(master.hostname, given.ssh_address, master.host_key.key, given.ssh_port, given.ssh_user)
-    found = asyncio.run(read(endpoint, master.realm.backend, passwords))
+
+    def reading() -> Capabilities:
+        found = asyncio.run(read(endpoint, master.realm.backend, passwords))
+        _require_of(master.realm, master, given, found)  # what another realm accepts proves nothing
+        return found
+
+    typed = bool(getattr(given, name))
+    found = tried(actor, master.realm.name, name, reading) if typed else reading()
     return _store(actor, master, given, found)
 
 

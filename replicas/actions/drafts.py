@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -11,9 +11,11 @@ from django.utils.translation import gettext as _
 
 from replicas import audit
 from replicas.actions import host_keys
+from replicas.actions.give_passwords import NONE
+from replicas.actions.prove_passwords import prove
 from replicas.choices import PlanAction, PlanState
 from replicas.errors import Conflict
-from replicas.models import Draft, HostKey, Plan, Replica
+from replicas.models import CredentialName, Draft, HostKey, Plan, PlanCredential, Replica
 from replicas.permissions import Actor, require
 from replicas.tasks import check_draft, check_plan
 
@@ -25,19 +27,30 @@ class Outdated(Conflict):
     """The plan would be another one by now."""
 
 
-def draw(actor: Actor, act: str, form: str, freeze: Freeze, replica: Replica | None = None) -> Draft:
+def draw(
+    actor: Actor,
+    act: str,
+    form: str,
+    freeze: Freeze,
+    replica: Replica | None = None,
+    passwords: Mapping[str, str] = NONE,
+    unproved: Mapping[str, str] = NONE,
+) -> Draft:
     """Keep the request with the plan that `freeze` would store now, and have the hosts looked at.
 
-    Nothing of what `freeze` does stays. `form` is what the form `act` was sent with. Raises NotAllowed, PortalError,
-    and what `freeze` raises.
+    Nothing of what `freeze` does stays. `form` is what the form `act` was sent with. The `passwords` in it are proved
+    with the realm first; those that could not be proved, by name with the reason, are marked, as are the `unproved`
+    ones of an earlier draft. Raises NotAllowed, PortalError, ValidationError for wrong passwords, and what `freeze`
+    raises.
     """
     user = require(actor, "request")
     with transaction.atomic():
         plan = freeze()
         transaction.set_rollback(True)
+    proof = prove(actor, plan.frozen_job(), passwords)
     draft = Draft(
         act=act, replica=replica, requested_by=user, action=plan.action, job=plan.job, steps=plan.steps,
-        digest=plan.digest,
+        digest=plan.digest, unproved={**unproved, **proof.unproved} or None,
     )  # fmt: skip
     draft.enclose(form)
     with transaction.atomic():
@@ -91,6 +104,8 @@ def take(actor: Actor, mine: Draft, plan: Plan, despite: str, fingerprint: str) 
         )
     if plan.action == PlanAction.INSTALL:
         host_keys.compare(actor, plan.replica.host_key, fingerprint)
+    given = PlanCredential.objects.filter(plan=plan, name__in=set(CredentialName.values) - set(mine.unproved or ()))
+    given.update(proved_at=mine.created_at)
     plan.findings, plan.checked_at = mine.findings, mine.checked_at
     if mine.hindered:
         plan.submitted_despite = despite

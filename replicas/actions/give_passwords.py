@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import cast
+
+from django.utils import timezone
 
 from replicas import audit, keyring
 from replicas.backends import registry
@@ -15,8 +17,12 @@ from replicas.permissions import Actor
 NONE: Mapping[str, str] = MappingProxyType({})
 
 
-def give_passwords(actor: Actor, plan: Plan, passwords: Mapping[str, str]) -> None:
+def give_passwords(
+    actor: Actor, plan: Plan, passwords: Mapping[str, str], proved: Collection[str] = frozenset()
+) -> None:
     """Store those that are given, by name (CredentialName, UploadName), until the run ends.
+
+    `proved` are the names of those that the realm has just accepted.
 
     Then lifecycle/credentials.py wipes them. Belongs into the transaction of the action that makes or retries the plan,
     which has authorised the actor. Raises PortalError when the key ring cannot be read.
@@ -25,7 +31,13 @@ def give_passwords(actor: Actor, plan: Plan, passwords: Mapping[str, str]) -> No
         if password := passwords.get(name, ""):
             envelope = keyring.seal(password, PlanCredential(plan=plan, name=name).owner)
             credential, _created = PlanCredential.objects.update_or_create(
-                plan=plan, name=name, defaults={**envelope._asdict(), "set_by": actor.name}
+                plan=plan,
+                name=name,
+                defaults={
+                    **envelope._asdict(),
+                    "set_by": actor.name,
+                    "proved_at": timezone.now() if name in proved else None,
+                },
             )
             audit.record(actor, "credential:set", credential, after={"key_id": envelope.key_id})
 

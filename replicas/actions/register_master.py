@@ -13,6 +13,8 @@ from django.utils.translation import gettext as _
 from replicas import audit, sshkey
 from replicas.actions import host_keys
 from replicas.actions.authorities import same_authority
+from replicas.actions.password_attempts import tried
+from replicas.actions.prove_passwords import prove
 from replicas.actions.set_credentials import set_credentials
 from replicas.backends import registry
 from replicas.choices import Comparison
@@ -20,7 +22,7 @@ from replicas.clients import ssh
 from replicas.errors import Conflict, StepError
 from replicas.lifecycle import voiding
 from replicas.lifecycle.base import Capabilities
-from replicas.lifecycle.job import Endpoint
+from replicas.lifecycle.job import Endpoint, Job, Options, RealmFacts
 from replicas.models import Master, Realm
 from replicas.permissions import Actor, require
 
@@ -58,7 +60,8 @@ def register(actor: Actor, given: Registration) -> Master:
     """Connect with the compared key and store the realm and its master.
 
     Raises NotAllowed, Conflict (another key, a master or realm that is known already), HostUnreachable, StepError
-    (not a master of that kind), WrongPassword, DirectoryError.
+    (not a master of that kind), WrongPassword, TooManyAttempts, ValidationError by name for a wrong second password,
+    DirectoryError.
     """
     require(actor, "register")
     if Master.objects.filter(hostname=given.hostname).exists():
@@ -73,8 +76,22 @@ def register(actor: Actor, given: Registration) -> Master:
             _("Begin again, and compare the fingerprint on the host's own console."),
         )
     endpoint = Endpoint(given.hostname, given.ssh_address, key, given.ssh_port, given.ssh_user)
-    found = asyncio.run(_look(endpoint, given))
-    return _store(actor, given, key, found)
+    first = registry.secrets(given.backend)[0]
+    found = tried(actor, realm_of(given.hostname), first, lambda: asyncio.run(_look(endpoint, given)))
+    with transaction.atomic():  # what cannot be stored is refused before another password is tried
+        _store(actor, given, key, found, ())
+        transaction.set_rollback(True)
+    rest = {name: secret for name, secret in given.passwords.items() if name != first}
+    facts = RealmFacts(found.realm, found.domain, found.suffix, given.backend, found.dns, found.ca_certificate)
+    proof = prove(actor, Job("look", facts, endpoint, endpoint, Options()), rest)
+    return _store(actor, given, key, found, {first, *proof.proved})
+
+
+def realm_of(hostname: str) -> str:
+    """Return the name of the realm that a host should be of: attempts are counted before the host tells it."""
+    domain = hostname.partition(".")[2]
+    known = Realm.objects.filter(domain=domain).values_list("name", flat=True).first()
+    return known or domain.upper()
 
 
 async def _look(endpoint: Endpoint, given: Registration) -> Capabilities:
@@ -91,7 +108,7 @@ async def read(endpoint: Endpoint, kind: str, passwords: Mapping[str, str]) -> C
 
 
 @transaction.atomic
-def _store(actor: Actor, given: Registration, key: str, found: Capabilities) -> Master:
+def _store(actor: Actor, given: Registration, key: str, found: Capabilities, proved: Collection[str]) -> Master:
     realm = _realm(given, found)
     named = found.dns and not realm.dns
     if named:  # its first name server came later
@@ -119,7 +136,7 @@ def _store(actor: Actor, given: Registration, key: str, found: Capabilities) -> 
         | ({"dns": True} if named else {}),
     )
     if given.store:
-        set_credentials(actor, realm, given.passwords)
+        set_credentials(actor, realm, given.passwords, proved)
     return master
 
 

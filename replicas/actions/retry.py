@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -34,8 +34,16 @@ STOPPED = (RunState.FAILED, RunState.CANCELLED)
 
 
 @transaction.atomic
-def retry(actor: Actor, run: Run, reason: str = "", passwords: Mapping[str, str] = NONE) -> None:
+def retry(
+    actor: Actor,
+    run: Run,
+    reason: str = "",
+    passwords: Mapping[str, str] = NONE,
+    proved: Collection[str] = frozenset(),
+) -> None:
     """Queue the run again, with passwords and uploaded certificates for it alone (by name).
+
+    `proved` are the names of those passwords that the realm has just accepted.
 
     Raises NotAllowed, ValidationError for another certificate than the approved one, Conflict when it has not stopped
     or another run works on the replica.
@@ -70,7 +78,7 @@ def retry(actor: Actor, run: Run, reason: str = "", passwords: Mapping[str, str]
         facts=_what_is_known(now),
     )
     run.refresh_from_db()
-    give_passwords(actor, run.plan, passwords)
+    give_passwords(actor, run.plan, passwords, proved)
     replica = run.plan.replica
     if run.plan.action == PlanAction.INSTALL:
         claim(replica, {"state": ReplicaState.FAILED}, state=ReplicaState.APPROVED)

@@ -3,24 +3,48 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from replicas import audit, keyring
+from replicas.actions.prove_passwords import Proof, job_at, prove
 from replicas.backends import registry
 from replicas.clients.keytab import KeytabError, principals
 from replicas.errors import PortalError
-from replicas.models import Credential, CredentialName, KeytabName, Realm
+from replicas.models import Credential, CredentialName, KeytabName, Master, Realm
 from replicas.permissions import Actor, require
 
 
+def replace_credentials(actor: Actor, master: Master, secrets: Mapping[str, str], unproved: bool = False) -> Proof:
+    """Prove the secrets that are given, by name, at a master of their realm; then replace the stored ones.
+
+    With `unproved`, those that could not be proved are stored as well, and marked. Raises ValidationError by name for
+    wrong ones, PortalError when the realm could not be asked, and as `set_credentials`.
+    """
+    require(actor, "set_credentials")
+    if keytab := secrets.get(KeytabName.KEYTAB, ""):
+        _check(master.realm, keytab)
+    proof = prove(actor, job_at(master), secrets)
+    if proof.unproved and not unproved:
+        raise PortalError(
+            _("Nothing was stored. %(why)s") % {"why": proof},
+            _("Enter them again when %(host)s answers, or choose to store them unproved.") % {"host": master.hostname},
+        )
+    set_credentials(actor, master.realm, secrets, proof.proved)
+    return proof
+
+
 @transaction.atomic
-def set_credentials(actor: Actor, realm: Realm, secrets: Mapping[str, str]) -> None:
+def set_credentials(
+    actor: Actor, realm: Realm, secrets: Mapping[str, str], proved: Collection[str] = frozenset()
+) -> None:
     """Replace those that are given, by name (CredentialName, KeytabName); empty ones stay as they are.
 
-    A keytab is given as base64. Raises NotAllowed, KeytabError, and PortalError where the kind of realm takes none.
+    `proved` are the names of those that the realm has just accepted. A keytab is given as base64. Raises
+    NotAllowed, KeytabError, and PortalError where the kind of realm takes none.
     """
     require(actor, "set_credentials")
     if keytab := secrets.get(KeytabName.KEYTAB, ""):
@@ -29,9 +53,16 @@ def set_credentials(actor: Actor, realm: Realm, secrets: Mapping[str, str]) -> N
         if secret := secrets.get(name, ""):
             envelope = keyring.seal(secret, Credential(realm=realm, name=name).owner)
             credential, _created = Credential.objects.update_or_create(
-                realm=realm, name=name, defaults={**envelope._asdict(), "set_by": actor.name}
+                realm=realm,
+                name=name,
+                defaults={
+                    **envelope._asdict(),
+                    "set_by": actor.name,
+                    "proved_at": timezone.now() if name in proved else None,
+                },
             )
-            audit.record(actor, "credential:set", credential, after={"key_id": envelope.key_id})
+            after = {"key_id": envelope.key_id, "proved": name in proved}
+            audit.record(actor, "credential:set", credential, after=after)
 
 
 @transaction.atomic

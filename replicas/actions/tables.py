@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from replicas.actions import drafts, host_keys, submit
+from replicas.actions.prove_passwords import prove
 from replicas.clients import ssh
 from replicas.errors import Conflict, PortalError
 from replicas.lifecycle.order import hold
@@ -51,23 +52,28 @@ class SomeRefused(PortalError):
         self.refusals = refusals
 
 
-def draw(actor: Actor, rows: Sequence[Row]) -> UUID:
+def draw(actor: Actor, rows: Sequence[Row], unproved: Mapping[str, str] | None = None) -> UUID:
     """Keep the requests with the plan that each of them would be now, and have their hosts looked at.
 
-    Gives what their drafts have in common (Draft.table). Raises NotAllowed, and SomeRefused with what
-    actions.submit.submit, or `freeze`, raises for each.
+    Their passwords are those of one realm, and are proved with it first; those that an earlier draft of the table had
+    are not proved again, but marked if they were `unproved`. Gives what their drafts have in common (Draft.table).
+    Raises NotAllowed, ValidationError for wrong passwords, and SomeRefused with what actions.submit.submit, or
+    `freeze`, raises for each.
     """
     user = require(actor, "request")
     keys = _keys(rows)
     with transaction.atomic():
         plans = _freeze(actor, rows, keys)
         transaction.set_rollback(True)
+    if unproved is None:
+        unproved = _prove(actor, rows, plans)
     table = uuid4()
     kept = []
     for row, plan in zip(rows, plans, strict=True):
         draft = Draft(
             act=row.act, table=table, replica=row.replica if row.freeze else None, requested_by=user,
             action=plan.action, job=plan.job, steps=plan.steps, digest=plan.digest, fingerprint=row.fingerprint,
+            unproved=unproved or None,
         )  # fmt: skip
         draft.enclose(row.form)
         kept.append(draft)
@@ -75,6 +81,14 @@ def draw(actor: Actor, rows: Sequence[Row]) -> UUID:
         Draft.objects.bulk_create(kept)
         transaction.on_commit(lambda: check_table(str(table)))
     return table
+
+
+def _prove(actor: Actor, rows: Sequence[Row], plans: Sequence[Plan]) -> Mapping[str, str]:
+    """Prove the passwords of the first row that has some: a table has the same ones for all rows."""
+    for row, plan in zip(rows, plans, strict=True):
+        if any(row.passwords.values()):
+            return prove(actor, plan.frozen_job(), row.passwords).unproved
+    return {}
 
 
 def submit_all(

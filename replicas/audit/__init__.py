@@ -20,7 +20,7 @@ VERBS = frozenset(
     for subject, actions in {
         "access": ("refuse",),
         "bundle": ("seal", "use", "expire", "revoke", "replace", "remove"),
-        "credential": ("set", "use", "rotate", "wipe"),
+        "credential": ("set", "use", "rotate", "wipe", "fail", "refuse"),
         "group": ("add", "remove"),
         "history": ("export", "verify"),
         "hostkey": ("accept",),

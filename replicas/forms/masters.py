@@ -54,12 +54,12 @@ class MasterRegisterForm(MasterInspectForm):
     )
     admin = PasswordField(
         label=_("Kerberos password of admin"),
-        help_text=_("Proved with a ticket during the connection check."),
+        help_text=_("Proved with a Kerberos ticket now, and stored encrypted."),
         required=False,
     )
     forget = forms.BooleanField(
         label=_("Do not store them"),
-        help_text=_("The Directory Manager password is proved and forgotten; each request brings its own passwords."),
+        help_text=_("The passwords are proved and forgotten. Each request brings its own."),
         required=False,
     )
 
@@ -135,6 +135,11 @@ class CredentialsForm(forms.Form):
         required=False,
         help_text=_("The portal then signs in with the password of admin again."),
     )
+    unproved = forms.BooleanField(
+        label=_("Store them unproved if the realm cannot be asked now"),
+        required=False,
+        help_text=_("The realm has to accept them first. Choose this only while the master is out of reach."),
+    )
 
     def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -144,7 +149,7 @@ class CredentialsForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        if not any(data.values()) and not self.errors:
+        if not any(value for name, value in data.items() if name != "unproved") and not self.errors:
             raise forms.ValidationError(_("Enter at least one password."))
         if data.get("keytab") and data.get("remove_keytab"):
             self.add_error("remove_keytab", _("Choose a keytab, or remove the stored one."))

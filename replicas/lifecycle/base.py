@@ -315,6 +315,13 @@ class Backend(Protocol):
         """
         ...
 
+    async def prove(self, ctx: Context, name: SecretName) -> None:
+        """Show that the servers of the job accept the context's secret of that name, by a single try.
+
+        Raises WrongPassword, and PortalError where they could not be asked.
+        """
+        ...
+
     async def preflight(self, ctx: Context) -> list[Finding]:
         """A bad result is a finding, never an exception."""
         ...

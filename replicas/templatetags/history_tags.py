@@ -22,6 +22,8 @@ VERBS = {
     "bundle:revoke": gettext_lazy("Bundle revoked"),
     "bundle:seal": gettext_lazy("Bundle sealed"),
     "bundle:use": gettext_lazy("Bundle used"),
+    "credential:fail": gettext_lazy("Wrong password entered"),
+    "credential:refuse": gettext_lazy("Password attempts refused for a while"),
     "credential:rotate": gettext_lazy("Password encrypted again"),
     "credential:set": gettext_lazy("Password stored"),
     "credential:use": gettext_lazy("Secret used"),

@@ -15,6 +15,8 @@ from django.views.decorators.http import require_safe
 
 from replicas.actions import drafts
 from replicas.actions.drafts import Outdated
+from replicas.actions.give_passwords import NONE
+from replicas.actions.prove_passwords import Proof
 from replicas.errors import PortalError
 from replicas.forms.drafts import DraftForm
 from replicas.forms.uploads import typed
@@ -77,7 +79,8 @@ def draft_check(request: SignedInRequest, pk: int) -> HttpResponse:
 def show_first(request: SignedInRequest, wish: Wish, data: dict[str, Any]) -> Draft:
     """A draft of what was asked for. Raises what actions.drafts.draw raises."""
     who = actor(request)
-    return drafts.draw(who, wish.act, typed(request.POST, data), wish.freezing(who, data), wish.replica)
+    passwords = data.get("passwords", NONE)
+    return drafts.draw(who, wish.act, typed(request.POST, data), wish.freezing(who, data), wish.replica, passwords)
 
 
 def renewed(request: SignedInRequest, old: Draft) -> str:
@@ -86,7 +89,8 @@ def renewed(request: SignedInRequest, old: Draft) -> str:
     if not wish.form.is_valid():
         return form_of(old)
     try:
-        made = drafts.draw(who, wish.act, old.disclose(), wish.freezing(who, wish.form.cleaned_data), wish.replica)
+        freeze = wish.freezing(who, wish.form.cleaned_data)
+        made = drafts.draw(who, wish.act, old.disclose(), freeze, wish.replica, unproved=old.unproved or NONE)
     except REFUSED as error:
         messages.error(request, " ".join(error.messages) if isinstance(error, ValidationError) else str(error))
         return form_of(old)
@@ -117,6 +121,7 @@ def page(request: SignedInRequest, found: Draft, form: DraftForm, failure: Porta
         "lasting": lasting(found.steps),
         "options": described(job),
         "policy": job.policy,
+        "unproved": Proof(unproved=found.unproved or {}),
         "checks": Findings.of(found, timezone.now()),
         "host_key": HostKeyFacts.of(found),
         "change": form_of(found) if found.act == REQUEST and not found.table else None,

@@ -14,7 +14,8 @@ from django.views.decorators.http import require_safe
 from django_tables2 import RequestConfig
 
 from replicas import permissions
-from replicas.actions.set_credentials import remove_keytab, set_credentials
+from replicas.actions.prove_passwords import Proof
+from replicas.actions.set_credentials import remove_keytab, replace_credentials
 from replicas.backends import registry
 from replicas.errors import PortalError
 from replicas.forms.masters import CredentialsForm
@@ -51,15 +52,18 @@ def master_credentials(request: SignedInRequest, pk: int) -> HttpResponse:
     found = fetch(request, pk, "set_credentials")
     form = CredentialsForm(request.POST, request.FILES, kind=found.realm.backend)
 
-    def store(data: dict[str, Any]) -> None:
+    def store(data: dict[str, Any]) -> Proof:
         if data.pop("remove_keytab", False):
             remove_keytab(actor(request), found.realm)
-        set_credentials(actor(request), found.realm, data)
+        unproved = data.pop("unproved", False)
+        return replace_credentials(actor(request), found, data, unproved)
 
     outcome = attempt(request, form, store)
     if not outcome.done:
         return page(request, found, form, outcome.failure)
     messages.success(request, _("The passwords are stored, encrypted. Each use of them is in the history."))
+    if outcome.value.unproved:
+        messages.warning(request, str(outcome.value))
     return redirect("master", pk)
 
 

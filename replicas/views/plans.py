@@ -20,7 +20,7 @@ from replicas.errors import PortalError
 from replicas.forms.approvals import ApprovalForm
 from replicas.lifecycle.plan import lasting
 from replicas.lifecycle.voiding import differences
-from replicas.models import Approval, Plan
+from replicas.models import Approval, CredentialName, Plan
 from replicas.tables import DecisionTable, PlanTable
 from replicas.views.access import SignedInRequest, posted, require
 from replicas.views.acting import actor, attempt
@@ -106,6 +106,7 @@ def page(request: SignedInRequest, found: Plan, form: ApprovalForm, failure: Por
         "lasting": lasting(found.steps),
         "options": described(found.frozen_job()),
         "host_key": HostKeyFacts.of(found),
+        "passwords": found.credentials.filter(name__in=CredentialName.values),
         "approvals": decisions,
         "policy": policy,
         "given": sum(decision.decision == Decision.APPROVE for decision in decisions),

@@ -66,7 +66,7 @@ def realm_records(request: SignedInRequest, pk: int) -> HttpResponse:
     sent = attempt(request, form, lambda data: _draw(request, able, form, data))
     if sent.done:
         return redirect(*sent.value)
-    for words in _told(sent.failure, able):
+    for words in _told(sent.failure, able) or [str(text) for texts in form.errors.values() for text in texts]:
         messages.error(request, words)
     return redirect("realm_dns", pk)
 
@@ -85,12 +85,17 @@ def _draw(request: SignedInRequest, able: list[Replica], form: RecordsForm, data
     if len(able) == 1:
         return "draft", show_first(request, Wish(ACT, form, able[0]), data).pk
     who, kept = actor(request), typed(request.POST, data)
-    rows = [tables.Row(replica, kept, act=ACT, freeze=Wish(ACT, form, replica).freezing(who, data)) for replica in able]
+    rows = [
+        tables.Row(replica, kept, data["passwords"], act=ACT, freeze=Wish(ACT, form, replica).freezing(who, data))
+        for replica in able
+    ]
     return "table", tables.draw(who, rows)
 
 
 def _told(failure: PortalError | None, able: list[Replica]) -> list[str]:
-    """What was refused, of which replica."""
+    """What was refused, of which replica; nothing when the form itself is wrong."""
+    if failure is None:
+        return []
     if not isinstance(failure, SomeRefused):
         return [str(failure)]
     return [

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from replicas import later_rules, permissions
 from replicas.actions.add_records import add_records
 from replicas.actions.cancel import cancel_plan, cancel_run
+from replicas.actions.prove_passwords import prove
 from replicas.actions.resubmit import resubmit
 from replicas.actions.retry import retry
 from replicas.actions.setup_dns import setup_dns
@@ -98,8 +99,12 @@ def newest(subject: Subject) -> Run:
     return subject.run
 
 
-def try_again(actor: Actor, subject: Subject, data: dict[str, Any]) -> None:
-    """The run whose button it was, or the one that has stopped. Raises Conflict when there is none, and as `retry`."""
+def try_again(actor: Actor, subject: Subject, data: dict[str, Any]) -> str:
+    """Retry the run whose button it was, or the one that has stopped, with passwords that the realm accepts.
+
+    Return which passwords could not be proved, in words. Raises Conflict when there is no run, ValidationError for
+    wrong passwords, and as `retry`.
+    """
     asked = Run.objects.filter(plan__replica=subject.replica, pk=data["run"]).select_related("plan__replica__master")
     run = asked.first() if data["run"] else subject.stopped
     if run is None:
@@ -107,7 +112,10 @@ def try_again(actor: Actor, subject: Subject, data: dict[str, Any]) -> None:
             gettext("There is no run of %(host)s to try again.") % {"host": subject.replica.hostname},
             gettext("It would have to be the newest one, and to have failed or been cancelled."),
         )
-    retry(actor, run, data["reason"], data["passwords"] | data["certificates"])
+    permissions.require(actor, "retry", run)
+    proof = prove(actor, run.plan.frozen_job(), data["passwords"])
+    retry(actor, run, data["reason"], data["passwords"] | data["certificates"], proof.proved)
+    return str(proof)
 
 
 ACTS = {

@@ -73,6 +73,8 @@ def replica_act(request: SignedInRequest, pk: int, name: str) -> HttpResponse:
     if not sent.done:
         return page(request, found, Bound(name, form), sent.failure)
     messages.success(request, kind.thanks)
+    if isinstance(sent.value, str) and sent.value:  # what could not be proved of the passwords
+        messages.warning(request, sent.value)
     return redirect("replica", pk)
 
 

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_safe
 
 from replicas.actions import tables
 from replicas.actions.drafts import Outdated
+from replicas.actions.prove_passwords import Proof
 from replicas.clients import ssh
 from replicas.errors import Conflict, PortalError
 from replicas.forms.bulk import Sheet, Wrong, reread
@@ -163,7 +164,7 @@ def _renewed(request: SignedInRequest, old: UUID, found: Sequence[Draft], outdat
     """The page of the plans that the same table makes now."""
     sheet = _reread(request, found)
     try:
-        made = tables.draw(actor(request), sheet.rows)
+        made = tables.draw(actor(request), sheet.rows, found[0].unproved or {})
     except PortalError as error:
         return page(request, old, found, form_for(found), error, sheet.told(error))
     tables.discard_all(actor(request), old)
@@ -198,6 +199,7 @@ def page(
         "form": form,
         "failure": failure,
         "wrong": wrong,
+        "unproved": Proof(unproved=found[0].unproved or {}),
         "act": found[0].act,
         "change": f"{reverse('replica_bulk')}?table={table}" if found[0].act == REQUEST else "",
     }

@@ -66,7 +66,7 @@ def row(host: Host) -> tables.Row:
     asked = Replica(
         hostname=host.name, master=Master.objects.get(), ssh_address=str(host.address), ip_addresses=addresses
     )
-    return tables.Row(asked, "")
+    return tables.Row(asked, "", fingerprint=host.fingerprint)
 
 
 def levels(made: Draft | Plan) -> dict[str, str]:

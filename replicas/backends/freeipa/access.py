@@ -10,10 +10,12 @@ from collections.abc import AsyncIterator
 from replicas.clients import queries
 from replicas.clients.freeipa.session import Session
 from replicas.clients.keytab import Keytab
+from replicas.clients.ldap import Directory
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
 
 ADMIN = "admin"
+DIRECTORY_MANAGER = "cn=Directory Manager"
 HTTPS, LDAPS = 443, 636
 REACH_SECONDS = 2.0
 CA_CERTIFICATE = "/etc/ipa/ca.crt"
@@ -36,6 +38,16 @@ async def session(ctx: Context) -> AsyncIterator[Session]:
     ) as opened:
         opened.guard = ctx.check
         yield opened
+
+
+async def prove_directory_manager(ctx: Context) -> None:
+    """Bind at the job's own server: the installers of its roles use that account of the server that they run on.
+
+    Raises WrongPassword, DirectoryError.
+    """
+    server, authority, password = ctx.job.replica, ctx.job.realm.ca_certificate, ctx.secret("directory_manager")
+    async with Directory.bind(server.hostname, server.address, authority, DIRECTORY_MANAGER, password, port=LDAPS):
+        return
 
 
 def stored_keytab(ctx: Context) -> Keytab | None:

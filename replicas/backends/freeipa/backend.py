@@ -6,11 +6,21 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from replicas.backends.freeipa import beforehand, health, installer_options, plan, probing, serving
-from replicas.backends.freeipa.access import session
+from replicas.backends.freeipa.access import prove_directory_manager, session
 from replicas.backends.freeipa.realm import ENABLED
 from replicas.backends.freeipa.symptoms import SYMPTOMS
 from replicas.errors import PortalError, StepError
-from replicas.lifecycle.base import Capabilities, Context, Finding, Health, PasswordName, Record, ReplicaState, Step
+from replicas.lifecycle.base import (
+    Capabilities,
+    Context,
+    Finding,
+    Health,
+    PasswordName,
+    Record,
+    ReplicaState,
+    SecretName,
+    Step,
+)
 from replicas.lifecycle.job import JSON, REALM_OPTIONS, Action, Job
 from replicas.lifecycle.steps.host_records import host_records
 from replicas.lifecycle.symptoms import gettext_noop
@@ -43,6 +53,14 @@ class FreeIpaBackend:
     async def register(self, master: Host, passwords: Mapping[str, str]) -> Capabilities:
         """Raises StepError for another kind of host, release or domain level, WrongPassword, FreeIpaError."""
         return await probing.probe(master, passwords["admin"])
+
+    async def prove(self, ctx: Context, name: SecretName) -> None:
+        """Admin or the keytab signs in at the master; the Directory Manager binds at the server that needs it."""
+        if name == "directory_manager":
+            await prove_directory_manager(ctx)
+            return
+        async with session(ctx):
+            return
 
     async def preflight(self, ctx: Context) -> list[Finding]:
         """The first sign-in is alone: several with a wrong password would lock the account."""

@@ -6,10 +6,23 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from replicas.backends.native import beforehand, health, plan, probing, records, state
+from replicas.backends.native.access import directory
 from replicas.backends.native.symptoms import SYMPTOMS
+from replicas.clients import kerberos
 from replicas.errors import PortalError, StepError
-from replicas.lifecycle.base import Capabilities, Context, Finding, Health, PasswordName, Record, ReplicaState, Step
+from replicas.lifecycle.base import (
+    Capabilities,
+    Context,
+    Finding,
+    Health,
+    PasswordName,
+    Record,
+    ReplicaState,
+    SecretName,
+    Step,
+)
 from replicas.lifecycle.job import JSON, Action, Job
+from replicas.lifecycle.steps.connection_check import ADMIN
 from replicas.lifecycle.steps.host_records import host_records
 from replicas.lifecycle.symptoms import gettext_noop
 from replicas.together import together
@@ -41,6 +54,14 @@ class NativeBackend:
         found = await probing.probe(master)
         await probing.prove(master, found.ca_certificate, passwords["directory_manager"])
         return found
+
+    async def prove(self, ctx: Context, name: SecretName) -> None:
+        """The Directory Manager binds at the master; admin gets a ticket from its KDC."""
+        if name == "directory_manager":
+            async with directory(ctx, "master"):
+                return
+        master, realm = await ctx.host("master"), ctx.job.realm.name
+        await kerberos.prove(master, ADMIN, ctx.secret(name), realm, (ctx.job.master.address,))
 
     async def preflight(self, ctx: Context) -> list[Finding]:
         return await together(*(_finding(ctx, name) for name in beforehand.CHECKS[ctx.job.action]))

@@ -19,6 +19,7 @@ from replicas.lifecycle.base import (
     PasswordName,
     Record,
     ReplicaState,
+    SecretName,
     Step,
     Touch,
 )
@@ -206,6 +207,9 @@ class TwinBackend:
 
     async def register(self, master: Host, passwords: Mapping[str, str]) -> Capabilities:
         return Capabilities("EXAMPLE.COM", "example.com", "dc=example,dc=com", True, True, "")
+
+    async def prove(self, ctx: Context, name: SecretName) -> None:
+        """Accept everything."""
 
     async def preflight(self, ctx: Context) -> list[Finding]:
         return []

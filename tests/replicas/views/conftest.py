@@ -11,9 +11,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from replicas.actions import host_keys
+from replicas.actions import host_keys, prove_passwords
 from replicas.choices import Decision, PlanState, ReplicaState, RunState
 from replicas.errors import HostUnreachable
+from replicas.lifecycle.job import Job
 from replicas.models import Bypass, Draft, Master, Plan, Replica, Run, Webhook
 from tests.replicas.views import world as w
 
@@ -66,7 +67,11 @@ def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     def fetch(address: str, port: int) -> str:
         raise HostUnreachable(f"{address} does not answer on port {port}.", "Is the host up?")
 
+    def ask(job: Job, name: str, secret: str) -> None:
+        fetch(job.master.address, job.master.port)
+
     monkeypatch.setattr(host_keys, "fetch", fetch)
+    monkeypatch.setattr(prove_passwords, "_ask", ask)
 
 
 @pytest.fixture(autouse=True)

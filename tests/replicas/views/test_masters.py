@@ -113,7 +113,7 @@ def test_a_realm_that_needs_no_directory_manager_password_is_not_asked_for_it(wo
     world.master.realm.save()
     answer = world.client("administrator").get(reverse("master", args=[world.master.pk]))
     assert [str(label) for label, _ in answer.context["credentials"]] == ["Kerberos password of admin"]
-    assert set(answer.context["acts"][0].form.fields) == {"admin", "keytab", "remove_keytab"}
+    assert set(answer.context["acts"][0].form.fields) == {"admin", "keytab", "remove_keytab", "unproved"}
 
 
 def set_passwords(world: World, **sent: Any) -> Any:
@@ -126,7 +126,7 @@ def test_a_keytab_is_stored_for_a_realm_that_takes_one_and_removed_again(world: 
     content = keytab(entry("portal", realm=realm.name, key=b"never-shown-to-anybody-who-asks!"))
     page = reverse("master", args=[world.master.pk])
     assert "signs in with the password of admin" in world.client("administrator").get(page).content.decode()
-    assert set_passwords(world, keytab=SimpleUploadedFile("portal.keytab", content)).status_code == 302
+    assert set_passwords(world, keytab=SimpleUploadedFile("portal.keytab", content), unproved="on").status_code == 302
     row = Credential.objects.get(realm=realm, name="keytab")
     assert base64.b64decode(keyring.unseal(row)) == content
     event = AuditEvent.objects.filter(verb="credential:set").latest("pk")
