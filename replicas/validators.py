@@ -37,6 +37,8 @@ ADDRESSES = rf"^\[({_ADDRESS}(, ?{_ADDRESS})*)?\]\Z"
 """JSON of a list of addresses, as SQLite and PostgreSQL write it."""
 OCTET = r"(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 REVERSE_ZONE = rf"({OCTET}\.){{1,4}}in-addr\.arpa|([0-9a-f]\.){{1,32}}ip6\.arpa"
+CLASSLESS_ZONE = re.compile(rf"(?=[^.]*[^.0-9])[a-z0-9_/-]{{1,63}}\.({OCTET}\.){{3}}in-addr\.arpa", re.IGNORECASE)
+"""A zone for a part of a /24 (RFC 2317), such as 0/26.2.0.192.in-addr.arpa."""
 MIN_REASON, MAX_REASON = 10, 2000
 
 
@@ -136,6 +138,15 @@ def validate_zone(name: str) -> None:
 
 def validate_reverse_zone(name: str) -> None:
     """Accept a zone below in-addr.arpa or ip6.arpa (RFC 1035, 3.5; RFC 3596, 2.5)."""
+    if CLASSLESS_ZONE.fullmatch(name.removesuffix(".")):
+        raise ValidationError(
+            _(
+                "%(name)s is a zone of a classless delegation and cannot be chosen. Leave it out: the portal follows "
+                "the alias in the reverse zone above."
+            ),
+            code="reverse_zone",
+            params={"name": name},
+        )
     if re.fullmatch(REVERSE_ZONE, name.removesuffix(".")) is None:
         raise ValidationError(
             _("%(name)s is not a reverse zone, such as 1.168.192.in-addr.arpa or 8.b.d.0.1.0.0.2.ip6.arpa."),
@@ -158,12 +169,30 @@ def validate_login(name: str) -> None:
         raise ValidationError(_("%(name)s is not an account name."), code="login", params={"name": name})
 
 
+PORT = r"(?:\s{0,8}[:@#]\s{0,8}|\s{1,8}port\s{1,8})\d{1,6}\b"
+WITH_PORT = re.compile(
+    rf"\[(?P<bracketed>[0-9a-f:.]{{2,45}})\](?:{PORT})?|(?<![\w.:])(?P<four>\d{{1,3}}(?:\.\d{{1,3}}){{3}}){PORT}"
+    rf"|(?<![\w.:])(?P<six>(?=[0-9a-f.]{{0,45}}:)[0-9a-f:.]{{2,45}}){PORT.replace('[:@#]', '[@#]')}",
+    re.IGNORECASE,
+)
+"""The forms in which people write an address with a port: BIND's, dig's, unbound's and that of URLs."""
+
+
+def split_addresses(text: str) -> list[str]:
+    """Split a text at white space and commas, but leave an address together with the port behind it."""
+    words, rest = list[str](), 0
+    for found in WITH_PORT.finditer(text):
+        words += [*re.split(r"[\s,;]+", text[rest : found.start()]), found.group()]
+        rest = found.end()
+    return [word for word in (*words, *re.split(r"[\s,;]+", text[rest:])) if word]
+
+
 def parse_addresses(given: object) -> list[str]:
     """IPv4 and IPv6 addresses in canonical form, in order, each once; separated by white space or commas in a text.
 
     Raises ValidationError that names every one that no other host could use.
     """
-    words = re.split(r"[\s,;]+", given) if isinstance(given, str) else given
+    words = split_addresses(given) if isinstance(given, str) else given
     if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
         raise ValidationError(_("Give a list of addresses."), code="address")  # JSON can hold anything
     found: list[str] = []
@@ -179,6 +208,23 @@ def parse_addresses(given: object) -> list[str]:
 
 
 def _address(word: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    if found := WITH_PORT.fullmatch(word):
+        plain = next(group for group in found.groups() if group)
+        if word == f"[{plain}]":
+            raise ValidationError(
+                _("%(word)s is in brackets: enter the address alone, %(plain)s."),
+                code="address",
+                params={"word": word, "plain": plain},
+            )
+        raise ValidationError(
+            _("%(word)s has a port, which cannot be given: enter the address alone, %(plain)s."),
+            code="address",
+            params={"word": word, "plain": plain},
+        )
+    if re.fullmatch(r"[0-9a-fA-F.:]+/\d+", word):
+        raise ValidationError(
+            _("%(word)s has a prefix length: enter the address alone."), code="address", params={"word": word}
+        )
     try:
         address = ipaddress.ip_address(word)
     except ValueError:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 import dns.asyncquery
 import dns.exception
+import dns.message
 import dns.name
 import dns.rcode
 import dns.rdata
@@ -16,14 +16,13 @@ import dns.tsig
 import dns.tsigkeyring
 import dns.update
 
-from replicas.clients.dns import SECONDS, lookup, normalise, same
+from replicas.clients import named_conf
+from replicas.clients.dns import SECONDS, normalise, same, stored
 from replicas.errors import DnsError
 from replicas.lifecycle.base import Record
 
 # Types of which a name has one value, or those that a host has anyway; another value belongs to somebody else.
 OWNED = ("A", "AAAA", "PTR", "CNAME", "TXT")
-KEY_NAME = re.compile(r'key\s+"?([^"\s{]+)"?\s*\{')
-KEY_FIELD = re.compile(r'(algorithm|secret)\s+"?([^";\s]+)"?\s*;')
 CHANGED = (dns.rcode.NXRRSET, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN, dns.rcode.YXDOMAIN)
 
 
@@ -37,12 +36,12 @@ class Key:
 
 
 def parse_key(text: str) -> Key:
-    """Read BIND's `key` statement. Raises DnsError, which shows nothing of the text."""
-    name = KEY_NAME.search(text)
-    fields = dict(KEY_FIELD.findall(text))
-    if name is None or len(fields) != 2:
-        raise DnsError("The TSIG key file has no complete key statement.", "Look at /etc/bind/ipa.key on the master.")
-    return Key(name.group(1), fields["algorithm"], fields["secret"])
+    """Read the first `key` statement of BIND's configuration. Raises DnsError, which shows nothing of the text."""
+    for name, (algorithm, secret) in named_conf.keys(text).items():
+        return Key(name, algorithm, secret)
+    raise DnsError(
+        "The TSIG key file has no complete key statement.", "Check the file /etc/bind/ipa.key on the master."
+    )
 
 
 async def add(server: str, zone: str, record: Record, key: Key, expected: tuple[Record, ...] = ()) -> bool:
@@ -50,7 +49,7 @@ async def add(server: str, zone: str, record: Record, key: Key, expected: tuple[
 
     Records in `expected` (the host's other addresses, for instance) are no conflict.
     """
-    there = await lookup(server, record.name, record.type)
+    there = await stored(server, record.name, record.type)
     if any(same(one, record) for one in there):
         return False
     refuse_conflicts(zone, there, record, expected)
@@ -60,7 +59,7 @@ async def add(server: str, zone: str, record: Record, key: Key, expected: tuple[
 
 async def remove(server: str, zone: str, record: Record, key: Key) -> bool:
     """Take away exactly that record, and no other of its name; False when it is not there."""
-    there = await lookup(server, record.name, record.type)
+    there = await stored(server, record.name, record.type)
     if not any(same(one, record) for one in there):
         return False
     await _send(server, zone, key, there, remove_one=record)
@@ -87,6 +86,18 @@ def conflicts(there: tuple[Record, ...], record: Record, expected: tuple[Record,
     return []
 
 
+async def accepts(server: str, zone: str, key: Key) -> bool:
+    """Return whether the server changes the zone for that key: it is asked by an update that changes nothing.
+
+    Raises DnsError when it does not answer.
+    """
+    try:
+        answer = await _exchange(server, zone, key, dns.update.UpdateMessage(zone, keyring=_ring(key)))
+    except WrongKey:
+        return False
+    return answer.rcode() == dns.rcode.NOERROR
+
+
 async def _send(
     server: str,
     zone: str,
@@ -95,12 +106,14 @@ async def _send(
     add_one: Record | None = None,
     remove_one: Record | None = None,
 ) -> None:
-    """Send one change on the condition that the records of that name and type are still those in `there`."""
+    """Send one change on the condition that the records of that name and type are still those in `there`.
+
+    Such a condition is about stored records only: to a name server, what a wildcard lends a name does not exist.
+    """
     changed = add_one or remove_one
     if changed is None:
         raise ValueError("nothing to change")
-    ring = dns.tsigkeyring.from_text({key.name: (key.algorithm, key.secret)})
-    update = dns.update.UpdateMessage(zone, keyring=ring)
+    update = dns.update.UpdateMessage(zone, keyring=_ring(key))
     name = dns.name.from_text(changed.name)
     if there:
         update.present(name, _rdataset(there))
@@ -110,16 +123,32 @@ async def _send(
         update.add(name, add_one.ttl, add_one.type, add_one.value)
     if remove_one:
         update.delete(name, remove_one.type, remove_one.value)
+    answer = await _exchange(server, zone, key, update)
+    _judge(server, zone, changed, answer.rcode())
+
+
+def _ring(key: Key) -> dict[dns.name.Name, dns.tsig.Key]:
     try:
-        answer = await dns.asyncquery.tcp(update, server, timeout=SECONDS)
+        ring: dict[dns.name.Name, dns.tsig.Key] = dns.tsigkeyring.from_text({key.name: (key.algorithm, key.secret)})
+    except (ValueError, dns.exception.DNSException):
+        raise DnsError(f"The TSIG key {key.name} is not valid base64.", "Check the key file on the master.") from None
+    return ring
+
+
+class WrongKey(DnsError):
+    """The name server does not know the key, or not with that secret."""
+
+
+async def _exchange(server: str, zone: str, key: Key, update: dns.update.UpdateMessage) -> dns.message.Message:
+    try:
+        return await dns.asyncquery.tcp(update, server, timeout=SECONDS)
     except dns.tsig.PeerError as error:
-        raise DnsError(
+        raise WrongKey(
             f"The name server {server} does not accept the TSIG key {key.name}: {error}.",
             "See that the key file is the one that the name server has loaded, and that both clocks are right.",
         ) from error
     except (dns.exception.DNSException, OSError) as error:
         raise DnsError(f"The update of {zone} at {server} failed: {error}.", retryable=True) from error
-    _judge(server, zone, changed, answer.rcode())
 
 
 def _rdataset(records: tuple[Record, ...]) -> dns.rrset.RRset:

@@ -187,11 +187,14 @@ async def _row(addresses: Sequence[str], host: str, record: Record) -> dict[str,
         except DnsError as error:
             problem = problem or error.message
     else:
-        return {"host": host, "record": str(record), "servers": {}, "problem": problem}
-    missing = {one.server.name: _words(one) for one in await dns.absent(placed.zone.servers, [record])}
-    servers = {server.name: missing.get(server.name, "") for server in placed.zone.servers}
-    return {"host": host, "record": str(record), "servers": servers, "problem": ""}
+        return {"host": host, "record": str(record), "servers": {}, "problem": problem, "silent": []}
+    missing = {one.server.name: one for one in await dns.absent(placed.zone.servers, [placed.record])}
+    servers = {server.name: _words(missing.get(server.name)) for server in placed.zone.servers}
+    silent = [name for name, one in missing.items() if one.cause]
+    return {"host": host, "record": str(record), "servers": servers, "problem": "", "silent": silent}
 
 
-def _words(absent: Absent) -> str:
+def _words(absent: Absent | None) -> str:
+    if absent is None:
+        return ""
     return absent.cause or ", ".join(record.value for record in absent.served) or "nothing"

@@ -33,6 +33,7 @@ def summarise(health: Row, dns: Sequence[Row]) -> dict[str, Any]:
         "worst": worst_first[:WORST],
         "certificate": min(health["certificates"], key=lambda one: one["days"], default=None),
         "missing": sum(is_missing(row) for row in dns),
+        "silent": len({name for row in dns for name in row.get("silent") or ()}),
         "bundles": len(health["bundles"]),
     }
 
@@ -41,7 +42,8 @@ def level(found: Row) -> RealmLevel:
     days = found["certificate"]["days"] if found["certificate"] else SOON_DAYS
     if found["unwell"] or found["broken"] or found["missing"] or days < 0:
         return RealmLevel.BAD
-    return RealmLevel.SOON if days < SOON_DAYS or found["lag"] >= BEHIND_SECONDS else RealmLevel.WELL
+    soon = days < SOON_DAYS or found["lag"] >= BEHIND_SECONDS or found.get("silent")
+    return RealmLevel.SOON if soon else RealmLevel.WELL
 
 
 def badness(agreement: Row) -> tuple[bool, bool, float]:
@@ -50,5 +52,10 @@ def badness(agreement: Row) -> tuple[bool, bool, float]:
 
 
 def is_missing(row: Row) -> bool:
-    """Whether some name server does not serve this record."""
-    return bool(row["problem"]) or any(row["servers"].values())
+    """Return whether a name server that answers lacks this record, or none answers.
+
+    `silent` names those that could not be asked: that says nothing of the record. Older rows do not have it.
+    """
+    silent = row.get("silent") or ()
+    answers = {name: text for name, text in row["servers"].items() if name not in silent}
+    return bool(row["problem"]) or any(answers.values()) or bool(silent and not answers)

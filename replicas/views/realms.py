@@ -37,7 +37,8 @@ class Answers(NamedTuple):
     """What the name servers say of one record: by column, or else who differs and how."""
 
     row: dict[str, Any]
-    by_column: list[str | None]
+    by_column: list[tuple[str | None, bool]]
+    """The other answer, empty for the right one and None for no name server of that zone; and whether it is silent."""
     missing: bool
 
     @property
@@ -99,12 +100,17 @@ def realm_dns(request: SignedInRequest, pk: int) -> HttpResponse:
         "about": about,
         "columns": columns,
         "page": page,
-        "rows": [Answers(row, [row["servers"].get(name) for name in columns], is_missing(row)) for row in page],
+        "rows": [Answers(row, by_column(row, columns), is_missing(row)) for row in page],
         "lines": [row["record"] for row in missing],
         "adding": adding(request.user, found, {row["host"] for row in missing}),
         "may_look": permissions.may(request.user, "check"),
     }
     return render(request, "realms/dns.html", context)
+
+
+def by_column(row: dict[str, Any], columns: list[str]) -> list[tuple[str | None, bool]]:
+    """Return what each name server answers, and whether it could not be asked."""
+    return [(row["servers"].get(name), name in (row.get("silent") or ())) for name in columns]
 
 
 @posted("realm")

@@ -47,6 +47,8 @@ class Summary:
     lags: tuple[Lag, ...] = ()
     certificate: Mapping[str, Any] | None = None
     missing: int = 0
+    silent: int = 0
+    """Name servers that could not be asked."""
     bundles: int = 0
 
     @property

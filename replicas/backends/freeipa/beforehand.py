@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from replicas.backends.freeipa import advice, checks, later, nameservice
+from replicas.backends.freeipa import advice, checks, dns_checks, later, nameservice
 from replicas.backends.freeipa.later import Check
 from replicas.backends.freeipa.steps.removable import removable
-from replicas.lifecycle.steps import host_advice
+from replicas.lifecycle.steps import host_advice, name_checks
 
 HINDRANCES: dict[str, Check] = {
     **checks.CHECKS,
     **{name: check for found in later.CHECKS.values() for name, check in found.items()},
+    "alias": dns_checks.alias,
     "removable": removable,
 }
 """What the plan's own steps would fail with."""
 ADVICE: dict[str, Check] = {
     "topology": advice.topology,
     "identifiers": advice.identifiers,
+    "reverse": name_checks.reverse,
+    "name-servers": dns_checks.alive,
     "forwarders": nameservice.advised,
+    "forwarder-loops": dns_checks.forwarder_loops,
     "certificates": host_advice.certificates,
 }
 """What does not stop the plan, and causes trouble later."""
 CHECKS: dict[str, tuple[str, ...]] = {
     **{action: tuple(found) for action, found in later.CHECKS.items()},
-    "install": (*checks.CHECKS, *ADVICE),
-    "dns": (*later.CHECKS["dns"], "forwarders"),
+    "install": (*checks.CHECKS, "alias", *ADVICE),
+    "dns": (*later.CHECKS["dns"], "name-servers", "forwarders", "forwarder-loops"),
     "records": ("signing-in",),
     "undo": ("signing-in", "reachable"),
     "remove": ("signing-in", "reachable", "removable"),
@@ -35,6 +39,7 @@ SIGNING_IN = (checks.SIGNS_IN, "signing-in")
 IN_REALM = frozenset(
     {
         *("existing", "vectors", "authority", "releases", "zones", "removable", "topology", "identifiers"),
+        *("alias", "name-servers", "forwarder-loops"),
         *("role", "name-service", "new-zones", "hideable", "hidden", "segment", "ends"),
     }
 )

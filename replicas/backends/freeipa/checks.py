@@ -77,7 +77,7 @@ async def placed(ctx: Context) -> str:
         found = [zones.place(record, known, job.options.reverse_zone) for record in wanted]
         zones.refuse_forwarded(found, await zones.forwarded(opened))
         if not job.options.leftovers_reason:  # an earlier replica's records go with it, and these are added after that
-            await zones.refuse_others(opened, found, wanted)
+            found = await zones.refuse_others(opened, found, wanted, known)
     return f"Zones for the records of {job.replica.hostname}: {', '.join(sorted({one.zone for one in found}))}"
 
 

@@ -56,6 +56,7 @@ async def _there(opened: Session, name: str) -> list[Record]:
             found.append(Record(name, kind, address))
             back = Record(reverse_name(address), "PTR", name)
             with contextlib.suppress(DnsError):  # no zone of the realm's holds it
-                if await zones.there(opened, zones.place(back, known)):
-                    found.append(back)
+                placed, shown = await zones.follow(opened, zones.place(back, known), known)
+                if zones.has(placed, shown):
+                    found.append(placed.record)
     return found

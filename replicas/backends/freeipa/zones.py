@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from replicas.clients.freeipa.errors import NotFound
 from replicas.clients.freeipa.session import Session
 from replicas.errors import DnsError
 from replicas.lifecycle.base import Record
+from replicas.lifecycle.steps.zones import NO_REVERSE, aliased, delegated
 
 PART = {"A": "a_part_ip_address", "AAAA": "aaaa_part_ip_address", "PTR": "ptr_part_hostname"}
 """Options of `dnsrecord_add` by type."""
@@ -93,32 +94,117 @@ def _no_zone(record: Record, chosen: str) -> DnsError:
     )
 
 
+async def entry(session: Session, zone: str, name: str) -> Mapping[str, Any]:
+    """Return the records that are stored under a name, by attribute. Raises FreeIpaError."""
+    try:
+        return dict((await session.call("dnsrecord_show", zone, name, all=True)).value)
+    except NotFound:
+        return {}
+
+
 async def values(session: Session, one: Placed) -> list[str]:
     """Of all records of its name and type. Raises FreeIpaError."""
-    try:
-        shown = (await session.call("dnsrecord_show", one.zone, one.name, all=True)).value
-    except NotFound:
-        return []
+    return _values(await entry(session, one.zone, one.name), one)
+
+
+def _values(shown: Mapping[str, Any], one: Placed) -> list[str]:
     return [str(value) for value in shown.get(one.attribute, ())]
 
 
-async def there(session: Session, one: Placed) -> bool:
-    """Whether the record is there. Raises FreeIpaError, DnsError for what is no record."""
-    found = [Record(one.record.name, one.record.type, value) for value in await values(session, one)]
-    return any(dns.same(dns.normalise(record), one.record) for record in found)
+async def follow(session: Session, one: Placed, known: Collection[str]) -> tuple[Placed, Mapping[str, Any]]:
+    """Return where a record belongs, and what is stored there: a PTR record is at the end of its name's aliases.
+
+    Raises DnsError for an alias that leads out of the realm's zones (RFC 2317), or back to itself; FreeIpaError.
+    """
+    shown, names = await entry(session, one.zone, one.name), [dns.absolute(one.record.name)]
+    while one.record.type == "PTR" and (target := _target(shown, one.zone)):
+        if target in names:
+            raise DnsError(
+                f"{names[0]} is an alias that leads back to itself: {' -> '.join([*names, target])}.",
+                f"Correct the alias. {NO_REVERSE}",
+            )
+        names.append(target)
+        if not holding(target, known):
+            raise DnsError(
+                f"{names[0]} is an alias for {target} (RFC 2317), which is in none of the realm's zones.", NO_REVERSE
+            )
+        one = place(Record(target, one.record.type, one.record.value, one.record.ttl), known)
+        shown = await entry(session, one.zone, one.name)
+    return one, shown
 
 
-async def refuse_others(session: Session, placed: Iterable[Placed], wanted: Iterable[Record]) -> None:
-    """Raises DnsError when the name has an address that is not wanted, or the address another name."""
-    asked = [dns.normalise(record) for record in wanted]
-    for one in placed:
-        for value in await values(session, one):
-            record = Record(one.record.name, one.record.type, value)
-            if not any(dns.same(record, other) for other in asked):
+def _target(shown: Mapping[str, Any], zone: str) -> str:
+    """Return where the alias of an entry leads, or nothing; it may be written relative to its zone."""
+    written = next(iter(shown.get("cnamerecord", ())), "")
+    return dns.normalise(Record(zone, "CNAME", str(written)), zone).value if written else ""
+
+
+Above = list[tuple[str, Mapping[str, Any]]]
+"""The names between a record's and its zone, the nearest first, with what is stored there."""
+
+
+def refuse_alias(one: Placed, shown: Mapping[str, Any], above: Above) -> None:
+    """Raises DnsError for a name that is an alias by a stored record, its own or one above it."""
+    name = dns.absolute(one.record.name)
+    if target := _target(shown, one.zone):
+        raise aliased(name, Record(name, "CNAME", target), target)
+    for owner, entry_above in above:
+        if written := next(iter(entry_above.get("dnamerecord", ())), ""):
+            target = dns.normalise(Record(owner, "DNAME", str(written)), one.zone).value
+            raise aliased(name, Record(owner, "DNAME", target), f"{name.removesuffix(owner)}{target}")
+
+
+def refuse_delegated(one: Placed, shown: Mapping[str, Any], above: Above) -> None:
+    """Raises DnsError for a name that its zone delegates to others: a record there is not found."""
+    if one.name == "@":
+        return
+    for owner, found in [(dns.absolute(one.record.name), shown), *above]:
+        if servers := [str(value) for value in found.get("nsrecord", ())]:
+            names = (dns.normalise(Record(owner, "NS", value), one.zone).value for value in servers)
+            raise delegated(one.record, dns.Delegation(owner, tuple(sorted(names))))
+
+
+async def above(session: Session, one: Placed) -> Above:
+    """Return what is stored between the record's name and its zone. Raises FreeIpaError."""
+    labels = one.name.split(".")
+    names = [".".join(labels[start:]) for start in range(1, len(labels))]
+    return [(dns.absolute(f"{at}.{one.zone}"), await entry(session, one.zone, at)) for at in names]
+
+
+async def there(session: Session, one: Placed, known: Collection[str]) -> bool:
+    """Whether the record is stored. Raises FreeIpaError, DnsError for what is no record."""
+    return has(*await follow(session, one, known))
+
+
+def has(one: Placed, shown: Mapping[str, Any]) -> bool:
+    """Return whether the record is among those stored under its name. Raises DnsError for what is no record."""
+    found = (Record(one.record.name, one.record.type, value) for value in _values(shown, one))
+    return any(dns.same(dns.normalise(record, one.zone), one.record) for record in found)
+
+
+async def refuse_others(
+    session: Session, placed: Iterable[Placed], wanted: Iterable[Record], known: Collection[str]
+) -> list[Placed]:
+    """Return where each record goes.
+
+    Raises DnsError when the name has an address that is not wanted, the address another name, or a name is an alias or
+    delegated.
+    """
+    asked, found = [dns.normalise(record) for record in wanted], list[Placed]()
+    for original in placed:
+        one, shown = await follow(session, original, known)
+        higher = await above(session, one)
+        refuse_alias(one, shown, higher)
+        refuse_delegated(one, shown, higher)
+        for value in _values(shown, one):
+            record = dns.normalise(Record(one.record.name, one.record.type, value), one.zone)
+            if not any(dns.answers(record, other) for other in asked if other.type == record.type):
                 raise DnsError(
                     f"The zone {one.zone} has another {record.type} record: {record.name} {value}.",
-                    "Remove it if it is an old one, or correct the request.",
+                    "Remove it if it is out of date, or correct the request.",
                 )
+        found.append(one)
+    return found
 
 
 async def add(session: Session, one: Placed) -> bool:
@@ -129,7 +215,7 @@ async def add(session: Session, one: Placed) -> bool:
 
 async def remove(session: Session, one: Placed) -> bool:
     """Exactly this record; False when it was not there."""
-    if not await there(session, one):
+    if not has(one, await entry(session, one.zone, one.name)):
         return False
     await session.call("dnsrecord_del", one.zone, one.name, **{one.attribute: [one.record.value]})
     return True

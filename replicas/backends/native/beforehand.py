@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_address
 
-from replicas.backends.native import checks
+from replicas.backends.native import checks, dns_checks
 from replicas.backends.native.access import directory
 from replicas.backends.native.names import Names
 from replicas.backends.native.steps.removable import CheckRemovable
-from replicas.clients import dns
-from replicas.errors import DnsError, StepError
+from replicas.errors import StepError
 from replicas.lifecycle.base import Context
-from replicas.lifecycle.steps import host_advice, host_checks
-from replicas.together import together
+from replicas.lifecycle.steps import host_advice, host_checks, name_checks
 
 STATUS = ("nsDS5ReplicaHost", "nsds5replicaLastUpdateStatus", "nsds5BeginReplicaRefresh")
 
@@ -21,38 +18,6 @@ STATUS = ("nsDS5ReplicaHost", "nsds5replicaLastUpdateStatus", "nsds5BeginReplica
 async def removable(ctx: Context) -> str:
     await CheckRemovable().run(ctx)
     return f"{ctx.job.realm.name} can do without {ctx.job.replica.hostname}"
-
-
-async def name_in_dns(ctx: Context) -> str:
-    """What the realm's DNS says of the name and the addresses already: an address of somebody else misleads clients."""
-    job = ctx.job
-    if not (job.realm.dns and job.options.ip_addresses):
-        return "No address records are made"
-    server, name = job.master.address, f"{job.replica.hostname}."
-    wanted = {str(ip_address(text)) for text in job.options.ip_addresses}
-    found = await together(*(dns.lookup(server, name, kind) for kind in ("A", "AAAA")))
-    known = {record.value for records in found for record in records}
-    if other := sorted(known - wanted):
-        raise StepError(
-            f"{job.replica.hostname} has the address {', '.join(other)} in the DNS already, which is not requested.",
-            "Remove that record if it is an old one: clients would try it.",
-        )
-    for address in sorted(wanted):
-        named = await _names_of(server, address)
-        if other := sorted(named - {name}):
-            raise StepError(
-                f"{address} is the address of {', '.join(other)} by its PTR record.",
-                f"Remove that record if {job.replica.hostname} takes the address over.",
-            )
-    return f"Nothing in the DNS contradicts {job.replica.hostname}"
-
-
-async def _names_of(server: str, address: str) -> set[str]:
-    """The PTR records of an address; none when the server has no zone for it."""
-    try:
-        return {record.value for record in await dns.lookup(server, dns.reverse_name(address), "PTR")}
-    except DnsError:
-        return set()
 
 
 async def agreements(ctx: Context) -> str:
@@ -92,11 +57,21 @@ async def settings(ctx: Context) -> str:
 
 
 Check = Callable[[Context], Awaitable[str]]
-HINDRANCES: dict[str, Check] = {**checks.CHECKS, "removable": removable, "reachable": host_advice.reachable}
+HINDRANCES: dict[str, Check] = {
+    **checks.CHECKS,
+    "alias": dns_checks.alias,
+    "zones": dns_checks.placed,
+    "zone-changes": dns_checks.removable,
+    "removable": removable,
+    "reachable": host_advice.reachable,
+}
 """What the plan's own steps would fail with."""
 ADVICE: dict[str, Check] = {
-    "name-in-dns": name_in_dns,
+    "name-in-dns": dns_checks.name_in_dns,
+    "reverse": name_checks.reverse,
+    "name-servers": dns_checks.alive,
     "forwarders": host_advice.forwarders,
+    "forwarder-loops": dns_checks.forwarder_loops,
     "certificates": host_advice.certificates,
     "agreements": agreements,
     "own-name": host_advice.own_name,
@@ -104,11 +79,11 @@ ADVICE: dict[str, Check] = {
 }
 """What does not stop the plan, and causes trouble later."""
 CHECKS: dict[str, tuple[str, ...]] = {
-    "install": (*checks.CHECKS, *ADVICE),
-    "dns": ("password", "updates", "ports", "forwarders"),
-    "records": ("password", "updates"),
-    "undo": ("password", "reachable"),
-    "remove": ("password", "reachable", "removable"),
+    "install": (*checks.CHECKS, "alias", "zones", *ADVICE),
+    "dns": ("password", "updates", "ports", "zones", "name-servers", "forwarders", "forwarder-loops"),
+    "records": ("password", "updates", "zones", "name-servers"),
+    "undo": ("password", "reachable", "zone-changes"),
+    "remove": ("password", "reachable", "removable", "zone-changes"),
     "revoke": ("authority",),
 }
 """By action, in the order in which they are worth knowing."""

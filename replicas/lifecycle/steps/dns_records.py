@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from replicas.clients import dns, dns_update
 from replicas.clients.dns_update import Key
 from replicas.lifecycle.base import Context, Record, Step, Touch
 from replicas.lifecycle.job import JSON, Job
-from replicas.lifecycle.steps.zones import Placed, place, primary, read_key, served, stuck
+from replicas.lifecycle.steps.zones import Placed, changeable, place, read_key, require_no_alias, served, stuck
+from replicas.together import together
 
 SERVED_SECONDS = 30.0
 
@@ -41,19 +42,16 @@ class AddRecords(Step):
         return await served(await self._place(ctx))
 
     async def run(self, ctx: Context) -> None:
-        placed = await self._place(ctx)
+        key = await read_key(ctx, await ctx.host("master"))
+        placed = await self._place(ctx, key)
         for zone in dict.fromkeys(one.zone.name for one in placed if one.record.type == "PTR"):
             ctx.log(f"Using reverse zone {zone}")
-        key = await read_key(ctx, await ctx.host("master"))
         new = [one for one in placed if not await self._is_there(one)]
         await self._remember(ctx, new)
         for number, one in enumerate(placed, start=1):
             await self._add(ctx, one, key)
             ctx.progress(number, len(placed), "records")
-        for one in placed:
-            await dns.wait_until_served(one.zone.servers, one.record, SERVED_SECONDS)
-        names = sorted({server.name for one in placed for server in one.zone.servers})
-        ctx.log(f"Served by every name server: {', '.join(names)}")
+        await wait_until_served(ctx, placed)
 
     async def undo_realm(self, ctx: Context) -> None:
         """Exactly what was added; another record of the same name stays."""
@@ -69,14 +67,15 @@ class AddRecords(Step):
     async def _within_reach(self, ctx: Context, added: list[dict[str, JSON]]) -> list[dict[str, JSON]]:
         """All of them, where each zone is changed now; not those that only a lost master could take away."""
         lost, found = ctx.job.options.instead_of, list[dict[str, JSON]]()
-        if not lost:
+        if not (lost and added):
             return added
+        key = await read_key(ctx, await ctx.host("master"))
         for fact in added:
             zone = str(fact["zone"])
             if await stuck(ctx, zone):
                 ctx.log(f"Left in {zone}, which only {lost} could change: {recorded(fact)}", "warning")
             else:
-                found.append({**fact, "primary": await primary(ctx.job.master.address, zone)})
+                found.append({**fact, "primary": await changeable(ctx.job.master.address, zone, key)})
         return found
 
     async def _remove(self, ctx: Context, primary: str, zone: str, record: Record, key: Key) -> bool:
@@ -90,12 +89,13 @@ class AddRecords(Step):
         facts = ctx.facts.get(f"{self.key}-added")
         return [fact for fact in facts if isinstance(fact, dict)] if isinstance(facts, list) else []
 
-    async def _place(self, ctx: Context) -> tuple[Placed, ...]:
-        return await place(ctx.job.master.address, self.wanted(ctx.job), ctx.job.options.reverse_zone)
+    async def _place(self, ctx: Context, key: Key | None = None) -> tuple[Placed, ...]:
+        return await place(ctx.job.master.address, self.wanted(ctx.job), ctx.job.options.reverse_zone, key)
 
     async def _is_there(self, one: Placed) -> bool:
         """Whether the primary has it. Raises DnsError for a conflict, while nothing has been changed yet."""
-        there = await dns.lookup(one.zone.primary, one.record.name, one.record.type)
+        require_no_alias(one)
+        there = await dns.stored(one.zone.primary, one.record.name, one.record.type)
         dns_update.refuse_conflicts(one.zone.name, there, one.record, self.records)
         return any(dns.same(record, one.record) for record in there)
 
@@ -140,10 +140,27 @@ class AddMissingRecords(AddRecords):
             ctx.log(f"Service records in {ctx.job.realm.domain}, which is out of reach, were not looked for", "warning")
             return
         key = await read_key(ctx, await ctx.host("master"))
-        for one in await self._place(ctx):
-            for record in await dns.lookup(one.zone.primary, one.record.name, one.record.type):
+        for one in await self._place(ctx, key):
+            for record in await dns.stored(one.zone.primary, one.record.name, one.record.type):
                 if names(record, ctx.job.replica.hostname):
                     await self._remove(ctx, one.zone.primary, one.zone.name, record, key)
+
+
+async def wait_until_served(ctx: Context, placed: Sequence[Placed], seconds: float = SERVED_SECONDS) -> None:
+    """Wait for the name servers of each record; one that is out of date or does not answer is a warning.
+
+    Raises DnsError when no name server serves a record.
+    """
+    waits = (dns.wait_until_served(one.zone.servers, one.record, seconds) for one in placed)
+    missing = [absent for several in await together(*waits) for absent in several]
+    late = {absent.server.name: str(absent) for absent in missing}
+    for text in late.values():
+        ctx.log(f"{text}. It gets the records when it works again.", "warning")
+    names = sorted({server.name for one in placed for server in one.zone.servers} - set(late))
+    if late:
+        ctx.log(f"Served by {', '.join(names) or 'no name server with all records'}")
+    else:
+        ctx.log(f"Served by every name server: {', '.join(names)}")
 
 
 def names(record: Record, hostname: str) -> bool:

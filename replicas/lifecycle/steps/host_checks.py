@@ -88,7 +88,8 @@ async def resolvable(ctx: Context) -> str:
         raise StepError(
             f"{job.master.hostname} resolves {job.replica.hostname} to {', '.join(sorted(found - local))}, which no "
             f"interface of the replica has; it has {', '.join(sorted(local))}.",
-            "Correct the record of the replica.",
+            "Find out what answers so: a record of that name or a wildcard in its zone, or /etc/hosts on "
+            f"{job.master.hostname}. Then have the name lead to the replica's address.",
         )
     return f"{job.master.hostname} resolves {job.replica.hostname} to {', '.join(sorted(found))}"
 

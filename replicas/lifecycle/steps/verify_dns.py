@@ -26,10 +26,11 @@ BY_HAND = (
 class VerifyRecords(Step):
     """Ask every name server of the zone directly for exactly these records.
 
-    Fact `missing_records`: what is missing, as zone-file lines; empty when all is well. In a realm without DNS nothing
-    is asked, and the lines are those to add by hand. `strict` makes a missing record an error instead of a warning; the
-    fact is there then too, so that people see what to add, and `records_unserved` says that this was not the end.
-    `server` is the address of a name server of the realm, where the master is none.
+    Fact `missing_records`: what is missing in its zone, as zone-file lines; empty when all is well. A name server that
+    is out of date or does not answer is a warning. In a realm without DNS nothing is asked, and the lines are those to
+    add by hand. `strict` makes a missing record an error instead of a warning; the fact is there then too, so that
+    people see what to add, and `records_unserved` says that this was not the end. `server` is the address of a name
+    server of the realm, where the master is none.
     """
 
     key = "verify-dns"
@@ -52,38 +53,56 @@ class VerifyRecords(Step):
             await ctx.fact("missing_records", [str(record) for record in self.records])
             return
         placed = await place(self.server or ctx.job.master.address, self.records)
-        missing = await _settled(placed)
+        late = await _settled(placed)
         await _show(ctx, placed)
+        missing = [one for one in placed if await _is_missing(one, late)]
         lines = list(dict.fromkeys(str(one.record) for one in missing))
         if self.strict and missing:
             await ctx.fact(UNSERVED, True)
         await ctx.fact("missing_records", list(lines))
-        self._report(ctx, missing, lines)
+        self._report(ctx, late, lines)
         if ctx.facts.get(UNSERVED):
             await ctx.fact(UNSERVED, False)
 
-    def _report(self, ctx: Context, missing: list[Absent], lines: list[str]) -> None:
-        for one in missing:
-            ctx.log(_describe(one), "error" if self.strict else "warning")
-        if not missing:
+    def _report(self, ctx: Context, late: list[Absent], lines: list[str]) -> None:
+        for one in late:
+            ctx.log(str(one), "error" if self.strict and str(one.record) in lines else "warning")
+        if not late:
             ctx.log(f"All {len(self.records)} records are served by every name server.")
+        elif not lines:
+            ctx.log(f"All {len(self.records)} records are in their zones; these name servers are out of date or away.")
         elif self.strict:
-            raise DnsError(
-                "These DNS records are not served: " + "; ".join(map(_describe, missing)) + ".",
-                "Add the missing records, and verify again.",
-            )
+            told = "; ".join(str(one) for one in late if str(one.record) in lines)
+            raise DnsError(f"These DNS records are not served: {told}.", "Add the missing records, and verify again.")
         else:
             ctx.log("To be added:\n" + "\n".join(lines), "warning")
 
 
+async def _is_missing(one: Placed, late: Sequence[Absent]) -> bool:
+    """Return whether the record has to be added: its primary name server lacks it, or nobody serves it.
+
+    Another name server that lacks it has to get the changes of the zone, and one that does not answer says nothing.
+    """
+    lacking = [absent for absent in late if absent.record == one.record]
+    if not lacking:
+        return False
+    first = await dns.served(NameServer(one.zone.primary, (one.zone.primary,)), one.record)
+    if first is None or not first.cause:
+        return first is not None
+    return len(lacking) == len(one.zone.servers)
+
+
 async def _settled(placed: Sequence[Placed]) -> list[Absent]:
-    """What is missing, once nothing is or a while has passed: a new name server takes its first transfer then."""
+    """What is not served, once all that answer serve all or a while has passed.
+
+    A new name server takes its first transfer then.
+    """
     end = time.monotonic() + SERVED_SECONDS
     while True:
         found = await together(*(dns.absent(one.zone.servers, [one.record]) for one in placed))
-        missing = [one for some in found for one in some]
-        if not missing or time.monotonic() > end:
-            return missing
+        late = [one for some in found for one in some]
+        if all(one.cause for one in late) or time.monotonic() > end:
+            return late
         await asyncio.sleep(POLL_SECONDS)
 
 
@@ -98,17 +117,10 @@ async def _show(ctx: Context, placed: Sequence[Placed]) -> None:
 
 
 async def answer(server: NameServer, name: str, kind: str) -> tuple[Record, ...] | None:
-    """What a name server says, by the first of its addresses that answers; None when none does."""
+    """Return the records that a name server has, by the first of its addresses that answers; None when none does."""
     for address in server.addresses:
         try:
-            return await dns.lookup(address, name, kind)
+            return await dns.stored(address, name, kind)
         except DnsError:
             continue  # The next address may answer; that none does is among what is missing, with the cause.
     return None
-
-
-def _describe(one: Absent) -> str:
-    if one.cause:
-        return f"{one.server.name} does not serve «{one.record}»: {one.cause}"
-    served = ", ".join(f"«{record.value}»" for record in one.served) or "nothing"
-    return f"{one.server.name} does not serve «{one.record}» but {served}"

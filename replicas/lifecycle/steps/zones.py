@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from replicas.clients import dns, dns_update
-from replicas.clients.dns import NameServer
+from replicas.clients.dns import Location, NameServer
 from replicas.errors import DnsError
 from replicas.lifecycle.base import Context, Record
 
@@ -20,6 +21,8 @@ TRANSFER_SECONDS = 15.0
 """BIND holds a notification back for up to five."""
 POLL_SECONDS = 0.1
 KEY_FILE = "/etc/bind/ipa.key"
+MAX_ALIASES = 8
+NO_REVERSE = 'Select "No reverse zone", and have whoever serves that zone add the PTR record.'
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,40 +36,140 @@ class Zone:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A record and the zone it belongs to."""
+    """A record and the zone it belongs to; `location` is where the name of the record is."""
 
     record: Record
     zone: Zone
+    location: Location | None = None
 
 
-async def place(server: str, records: tuple[Record, ...], reverse_zone: str = "") -> tuple[Placed, ...]:
+async def place(
+    server: str, records: tuple[Record, ...], reverse_zone: str = "", key: dns_update.Key | None = None
+) -> tuple[Placed, ...]:
     """Find the zone of each record among those of `server`, the most specific one; PTR go to `reverse_zone` if given.
 
-    Raises DnsError for a record that no zone is there for, before anything is changed.
+    A PTR record goes where the alias leads that its name is (RFC 2317). With a key, the primary name server of each
+    zone is one that changes it for that key. Raises DnsError for a record without a zone, before anything is changed.
     """
     known: dict[str, Zone] = {}
     placed = []
     for record in records:
-        name = await _zone_name(server, record, reverse_zone if record.type == "PTR" else "")
-        if name not in known:
-            known[name] = Zone(name, await primary(server, name), await dns.name_servers(server, name))
-        placed.append(Placed(record, known[name]))
+        location = await _location(server, record)
+        if record.type == "PTR":
+            await _require_chosen(server, record, location, reverse_zone)
+        if location.zone is None:
+            raise _no_zone(server, record, location)
+        if record.type == "PTR":
+            record = Record(location.name, record.type, record.value, record.ttl)
+        if location.zone not in known:
+            servers = await dns.name_servers(server, location.zone)
+            first = changeable(server, location.zone, key) if key else primary(server, location.zone)
+            known[location.zone] = Zone(location.zone, await first, servers)
+        placed.append(Placed(record, known[location.zone], location))
     return tuple(placed)
 
 
-async def served(placed: Sequence[Placed]) -> bool:
-    """Whether every name server has every record.
+async def _location(server: str, record: Record) -> Location:
+    """Return where a record belongs; for a PTR record, at the end of the aliases that begin at its name."""
+    location = await dns.locate(server, record.name)
+    if record.type != "PTR":
+        return location
+    names = [location.name]
+    while location.alias:
+        if location.alias.target in names or len(names) > MAX_ALIASES:
+            raise DnsError(
+                f"{names[0]} is an alias that leads back to itself: {' -> '.join([*names, location.alias.target])}.",
+                f"Correct the alias. {NO_REVERSE}",
+            )
+        names.append(location.alias.target)
+        location = await dns.locate(server, names[-1])
+    if location.zone is None and len(names) > 1:
+        raise DnsError(
+            f"{names[0]} is an alias for {names[-1]} (RFC 2317), in a zone that the name server {server} does not "
+            "serve.",
+            NO_REVERSE,
+        )
+    return location
 
-    What the primary has may be on its way to another one: a second replica may have become a name server just now.
+
+async def _require_chosen(server: str, record: Record, location: Location, chosen: str) -> None:
+    """Raises DnsError when the record does not belong to the reverse zone that was chosen."""
+    if not chosen or location.zone == (wanted := dns.absolute(chosen)):
+        return
+    if location.name != dns.absolute(record.name):
+        raise DnsError(
+            f"{record.name} is an alias for {location.name}, which is in the zone {location.zone} and not in {wanted}.",
+            "Leave the reverse zone empty: the portal follows the alias.",
+        )
+    if not dns.within(record.name, wanted):
+        raise DnsError(
+            f"The reverse zone {wanted} does not hold {record.name}, the reverse name of {record.value}'s address.",
+            "Choose a reverse zone that covers the address, or leave the choice to the portal.",
+        )
+    if location.zone is None or await dns.zone_of(server, wanted) != wanted:
+        raise _no_zone(server, record, location, wanted)
+    raise DnsError(
+        f"{server} looks for {record.name} in {location.zone}, not in the reverse zone {wanted}.",
+        f"Choose {location.zone}, the more specific zone, or leave the choice to the portal.",
+    )
+
+
+def _no_zone(server: str, record: Record, location: Location, zone: str = "") -> DnsError:
+    if location.delegation:
+        return delegated(record, location.delegation)
+    if record.type == "PTR":
+        missing = f"reverse zone {zone}" if zone else f"reverse zone for {record.name}"
+        return DnsError(
+            f"The name server {server} has no {missing}; nothing was changed.",
+            "Add the reverse zone on the master, or ask for the replica without reverse records.",
+        )
+    return DnsError(f"The name server {server} has no zone for {record.name}.", "Add the zone on the master.")
+
+
+def delegated(record: Record, delegation: dns.Delegation) -> DnsError:
+    """Return the error for a record whose name the realm's zone delegates to other name servers."""
+    others = ", ".join(name.rstrip(".") for name in delegation.servers)
+    message = f"{record.name} is in {delegation.name}, which the realm's DNS delegates to {others}."
+    if record.type == "PTR":
+        return DnsError(message, NO_REVERSE)
+    return DnsError(
+        message,
+        f"Have the {record.type} record added there, and leave the addresses out of the request; or choose a host name "
+        "in a zone that the realm serves.",
+    )
+
+
+def require_no_alias(one: Placed) -> None:
+    """Raises DnsError when the name of the record is an alias: a name server ignores other records of such a name."""
+    alias = one.location.alias if one.location else None
+    if alias and one.record.type not in ("PTR", "CNAME"):
+        raise aliased(one.record.name, alias.record, alias.target)
+
+
+def aliased(name: str, record: Record, target: str) -> DnsError:
+    """Return the error for a host name that is an alias, by a stored record."""
+    return DnsError(
+        f'{name.rstrip(".")} is an alias for {target.rstrip(".")} ("{record}"): the name of a replica must be that of '
+        "a host, with address records.",
+        "Request the replica under another name, or have address records take the place of the alias.",
+    )
+
+
+async def served(placed: Sequence[Placed]) -> bool:
+    """Whether the primary name server of each zone has its records.
+
+    What it has may be on its way to the others: a second replica may have become a name server just now. So those that
+    answer are waited for a moment; one that stays out of date, or does not answer, stops nothing.
     """
     for one in placed:
-        there = await dns.lookup(one.zone.primary, one.record.name, one.record.type)
-        if not any(dns.same(record, one.record) for record in there):
+        there = await dns.stored(one.zone.primary, one.record.name, one.record.type)
+        if not any(dns.answers(record, one.record) for record in there):
             return False
     end = time.monotonic() + TRANSFER_SECONDS
-    while [one for one in placed if await dns.absent(one.zone.servers, [one.record])]:
-        if time.monotonic() > end:
-            return False
+    while time.monotonic() < end:
+        missing = [absent for one in placed for absent in await dns.absent(one.zone.servers, [one.record])]
+        if not any(not absent.cause for absent in missing):
+            break
         await asyncio.sleep(POLL_SECONDS)
     return True
 
@@ -89,41 +192,50 @@ async def read_key(ctx: Context, master: Host) -> dns_update.Key:
     return key
 
 
-async def _zone_name(server: str, record: Record, chosen: str) -> str:
-    found = await dns.zone_of(server, record.name)
-    if not chosen:
-        if found is None:
-            raise _no_zone(server, record)
-        return found
-    wanted = dns.absolute(chosen)
-    if not dns.absolute(record.name).endswith(f".{wanted}"):
-        raise DnsError(
-            f"The reverse zone {wanted} does not hold {record.name}, the reverse name of {record.value}'s address.",
-            "Choose a reverse zone that covers the address, or leave the choice to the portal.",
-        )
-    if await dns.zone_of(server, wanted) != wanted:
-        raise _no_zone(server, record, wanted)
-    if found != wanted:
-        raise DnsError(
-            f"{server} looks for {record.name} in {found}, not in the reverse zone {wanted}.",
-            f"Choose {found}, the more specific zone, or leave the choice to the portal.",
-        )
-    return wanted
-
-
-def _no_zone(server: str, record: Record, zone: str = "") -> DnsError:
-    if record.type == "PTR":
-        missing = f"reverse zone {zone}" if zone else f"reverse zone for {record.name}"
-        return DnsError(
-            f"The name server {server} has no {missing}; nothing was changed.",
-            "Add the reverse zone on the master, or ask for the replica without reverse records.",
-        )
-    return DnsError(f"The name server {server} has no zone for {record.name}.", "Add the zone on the master.")
-
-
 async def primary(server: str, zone: str) -> str:
-    """An address of the name server that the SOA record names: a master that was a replica serves a copy only."""
+    """Return an address of the primary name server: a master that was a replica serves a copy only.
+
+    That is the one that the SOA record names, or `server` itself where none by that name answers. Raises DnsError when
+    `server` does not serve the zone.
+    """
+    for address in await _primaries(server, zone):
+        if address == server:
+            return server
+        with contextlib.suppress(DnsError):
+            if dns.authoritative(await dns.query(address, zone, "SOA")):
+                return address
+    return server
+
+
+async def changeable(server: str, zone: str, key: dns_update.Key) -> str:
+    """Return an address of a name server that changes the zone for that key. Raises DnsError when there is none."""
+    causes = []
+    for address in await _primaries(server, zone):
+        try:
+            if await dns_update.accepts(address, zone, key):
+                return address
+            causes.append(f"{address} does not accept changes with the key {key.name}")
+        except DnsError as error:
+            causes.append(error.message.rstrip("."))
+    raise DnsError(
+        f"The zone {zone} cannot be changed: {'; '.join(causes)}.",
+        "See that the primary name server of the zone runs and allows updates with that key.",
+        retryable=True,
+    )
+
+
+async def _primaries(server: str, zone: str) -> tuple[str, ...]:
+    """Return where the primary name server may be: the addresses of the name in the SOA record, then `server`.
+
+    `server` may be the primary one under another name. Raises DnsError when it does not serve the zone.
+    """
     soa = await dns.lookup(server, zone, "SOA")
-    name = soa[0].value.split()[0]
-    found = await dns.addresses(server, name)
-    return server if server in found or not found else found[0]
+    if not soa:
+        raise DnsError(
+            f"The name server {server} does not serve the zone {zone}.",
+            "See in the log of its name service why it did not load the zone.",
+        )
+    named: tuple[str, ...] = ()
+    with contextlib.suppress(DnsError):  # SERVFAIL for a name elsewhere
+        named = await dns.addresses(server, soa[0].value.split()[0])
+    return (server,) if server in named else (*named, server)

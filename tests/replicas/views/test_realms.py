@@ -162,6 +162,23 @@ def test_missing_records_are_marked_copied_and_added(looked: World) -> None:
     assert where not in page(looked, "realm_dns", "viewer")
 
 
+def test_a_silent_name_server_is_no_missing_record(looked: World) -> None:
+    servers = {
+        f"{MASTER}.": "",
+        "ns2.example.com.": "The name server 192.0.2.54 does not answer: no answer within 3 s.",
+    }
+    saw([DNS[1] | {"servers": servers, "silent": ["ns2.example.com."]}])
+    shown = page(looked, "realm_dns")
+    assert 'class="missing"' not in shown
+    assert "no answer within 3 s" in shown
+    assert 'id="records"' not in shown
+    shown = looked.client("viewer").get(reverse("dashboard")).content.decode()
+    assert "1 name server does not answer" in shown
+    assert "record missing" not in shown
+    saw([DNS[1] | {"servers": dict.fromkeys(servers, "It does not answer."), "silent": list(servers)}])
+    assert 'class="missing"' in page(looked, "realm_dns"), "nobody serves it"
+
+
 def test_the_dashboard_sums_it_up(looked: World) -> None:
     shown = looked.client("viewer").get(reverse("dashboard")).content.decode()
     for text in (

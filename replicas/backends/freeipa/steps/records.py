@@ -36,14 +36,14 @@ class AddHostRecords(Step):
 
     async def done(self, ctx: Context) -> bool:
         async with session(ctx) as opened:
-            placed = self._place(ctx, await zones.names(opened))
-            return all([await zones.there(opened, one) for one in placed])
+            known = await zones.names(opened)
+            return all([await zones.there(opened, one, known) for one in self._place(ctx, known)])
 
     async def run(self, ctx: Context) -> None:
         async with session(ctx) as opened:
-            placed = self._place(ctx, await zones.names(opened))
-            await zones.refuse_others(opened, placed, self.records)
-            await _note(ctx, [one for one in placed if not await zones.there(opened, one)])
+            known = await zones.names(opened)
+            placed = await zones.refuse_others(opened, self._place(ctx, known), self.records, known)
+            await _note(ctx, [one for one in placed if not await zones.there(opened, one, known)])
             for number, one in enumerate(placed, start=1):
                 if one.record.type == "PTR":
                     ctx.log(f"Using reverse zone {one.zone}.")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from replicas.backends.native import bundle, lost
+from dataclasses import dataclass
+
+from replicas.backends.native import bundle, lost, zones
 from replicas.backends.native.checks import CLAIM
 from replicas.backends.native.names import DIRECTORY_KEYTAB, KERBEROS_UNITS, Names
 from replicas.backends.native.records import service_records
 from replicas.backends.native.steps.directory import REPLICA_ID
-from replicas.backends.native.steps.nameserver import name_server, zones_of_master
+from replicas.backends.native.steps.nameserver import name_server
 from replicas.backends.native.steps.prepare import FLOOR
 from replicas.backends.native.steps.prove import PROOFS, entry_of
 from replicas.backends.native.topology import masters, partners, remaining
@@ -22,6 +24,7 @@ from replicas.lifecycle.steps.dns_records import recorded
 from replicas.lifecycle.steps.free_ports import DIRECTORY, KERBEROS
 from replicas.lifecycle.steps.zones import stuck
 from replicas.lifecycle.undo import begin_again, finish, undone
+from replicas.together import together
 
 PORTS = sorted({number for service in (DIRECTORY, KERBEROS) for number, _ in service.ports})
 """Those of services that nobody runs for another reason."""
@@ -74,8 +77,10 @@ class ProveGone(Step):
             names = ", ".join(bound.hostname for bound in servers)
         proofs.append(f"{names}: no agreement with {host}, no entry, no principal, no id of it in the update vector.")
         if self.realm_has_dns:
-            left += await in_dns(ctx)
+            seen = await in_dns(ctx)
+            left += seen.left
             proofs.append(f"No name server of {ctx.job.realm.domain} leads to {host}{await self._but(ctx)}.")
+            proofs += seen.silent
         _refuse(ctx, left)
         return proofs
 
@@ -99,8 +104,8 @@ class ProveGone(Step):
 
     async def _but(self, ctx: Context) -> str:
         """Which zones were not looked at."""
-        zones = sorted({ctx.job.realm.domain, *await zones_of_master(ctx)})
-        if not (out := [zone for zone in zones if await stuck(ctx, zone)]):
+        known = sorted({dns.absolute(ctx.job.realm.domain), *await zones.of_master(ctx)})
+        if not (out := [zone for zone in known if await stuck(ctx, zone)]):
             return ""
         return f", but for {', '.join(out)}, which only {ctx.job.options.instead_of} can change"
 
@@ -144,32 +149,53 @@ async def issued(ctx: Context) -> list[str]:
     return left + [f"certificate {serial} is not on the published list" for serial in answer["unlisted"]]
 
 
-async def in_dns(ctx: Context) -> list[str]:
-    """Records that lead to the replica, at any name server of any zone."""
-    job, left = ctx.job, list[str]()
+@dataclass(frozen=True, slots=True)
+class InNames:
+    """Records that lead to the replica, and a sentence about each name server that could not be asked."""
+
+    left: list[str]
+    silent: list[str]
+
+
+async def in_dns(ctx: Context) -> InNames:
+    """Records that lead to the replica, at any name server of any zone.
+
+    A secondary name server that does not answer stops nothing; at least one name server of each zone has to.
+    """
+    job, left, silent = ctx.job, list[str](), dict[str, str]()
     wanted = list(service_records(job))
     for key in KEYS:
         facts = ctx.facts.get(key)
         wanted += [recorded(fact) for fact in facts if isinstance(fact, dict)] if isinstance(facts, list) else []
-    for zone in await zones_of_master(ctx):
+    homes = await together(*(dns.zone_of(job.master.address, record.name) for record in wanted))
+    for zone in await zones.of_master(ctx):
         if await stuck(ctx, zone):
             continue
-        name = dns.absolute(zone)
-        inside = [record for record in wanted if dns.absolute(record.name).endswith(name)]
-        for server in await dns.name_servers(job.master.address, zone):
-            if server.name.rstrip(".") == job.options.instead_of:
-                continue
-            left += await served(server, [name_server(job, zone), *inside])
-    return left
+        inside = [record for record, home in zip(wanted, homes, strict=True) if home == zone]
+        mine = [name_server(job, zone), *inside]
+        servers = [
+            server
+            for server in await dns.name_servers(job.master.address, zone)
+            if server.name.rstrip(".") not in (job.options.instead_of, job.replica.hostname)
+        ]
+        # The master serves the zone, whether its NS records name it or not.
+        first = dns.NameServer(f"{job.master.hostname}.", (job.master.address,))
+        for server in [first, *(one for one in servers if job.master.address not in one.addresses)]:
+            found, cause = await served(server, mine)
+            left += found
+            if cause and server is first:
+                left.append(f"the zone {zone}, which {job.master.hostname} does not answer for: {cause}")
+            elif cause:
+                silent[server.name.rstrip(".")] = cause
+    return InNames(left, [f"{name} could not be asked ({cause})." for name, cause in sorted(silent.items())])
 
 
-async def served(server: dns.NameServer, records: list[Record]) -> list[str]:
-    """Those of the records that the name server serves; one that does not answer cannot be vouched for."""
+async def served(server: dns.NameServer, records: list[Record]) -> tuple[list[str], str]:
+    """Return those of the records that the name server serves, and why it could not be asked."""
     absent = await dns.absent([server], records)
-    if silent := [one.cause for one in absent if one.cause]:
-        return [f"whatever {server.name} serves, which cannot be asked: {silent[0]}"]
+    cause = next((one.cause.rstrip(".") for one in absent if one.cause), "")
     missing = {one.record for one in absent}
-    return [f"«{record}» at {server.name}" for record in records if record not in missing]
+    return [f"«{record}» at {server.name}" for record in records if record not in missing], cause
 
 
 async def on_host(ctx: Context) -> list[str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Sequence
 
+from replicas.backends.native import zones
 from replicas.backends.native.access import directory, ensure, render
 from replicas.backends.native.names import TSIG_KEY, ZONES, Names
 from replicas.backends.native.places import KEPT, NEW, Placed, keep, noted, put, restore
@@ -15,13 +15,13 @@ from replicas.clients import dns, dns_update
 from replicas.errors import DnsError, StepError
 from replicas.lifecycle.base import Context, Record, Step, Touch
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.dns_records import wait_until_served
 from replicas.lifecycle.steps.leftovers import discard
 from replicas.lifecycle.steps.zones import Placed as PlacedRecord
-from replicas.lifecycle.steps.zones import place, primary, read_key, served, stuck
+from replicas.lifecycle.steps.zones import changeable, place, read_key, served, stuck
 
 RESOLVER = "/etc/resolv.conf"
 OPTIONS = "/etc/bind/named.conf.options"
-ZONE = re.compile(r'^\s*zone\s+"([^"]+)"', re.MULTILINE)
 TRANSFER_SECONDS = 30.0
 POLL_SECONDS = 0.05
 ADDED = "name_server_zones"
@@ -70,38 +70,41 @@ class ConfigureNameServer(Step):
     async def done(self, ctx: Context) -> bool:
         if not ctx.facts.get(READY) or not await active(ctx, "named"):
             return False
-        return await served(await self._place(ctx))
+        placed = await place(ctx.job.master.address, self._records(ctx, noted(ctx, ADDED)))
+        return await served(placed) and all([await self._serves(ctx, one.zone.name) for one in placed])
 
     async def run(self, ctx: Context) -> None:
-        replica, placed = await ctx.host("replica"), await self._place(ctx)
-        zones = [one.zone.name for one in placed]
+        replica, job = await ctx.host("replica"), ctx.job
         key = await read_key(ctx, await ctx.host("master"))
+        chosen = await self._chosen(ctx, key)
+        placed = await place(job.master.address, self._records(ctx, chosen), key=key)
         await self._files(ctx, placed)
         await start(ctx, "named")
-        await self._transferred(ctx, zones)
-        await ctx.fact(ADDED, list(zones))
+        await self._transferred(ctx, chosen)
+        await ctx.fact(ADDED, list(chosen))
         for one in placed:
             if await dns_update.add(one.zone.primary, one.zone.name, one.record, key):
                 ctx.log(f"Added {one.record}")
             # Otherwise the change comes with a notification, which BIND holds back for up to five seconds.
             await replica.run("rndc", "retransfer", one.zone.name)
-        for one in await self._place(ctx):
-            await dns.wait_until_served(one.zone.servers, one.record)
-            ctx.log(f"{ctx.job.replica.hostname} serves {one.zone.name}")
+        placed = await place(job.master.address, self._records(ctx, chosen), key=key)
+        await wait_until_served(ctx, placed)
+        for zone in chosen:
+            ctx.log(f"{job.replica.hostname} serves {zone}")
         await self._resolver(ctx)
         await self._register(ctx)
         await ctx.fact(READY, True)
 
     async def undo_realm(self, ctx: Context) -> None:
         """In every zone: who finds the records asks the replica, whoever added them."""
-        for zone in await zones_of_master(ctx):
+        for zone in await self._to_clean(ctx):
             record = name_server(ctx.job, zone)
             if await stuck(ctx, zone):
                 ctx.log(f"Left in {zone}, which only {ctx.job.options.instead_of} could change: {record}", "warning")
-                continue
-            key = await read_key(ctx, await ctx.host("master"))
-            if await dns_update.remove(await primary(ctx.job.master.address, zone), zone, record, key):
-                ctx.log(f"Removed {record}")
+            elif await self._named(ctx, zone):
+                key = await read_key(ctx, await ctx.host("master"))
+                if await dns_update.remove(await changeable(ctx.job.master.address, zone, key), zone, record, key):
+                    ctx.log(f"Removed {record}")
         async with directory(ctx, "master") as master:
             if await master.delete(f"cn=DNS,{Names(ctx.job).master_entry}"):
                 ctx.log(f"{ctx.job.replica.hostname} is no name server of {ctx.job.realm.name} any more")
@@ -114,22 +117,41 @@ class ConfigureNameServer(Step):
             return
         await stop(ctx, "named")
         await restore(ctx, TSIG_KEY, ZONES, OPTIONS)
-        zones = sorted({*await zones_of_master(ctx), *noted(ctx, ADDED)})
-        copies = [f"/var/cache/bind/db.{zone.rstrip('.')}" for zone in zones]
+        known = sorted({*await zones.of_master(ctx), *noted(ctx, ADDED)})
+        copies = [copy_of(zone) for zone in known]
         await discard(ctx, await ctx.host("replica"), *(name + end for name in copies for end in ("", ".jnl")))
         await bring_back(ctx, "named")
 
-    async def _place(self, ctx: Context) -> tuple[PlacedRecord, ...]:
-        """The NS record of every zone the master serves."""
-        zones = await zones_of_master(ctx)
-        if not zones:
-            raise StepError(f"{ctx.job.master.hostname} serves no zones in {ZONES}.", "Set up DNS on the master first.")
-        return await place(ctx.job.master.address, tuple(name_server(ctx.job, zone) for zone in zones))
+    async def _chosen(self, ctx: Context, key: dns_update.Key) -> tuple[str, ...]:
+        """Return the zones that the replica serves. Raises StepError for none, DnsError for the domain's own."""
+        found = await zones.shared(ctx, key, [ctx.job.realm.domain])
+        for zone, cause in found.skipped.items():
+            ctx.log(f"{ctx.job.replica.hostname} does not serve {zone}: {cause}", "warning")
+        if not found.zones:
+            raise StepError(f"{ctx.job.master.hostname} serves no zones.", "Set up DNS on the master first.")
+        return found.zones
 
-    async def _transferred(self, ctx: Context, zones: list[str]) -> None:
+    def _records(self, ctx: Context, chosen: Sequence[str]) -> tuple[Record, ...]:
+        return tuple(name_server(ctx.job, zone) for zone in chosen)
+
+    async def _to_clean(self, ctx: Context) -> list[str]:
+        """Return the zones that may have the record, without those that the master does not have any more."""
+        mine = set(map(dns.absolute, noted(ctx, ADDED)))
+        for zone in sorted(mine - set(await zones.configured(ctx))):
+            ctx.log(f"{ctx.job.master.hostname} has no zone {zone} any more: it was not changed", "warning")
+        return [zone for zone in await zones.configured(ctx) if zone in {*mine, *await zones.of_master(ctx)}]
+
+    async def _named(self, ctx: Context, zone: str) -> bool:
+        """Return whether the zone has the record, or may have it: a copy need not be up to date."""
+        record = name_server(ctx.job, zone)
+        if dns.absolute(zone) in map(dns.absolute, noted(ctx, ADDED)):
+            return True
+        return any(dns.same(one, record) for one in await dns.lookup(ctx.job.master.address, zone, "NS"))
+
+    async def _transferred(self, ctx: Context, chosen: Sequence[str]) -> None:
         """Wait until the replica serves its copies: before that nobody may be sent to it. Raises DnsError."""
         end = time.monotonic() + TRANSFER_SECONDS
-        for zone in zones:
+        for zone in chosen:
             while not await self._serves(ctx, zone):
                 if time.monotonic() > end:
                     raise DnsError(
@@ -140,14 +162,17 @@ class ConfigureNameServer(Step):
 
     async def _serves(self, ctx: Context, zone: str) -> bool:
         try:
-            return bool(await dns.lookup(ctx.job.replica.address, zone, "SOA"))
+            return dns.authoritative(await dns.query(ctx.job.replica.address, zone, "SOA"))
         except DnsError:
             return False  # It has only just started.
 
     async def _files(self, ctx: Context, placed: Sequence[PlacedRecord]) -> None:
         """Copies come from where each zone is changed: a master that was a replica has copies itself."""
         job, master, replica = ctx.job, await ctx.host("master"), await ctx.host("replica")
-        blocks = [render("zone.conf", zone=one.zone.name.rstrip("."), primary=one.zone.primary) for one in placed]
+        names = ((one.zone.name, one.zone.primary) for one in placed)
+        blocks = [
+            render("zone.conf", zone=zone.rstrip("."), primary=first, file=copy_of(zone)) for zone, first in names
+        ]
         include = f'include "{TSIG_KEY}";\n'
         await keep(ctx, TSIG_KEY, ZONES, OPTIONS)
         await put(
@@ -176,10 +201,9 @@ class ConfigureNameServer(Step):
             await ensure(master, f"cn=DNS,{Names(ctx.job).master_entry}", entry)
 
 
-async def zones_of_master(ctx: Context) -> list[str]:
-    """None of a master without name service."""
-    shown = await (await ctx.host("master")).run("cat", "--", ZONES, check=False)
-    return ZONE.findall(shown.text)
+def copy_of(zone: str) -> str:
+    """Return the path of the replica's copy of a zone: a classless reverse zone (RFC 2317) has a slash in its name."""
+    return f"/var/cache/bind/db.{zone.rstrip('.').replace('/', '%2f')}"
 
 
 def name_server(job: Job, zone: str) -> Record:

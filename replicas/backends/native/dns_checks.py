@@ -1,0 +1,140 @@
+"""What the realm's DNS holds a replica up with: read-only pre-flight checks at the master's name server.
+
+Each check returns what it found, or raises DnsError or StepError with what to do about it.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from replicas.backends.native import zones
+from replicas.backends.native.access import directory
+from replicas.backends.native.names import TSIG_KEY, Names
+from replicas.backends.native.steps.nameserver import name_server
+from replicas.backends.native.topology import address_of, masters
+from replicas.clients import dns
+from replicas.errors import DnsError, PortalError, StepError
+from replicas.lifecycle.base import Context, Record
+from replicas.lifecycle.steps import name_checks, name_servers
+from replicas.lifecycle.steps.host_records import host_records
+from replicas.lifecycle.steps.zones import Placed, aliased, changeable, place, read_key, require_no_alias, stuck
+
+WITHOUT = "{realm} has no DNS of its own"
+
+
+async def alias(ctx: Context) -> str:
+    """The replica's name is not an alias: that of a host has address records. Raises DnsError, StepError."""
+    job, name = ctx.job, f"{ctx.job.replica.hostname}."
+    location = await dns.locate(job.master.address, name) if job.realm.dns else dns.Location(name)
+    if location.alias:
+        raise aliased(name, location.alias.record, location.alias.target)
+    # Records that the run adds take the place of what a wildcard answers now.
+    if not (location.zone and job.options.ip_addresses):
+        await name_checks.require_no_alias(ctx)
+    return f"{job.replica.hostname} is not an alias"
+
+
+async def placed(ctx: Context) -> str:
+    """There is a zone for each record, and its primary name server lets the realm's key change it. Raises DnsError."""
+    found = await _placed(ctx)
+    if not found:
+        return WITHOUT.format(realm=ctx.job.realm.name)
+    for one in found:
+        require_no_alias(one)
+    return f"Zones that the run changes: {', '.join(sorted({one.zone.name.rstrip('.') for one in found}))}"
+
+
+async def alive(ctx: Context) -> str:
+    """Every name server of the zones that the run changes answers, and every zone has one. Raises StepError."""
+    found = await _placed(ctx)
+    if not found:
+        return WITHOUT.format(realm=ctx.job.realm.name)
+    if ctx.job.options.setup_dns:
+        key = await read_key(ctx, await ctx.host("master"))
+        if skipped := (await zones.shared(ctx, key)).skipped:
+            told = "; ".join(f"{zone} ({cause.rstrip('.')})" for zone, cause in skipped.items())
+            raise StepError(
+                f"The replica will not serve these zones of {ctx.job.master.hostname}: {told}.",
+                "If it should, see that the realm's key may change them at their primary name server.",
+            )
+    return await name_servers.require_alive(one.zone for one in found)
+
+
+async def _placed(ctx: Context) -> tuple[Placed, ...]:
+    """Return the records of the plan with their zones; none where the realm has no DNS that could be changed."""
+    job = ctx.job
+    master = await ctx.host("master")
+    if not job.realm.dns or not await master.exists(TSIG_KEY):
+        return ()
+    records = [Record(f"{job.realm.domain}.", "NS", f"{job.replica.hostname}.")]
+    if job.action == "install":
+        records += host_records(job)
+    key = await read_key(ctx, master)
+    return await place(job.master.address, tuple(records), job.options.reverse_zone, key)
+
+
+async def removable(ctx: Context) -> str:
+    """The zones that name the replica can be changed. Raises DnsError."""
+    job = ctx.job
+    if not job.realm.dns:
+        return WITHOUT.format(realm=job.realm.name)
+    master, found = await ctx.host("master"), []
+    if not await master.exists(TSIG_KEY):
+        return f"{master.name} is not a name server"
+    key = await read_key(ctx, master)
+    for zone in await zones.of_master(ctx):
+        record = name_server(job, zone)
+        named = any(dns.same(one, record) for one in await dns.lookup(job.master.address, zone, "NS"))
+        if (named or zone == dns.absolute(job.realm.domain)) and not await stuck(ctx, zone):
+            await changeable(job.master.address, zone, key)
+            found.append(zone.rstrip("."))
+    return f"Zones that can be changed: {', '.join(found) or 'none has to be'}"
+
+
+async def name_in_dns(ctx: Context) -> str:
+    """No record of the name or the addresses contradicts those that the run adds. Raises DnsError, StepError."""
+    job = ctx.job
+    if not (job.realm.dns and job.options.ip_addresses):
+        return "No address records are made"
+    server, name = job.master.address, f"{job.replica.hostname}."
+    wanted = {str(ip_address(text)) for text in job.options.ip_addresses}
+    for kind in ("A", "AAAA"):
+        for record in await dns.stored(server, name, kind):
+            if record.name == name and record.value not in wanted:
+                raise StepError(
+                    f"{job.replica.hostname} has the address {record.value} in the DNS already, which is not "
+                    "requested.",
+                    f'Remove the record "{record}" if it is out of date: clients would try that address.',
+                )
+    for address in sorted(wanted):
+        for record in await _pointers(server, address):
+            if record.value != name:
+                raise StepError(
+                    f"{address} is the address of {record.value} by its PTR record.",
+                    f'Remove the record "{record}" if {job.replica.hostname} takes the address over.',
+                )
+    return f"Nothing in the DNS contradicts {job.replica.hostname}"
+
+
+async def _pointers(server: str, address: str) -> tuple[Record, ...]:
+    """The stored PTR records of an address; none when the server has no zone for it."""
+    try:
+        return await dns.stored(server, dns.reverse_name(address), "PTR")
+    except DnsError:
+        return ()
+
+
+async def forwarder_loops(ctx: Context) -> str:
+    """No forwarder is a server of the realm. Raises StepError."""
+    if not ctx.job.options.forwarders:
+        return "No forwarders"
+    async with directory(ctx, "master") as bound:
+        known = await masters(bound, Names(ctx.job))
+    servers = []
+    for name in known:
+        if name not in (ctx.job.master.hostname, ctx.job.replica.hostname):
+            try:
+                servers.append((name, [await address_of(ctx, name)]))
+            except PortalError:
+                continue  # It cannot be found, so it is not where a forwarder leads.
+    return await name_checks.forwarder_loops(ctx, servers)

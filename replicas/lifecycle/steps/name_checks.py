@@ -1,0 +1,121 @@
+"""What the hosts' own resolvers make of the replica's name and addresses: read-only pre-flight checks.
+
+Each check returns what it found, or raises StepError with what to do about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import ip_address
+from typing import Any
+
+from replicas.errors import StepError
+from replicas.lifecycle.base import Context
+from replicas.lifecycle.job import Job, Role
+from replicas.lifecycle.steps.host_checks import host_facts
+from replicas.together import together
+
+LOOPBACK = ("127.0.0.1", "::1")
+OUTSIDE = (
+    "Choose a name server outside of the realm. Name servers that forward to each other send a query for any other "
+    "name round in a loop until it fails."
+)
+
+
+async def names(ctx: Context, role: Role) -> dict[str, Any]:
+    """Ask a host for the addresses of the replica's name, the names of its addresses, and whether it is an alias."""
+    payload = {"name": ctx.job.replica.hostname, "addresses": list(ctx.job.options.ip_addresses)}
+    return await (await ctx.host(role)).python("names", payload)
+
+
+async def require_no_alias(ctx: Context) -> None:
+    """Raises StepError when a resolver of either host says that the replica's name is an alias.
+
+    Where it is asked, nobody knows whether a wildcard says so; a stored one is told by the realm's own zones before.
+    """
+    name, roles = ctx.job.replica.hostname, ("replica", "master")
+    found = await together(*(names(ctx, role) for role in roles))  # type: ignore[arg-type]
+    for role, one in zip(roles, found, strict=True):
+        if one["alias"]:
+            host = getattr(ctx.job, role).hostname
+            raise StepError(
+                f"{name} is an alias for {one['alias']}, as the name servers of {host} say: the name of a replica must "
+                "be that of a host, with address records.",
+                f"Request the replica under another name, or have address records for {name} added to its zone.",
+            )
+
+
+async def reverse(ctx: Context) -> str:
+    """The replica's addresses resolve back to its name, as the replica itself sees it. Raises StepError."""
+    job = ctx.job
+    answer = await names(ctx, "replica")
+    if wrong := wrong_names(job, answer["reverse"]):
+        told = "; ".join(f"{address} resolves back to {name}" for address, name in wrong.items())
+        raise StepError(
+            f"On {job.replica.hostname}, {told}, not to {job.replica.hostname}.",
+            "Find out what answers so (/etc/hosts on the replica, or the zone of the reverse names), and have each "
+            f"address resolve back to {job.replica.hostname}: installers and Kerberos clients compare the two.",
+        )
+    back = [address for address, found in answer["reverse"].items() if found]
+    if not back:
+        return f"No address of {job.replica.hostname} resolves back to another name"
+    return f"{', '.join(back)} resolve back to {job.replica.hostname}"
+
+
+def wrong_names(job: Job, found: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return the addresses that resolve back to another name, each with that name.
+
+    The run itself adds the PTR records of requested addresses, unless it is told not to; what answers for those now is
+    compared with the zone itself. Loopback addresses are another check's.
+    """
+    added = set(job.options.ip_addresses) if job.realm.dns and not job.options.no_reverse else set()
+    return {
+        address: names[0]
+        for address, names in found.items()
+        if names
+        and str(ip_address(address)) not in added
+        and not ip_address(address).is_loopback
+        and names[0].rstrip(".").lower() != job.replica.hostname
+    }
+
+
+async def forwarder_loops(ctx: Context, servers: Iterable[tuple[str, Sequence[str]]] = ()) -> str:
+    """No forwarder is the replica itself or a server of the realm; `servers` are those beside the master.
+
+    Raises StepError.
+    """
+    job = ctx.job
+    asked = await _forwarders(ctx)
+    if not asked:
+        return "No forwarders"
+    own, master = await together(host_facts(ctx, "replica"), host_facts(ctx, "master"))
+    itself = (*LOOPBACK, *job.options.ip_addresses, *_addresses(own))
+    known = dict.fromkeys(itself, job.replica.hostname)
+    known |= dict.fromkeys((job.master.address, *_addresses(master)), job.master.hostname)
+    for name, addresses in servers:
+        known |= dict.fromkeys(addresses, name)
+    if loops := [f"{address} is {known[address]}" for address in asked if address in known]:
+        raise StepError(
+            f"A forwarder is the replica itself or another server of the realm: {', '.join(loops)}.", OUTSIDE
+        )
+    return f"No forwarder is a server of {job.realm.name}"
+
+
+async def _forwarders(ctx: Context) -> list[str]:
+    """Return the addresses that the replica's name server will forward to, those of resolv.conf included."""
+    options = ctx.job.options
+    found = [*options.forwarders, *(word.partition("#")[0] for word in options.dot_forwarders or ())]
+    if options.auto_forwarders:
+        found += (await names(ctx, "replica"))["servers"]
+    return list(dict.fromkeys(_plain(address) for address in found))
+
+
+def _plain(address: str) -> str:
+    try:
+        return str(ip_address(address.partition("%")[0]))
+    except ValueError:
+        return address
+
+
+def _addresses(facts: Mapping[str, Any]) -> list[str]:
+    return [_plain(one["address"]) for one in facts["addresses"]]
