@@ -176,6 +176,8 @@ EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("PORTAL_EMAIL_FROM", default="Replica portal <replica-portal@localhost>")
 
 BUNDLE_HOURS = env.int("PORTAL_BUNDLE_HOURS", default=24)
+# For tests and trials on one machine: its own addresses, loopback ones too, may be those of hosts.
+LOCAL_HOSTS = env.bool("PORTAL_LOCAL_HOSTS", default=False)
 KEEP_BUNDLES = env.bool("PORTAL_KEEP_BUNDLES", default=False)
 DRAFT_HOURS = env.float("PORTAL_DRAFT_HOURS", default=8)
 LEASE_SECONDS = env.int("PORTAL_LEASE_SECONDS", default=30)

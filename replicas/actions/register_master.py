@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from replicas import audit, sshkey
+from replicas import audit, sshkey, validators
 from replicas.actions import host_keys
 from replicas.actions.authorities import same_authority
 from replicas.actions.set_credentials import set_credentials
@@ -48,18 +48,20 @@ class Registration:
 
 
 def inspect(actor: Actor, ssh_address: str, ssh_port: int) -> str:
-    """The fingerprint that the host presents, to be compared. Raises NotAllowed, HostUnreachable."""
+    """The fingerprint that the host presents, to be compared. Raises NotAllowed, ValidationError, HostUnreachable."""
     require(actor, "register")
+    check_target(ssh_address)
     return ssh.fingerprint(host_keys.fetch(ssh_address, ssh_port))
 
 
 def register(actor: Actor, given: Registration) -> Master:
     """Connect with the compared key and store the realm and its master.
 
-    Raises NotAllowed, Conflict (another key, a master or realm that is known already), HostUnreachable, StepError
-    (not a master of that kind), WrongPassword, DirectoryError.
+    Raises NotAllowed, ValidationError (an address or account that no host has), Conflict (another key, a master or
+    realm that is known already), HostUnreachable, StepError (not a master of that kind), WrongPassword, DirectoryError.
     """
     require(actor, "register")
+    check_target(given.ssh_address, given.ssh_user)
     if Master.objects.filter(hostname=given.hostname).exists():
         raise Conflict(
             _("%(host)s is registered already.") % {"host": given.hostname}, _("Open it in the list of masters.")
@@ -74,6 +76,19 @@ def register(actor: Actor, given: Registration) -> Master:
     endpoint = Endpoint(given.hostname, given.ssh_address, key, given.ssh_port, given.ssh_user)
     found = asyncio.run(_look(endpoint, given))
     return _store(actor, given, key, found)
+
+
+def check_target(address: str, user: str = "root") -> None:
+    """Raises ValidationError, by field, for an address or an account that no host has."""
+    errors = {}
+    checks = (("ssh_address", validators.validate_ssh_address, address), ("ssh_user", validators.validate_login, user))
+    for name, check, value in checks:
+        try:
+            check(value)
+        except ValidationError as error:
+            errors[name] = error
+    if errors:
+        raise ValidationError(errors)
 
 
 async def _look(endpoint: Endpoint, given: Registration) -> Capabilities:
