@@ -180,6 +180,8 @@ EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = services.sender("PORTAL_EMAIL_FROM", "Replica portal <replica-portal@localhost>")
 
 BUNDLE_HOURS = environment.integer("PORTAL_BUNDLE_HOURS", 24, minimum=1, maximum=8760)
+# For tests and trials on one machine: its own addresses, loopback ones too, may be those of hosts.
+LOCAL_HOSTS = environment.boolean("PORTAL_LOCAL_HOSTS")
 KEEP_BUNDLES = environment.boolean("PORTAL_KEEP_BUNDLES")
 DRAFT_HOURS = environment.number("PORTAL_DRAFT_HOURS", 8, minimum=0.01, maximum=8760)
 LEASE_SECONDS = environment.integer("PORTAL_LEASE_SECONDS", 30, minimum=1, maximum=3600)

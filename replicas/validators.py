@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
@@ -16,7 +17,7 @@ from django.db.models.functions import Cast
 from django.db.models.lookups import Regex
 from django.utils.translation import gettext as _
 
-from replicas import hostname_offer, realm_rules
+from replicas import hostname_offer, own_machine, realm_rules
 from replicas.backends import registry
 from replicas.choices import ForwardPolicy
 from replicas.lifecycle import windows
@@ -35,10 +36,18 @@ HOSTNAME = rf"^{NOT_A_HOST}(?=.{{1,{MAX_HOSTNAME}}}\Z){LABEL}(\.{LABEL})+\Z"
 _ADDRESS = '"[0-9a-f.:]{2,45}"'
 ADDRESSES = rf"^\[({_ADDRESS}(, ?{_ADDRESS})*)?\]\Z"
 """JSON of a list of addresses, as SQLite and PostgreSQL write it."""
+LOGIN = r"[A-Za-z0-9_.][A-Za-z0-9_.-]*\$?(@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)?"
+"""What useradd takes on Debian and RHEL, and what SSSD and Winbind make of an account of a domain. Not a number alone,
+which programs take for an id, and no backslash, which shells and sudo read differently."""
+MAX_LOGIN = 32
+REALM = rf"{LABEL}(\.{LABEL})*".replace("a-z", "A-Z")
+MAX_REALM = 253
 OCTET = r"(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 REVERSE_ZONE = rf"({OCTET}\.){{1,4}}in-addr\.arpa|([0-9a-f]\.){{1,32}}ip6\.arpa"
 CLASSLESS_ZONE = re.compile(rf"(?=[^.]*[^.0-9])[a-z0-9_/-]{{1,63}}\.({OCTET}\.){{3}}in-addr\.arpa", re.IGNORECASE)
 """A zone for a part of a /24 (RFC 2317), such as 0/26.2.0.192.in-addr.arpa."""
+NO_HOST = ipaddress.ip_network("0.0.0.0/8")
+"""Addresses of "this network" (RFC 1122, 3.2.1.3)."""
 MIN_REASON, MAX_REASON = 10, 2000
 
 
@@ -156,17 +165,23 @@ def validate_reverse_zone(name: str) -> None:
 
 
 def validate_realm(name: str) -> None:
-    """Accept a Kerberos realm: an upper-case domain name."""
-    if name != name.upper() or _hostname_problems(name.lower(), 253):
-        raise ValidationError(
-            _("%(name)s is not a realm: an upper-case domain, as in EXAMPLE.COM."), code="realm", params={"name": name}
+    """Accept a Kerberos realm by the rules of FreeIPA: upper case, labels of DNS; one label will do."""
+    if re.fullmatch(REALM, name) is None or len(name) > MAX_REALM:
+        text = _(
+            "%(name)s is not a realm: capital letters, digits and hyphens, in parts that dots separate, as in "
+            "EXAMPLE.COM or LAB."
         )
+        raise ValidationError(text, code="realm", params={"name": name})
 
 
 def validate_login(name: str) -> None:
-    """Accept a Unix account name (useradd(8))."""
-    if re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", name) is None:
-        raise ValidationError(_("%(name)s is not an account name."), code="login", params={"name": name})
+    """Accept an account name of a Linux host, also one of a directory (useradd(8), sssd.conf(5))."""
+    if not re.fullmatch(LOGIN, name) or name in (".", "..") or name.isdigit() or len(name) > MAX_LOGIN:
+        text = _(
+            "“%(name)s” is not an account name. Use at most %(longest)d letters, digits, dots, hyphens and "
+            "underscores, as in svc.portal. An account of a domain is written as in svc.portal@ad.example.com."
+        )
+        raise ValidationError(text, code="login", params={"name": name, "longest": MAX_LOGIN})
 
 
 PORT = r"(?:\s{0,8}[:@#]\s{0,8}|\s{1,8}port\s{1,8})\d{1,6}\b"
@@ -231,19 +246,44 @@ def _address(word: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
         raise ValidationError(
             _("%(word)s is not an IPv4 or IPv6 address."), code="address", params={"word": word}
         ) from None
+    mapped = getattr(address, "ipv4_mapped", None)
     kinds = (
+        (mapped is not None, _("%(word)s is an IPv4 address in the form of IPv6: write %(mapped)s.")),
         (address.is_loopback, _("%(word)s is a loopback address: no other host can reach it.")),
         (address.is_multicast, _("%(word)s is a multicast address.")),
-        (address.is_unspecified, _("%(word)s stands for no address.")),
+        (address.is_unspecified or address in NO_HOST, _("%(word)s stands for no address.")),
         (address.is_link_local, _("%(word)s is a link-local address: it means something else on each network.")),
         ("%" in word, _("%(word)s names an interface, which means nothing on another host.")),
         (str(address) == "255.255.255.255", _("%(word)s is the broadcast address.")),
         (address.is_reserved, _("%(word)s is a reserved address, which no host has.")),
+        (
+            getattr(address, "is_site_local", False),
+            _("%(word)s is a site-local address. Those are no longer in use: choose a unique local one (fd00::/8)."),
+        ),
     )
     for wrong, text in kinds:
         if wrong:
-            raise ValidationError(text, code="address", params={"word": word})
+            raise ValidationError(text, code="address", params={"word": word, "mapped": mapped})
     return address
+
+
+def parse_ssh_address(word: str) -> str:
+    """The address of another host, in canonical form. Raises ValidationError.
+
+    With LOCAL_HOSTS the portal's own machine may be a host too, on its loopback addresses as well.
+    """
+    if settings.LOCAL_HOSTS and _is_address(word) and ipaddress.ip_address(word) in own_machine.addresses():
+        return str(ipaddress.ip_address(word))
+    address = _address(word)
+    if address in own_machine.addresses():
+        text = _("%(word)s is an address of the portal’s own machine, which must not become a server of a realm.")
+        raise ValidationError(text, code="address", params={"word": word})
+    return str(address)
+
+
+def validate_ssh_address(word: str) -> None:
+    """Accept an address at which the portal can reach a host of a realm. Raises ValidationError."""
+    parse_ssh_address(word)
 
 
 def validate_reason(text: str) -> None:
@@ -339,6 +379,10 @@ def _normalise(replica: Replica) -> None:
             setattr(replica, field, parse_addresses(getattr(replica, field)))
         except ValidationError as error:
             errors[field] = error
+    try:
+        replica.ssh_address = parse_ssh_address(replica.ssh_address) if replica.ssh_address else ""
+    except ValidationError as error:
+        errors["ssh_address"] = error
     for field in LISTS:
         try:
             setattr(replica, field, parse_words(field, getattr(replica, field)) or None)

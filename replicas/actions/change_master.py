@@ -14,7 +14,7 @@ from replicas import audit
 from replicas.actions.authorities import same_authority, same_certificates
 from replicas.actions.claim import claim
 from replicas.actions.password_attempts import tried
-from replicas.actions.register_master import read, require_sound
+from replicas.actions.register_master import check_target, read, require_sound
 from replicas.backends import registry
 from replicas.errors import Conflict
 from replicas.lifecycle import credentials, order, voiding
@@ -52,13 +52,14 @@ def change(actor: Actor, master: Master, given: Change) -> Changed:
     """Connect there with the pinned key, read everything again as the registration does, and store it.
 
     With the place that is stored already, it is only read anew. Plans that would be other ones now become void.
-    Raises NotAllowed, ValidationError without a reason, Conflict (no password is stored or given; a server of another
-    realm; somebody else was faster), HostKeyChanged, HostUnreachable, StepError (not a master of that kind, another
-    host name), WrongPassword, TooManyAttempts, DirectoryError, FreeIpaError.
+    Raises NotAllowed, ValidationError (no reason, or an address or account that no host has), Conflict (no password is
+    stored or given; a server of another realm; somebody else was faster), HostKeyChanged, HostUnreachable, StepError
+    (not a master of that kind, another host name), WrongPassword, TooManyAttempts, DirectoryError, FreeIpaError.
     """
     require(actor, "register")
     if not given.reason.strip():
         raise ValidationError({"reason": _("Say why: later readers want to know.")})
+    check_target(given.ssh_address, given.ssh_user)
     name, passwords = proved(master.realm), _passwords(actor, master.realm, given)
     endpoint = Endpoint(master.hostname, given.ssh_address, master.host_key.key, given.ssh_port, given.ssh_user)
 

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from replicas import audit, sshkey
+from replicas import audit, sshkey, validators
 from replicas.actions import host_keys
 from replicas.actions.authorities import same_authority
 from replicas.actions.password_attempts import tried
@@ -51,19 +51,21 @@ class Registration:
 
 
 def inspect(actor: Actor, ssh_address: str, ssh_port: int) -> str:
-    """The fingerprint that the host presents, to be compared. Raises NotAllowed, HostUnreachable."""
+    """The fingerprint that the host presents, to be compared. Raises NotAllowed, ValidationError, HostUnreachable."""
     require(actor, "register")
+    check_target(ssh_address)
     return ssh.fingerprint(host_keys.fetch(ssh_address, ssh_port))
 
 
 def register(actor: Actor, given: Registration) -> Master:
     """Connect with the compared key and store the realm and its master.
 
-    Raises NotAllowed, Conflict (another key, a master or realm that is known already), HostUnreachable, StepError
-    (not a master of that kind), WrongPassword, TooManyAttempts, ValidationError by name for a wrong second password,
-    DirectoryError.
+    Raises NotAllowed, ValidationError (an address or account that no host has; by name for a wrong second password),
+    Conflict (another key, a master or realm that is known already), HostUnreachable, StepError (not a master of that
+    kind), WrongPassword, TooManyAttempts, DirectoryError.
     """
     require(actor, "register")
+    check_target(given.ssh_address, given.ssh_user)
     if Master.objects.filter(hostname=given.hostname).exists():
         raise Conflict(
             _("%(host)s is registered already.") % {"host": given.hostname}, _("Open it in the list of masters.")
@@ -92,6 +94,19 @@ def realm_of(hostname: str) -> str:
     domain = hostname.partition(".")[2]
     known = Realm.objects.filter(domain=domain).values_list("name", flat=True).first()
     return known or domain.upper()
+
+
+def check_target(address: str, user: str = "root") -> None:
+    """Raises ValidationError, by field, for an address or an account that no host has."""
+    errors = {}
+    checks = (("ssh_address", validators.validate_ssh_address, address), ("ssh_user", validators.validate_login, user))
+    for name, check, value in checks:
+        try:
+            check(value)
+        except ValidationError as error:
+            errors[name] = error
+    if errors:
+        raise ValidationError(errors)
 
 
 async def _look(endpoint: Endpoint, given: Registration) -> Capabilities:

@@ -51,6 +51,17 @@ class HostnameField(forms.CharField):
         super().__init__(validators=[validators.validate_hostname], **kwargs)
 
 
+class SSHAddressField(forms.CharField):
+    """The address at which the portal reaches a host; gives its canonical form."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=64, **kwargs)
+
+    def to_python(self, value: Any) -> str:
+        word = str(super().to_python(value) or "")
+        return validators.parse_ssh_address(word) if word else ""
+
+
 class ReasonField(forms.CharField):
     """Why: kept in the history."""
 

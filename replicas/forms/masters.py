@@ -12,20 +12,21 @@ from django.utils.translation import gettext_lazy as _
 from replicas import validators
 from replicas.backends import registry
 from replicas.clients.keytab import LARGEST
-from replicas.forms.fields import HostnameField, PasswordField, ReasonField
+from replicas.forms.fields import HostnameField, PasswordField, ReasonField, SSHAddressField
 from replicas.models import CredentialName, KeytabName, Master
 
 
 class SSHFields(forms.Form):
     """Where a master answers, and to whom."""
 
-    ssh_address = forms.GenericIPAddressField(
+    ssh_address = SSHAddressField(
         label=_("SSH address"), help_text=_("IPv4 or IPv6 address that the portal connects to.")
     )
     ssh_port = forms.IntegerField(label=_("SSH port"), initial=22, min_value=1, max_value=65535)
     ssh_user = forms.CharField(
         label=_("SSH user"),
         initial="root",
+        max_length=validators.MAX_LOGIN,
         validators=[validators.validate_login],
         help_text=_("root, or a user that may run everything with sudo without a password."),
     )
@@ -112,7 +113,7 @@ class MasterChangeForm(SSHFields):
 class PlaceForm(forms.Form):
     """Another place than the stored one, in an address of a page."""
 
-    address = forms.GenericIPAddressField()
+    address = SSHAddressField()
     port = forms.IntegerField(min_value=1, max_value=65535)
 
 

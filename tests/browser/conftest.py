@@ -66,7 +66,15 @@ class served:  # noqa: N801 - used as a function
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = (folder / "server.log").open("w")
         self.options = options
-        self.environment = os.environ | {"PORTAL_DATA_DIR": str(folder), "PORTAL_DEBUG": "off"} | environment
+        self.environment = (
+            os.environ
+            | {
+                "PORTAL_DATA_DIR": str(folder),
+                "PORTAL_DEBUG": "off",
+                "PORTAL_LOCAL_HOSTS": "on",  # tests/browser/sshd.py listens on this machine
+            }
+            | environment
+        )
 
     def __enter__(self) -> str:
         collect = [sys.executable, "manage.py", "collectstatic", "--no-input"]

@@ -41,7 +41,8 @@ def enrolment(job: Job) -> list[str]:
         f"--hostname={job.replica.hostname}",
         f"--server={job.master.hostname}",
         f"--domain={job.realm.domain}",
-        f"--realm={job.realm.name}",
+        # Newer installers refuse the name of a realm of one label. Without it they find it at the server themselves.
+        *([f"--realm={job.realm.name}"] if "." in job.realm.name else []),
         *chosen(job, "no_ntp", "mkhomedir", "no_ssh", "no_sshd", "no_dns_sshfp", "ssh_trust_dns", "subid"),
         *(f"--ntp-server={server}" for server in job.options.ntp_servers),
         *given(job, "ntp_pool"),

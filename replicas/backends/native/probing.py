@@ -44,7 +44,7 @@ async def probe(master: Host) -> Capabilities:
         )
     return Capabilities(
         realm=realm,
-        domain=str(facts["domain"]) or realm.lower(),
+        domain=str(facts["domain"]) or (realm.lower() if "." in realm else master.name.partition(".")[2]),
         suffix=suffix,
         dns=bool(facts["dns"]),
         ca=bool(facts["ca"]),

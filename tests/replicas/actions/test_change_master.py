@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -179,3 +180,10 @@ def certificate(key: EllipticCurvePrivateKey) -> str:
     now = datetime.now(UTC)
     made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(1))
     return made.sign(key, SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "0.0.0.0", "224.0.0.5", "fe80::1%eth0", "::ffff:192.0.2.9"])  # noqa: S104
+def test_an_address_that_no_host_has_is_refused(cast: Cast, stored: Master, asked: Any, address: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(address)):
+        change(cast.administrator, stored, replace(MOVED, ssh_address=address))
+    assert asked == []

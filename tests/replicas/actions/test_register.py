@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from pytest_django import Settings
 
 from replicas.actions import host_keys, register_master
-from replicas.actions.register_master import Registration, register
+from replicas.actions.register_master import Registration, inspect, register
 from replicas.clients import ssh
 from replicas.errors import Conflict, StepError
 from replicas.lifecycle.base import Capabilities
@@ -124,3 +125,29 @@ def test_what_a_host_says_is_checked(cast: Cast, given: Registration, says: Any,
     with pytest.raises(StepError, match="says of itself"):
         register(cast.administrator, given)
     assert not Realm.objects.exists()
+
+
+WRONG = [
+    ({"ssh_address": "127.0.0.1"}, "loopback"),
+    ({"ssh_address": "::ffff:192.0.2.10"}, "in the form of IPv6"),
+    ({"ssh_address": "fe80::1%eth0"}, "link-local"),
+    ({"ssh_user": "svc portal"}, "not an account name"),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), WRONG)
+def test_an_address_or_account_that_no_host_has(
+    cast: Cast, given: Registration, says: Any, change: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValidationError, match=words):
+        register(cast.administrator, replace(given, **change))
+    if "ssh_address" in change:
+        with pytest.raises(ValidationError, match=words):
+            inspect(cast.administrator, change["ssh_address"], 22)
+    assert not Master.objects.exists()
+
+
+def test_a_realm_of_one_label_and_an_account_with_a_dot(cast: Cast, given: Registration, says: Any) -> None:
+    says.append(replace(SAYS, realm="LAB", domain="lab.example.com", suffix="dc=lab"))
+    master = register(cast.administrator, replace(given, ssh_user="svc.portal"))
+    assert (master.realm.name, master.realm.domain, master.ssh_user) == ("LAB", "lab.example.com", "svc.portal")

@@ -243,6 +243,16 @@ def test_hundreds_of_rows_ask_the_database_no_more_than_a_few(
     assert len(found) == (bulk.MOST_ROWS if wrong else 1)
 
 
+def test_addresses_that_no_host_has_are_named_and_accounts_with_dots_are_taken(
+    world: World, reachable: list[str]
+) -> None:
+    addresses = ("127.0.0.1", "::1", "0.0.0.0", "224.0.0.5", "fe80::1%eth0", "255.255.255.255")  # noqa: S104 - refused
+    rows = [f"host{n}.example.com,ipaserver.example.com,{one},svc.portal\n" for n, one in enumerate(addresses)]
+    found = cells(world, "hostname,master,ssh_address,ssh_user\n" + "".join(rows))
+    assert [(line, column) for line, column, _ in found] == [(n + 2, "ssh_address") for n in range(len(addresses))]
+    assert "127.0.0.1 is a loopback address" in str(found[0])
+
+
 def test_every_wrong_cell_is_named_and_nothing_is_created(world: World, reachable: list[str]) -> None:
     number = Replica.objects.count()
     content = (

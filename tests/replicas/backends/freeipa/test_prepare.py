@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -216,6 +217,16 @@ def test_each_option_goes_to_the_installer_that_knows_it() -> None:
 def test_without_choices_nothing_is_said() -> None:
     assert bundle.promotion(job()) == ["--unattended", "--skip-conncheck"]
     assert len(bundle.enrolment(job())) == 5
+
+
+def test_the_installer_finds_a_realm_of_one_label_by_itself() -> None:
+    """It refuses to be given its name: "single label realms are not supported"."""
+    wanted = job()
+    wanted = replace(wanted, realm=replace(wanted.realm, name="LAB", domain="lab.example.com"))
+    arguments = bundle.enrolment(wanted)
+    assert "--domain=lab.example.com" in arguments
+    assert not [one for one in arguments if one.startswith("--realm")]
+    assert "--realm=EXAMPLE.COM" in bundle.enrolment(job())
 
 
 def test_a_plan_of_an_older_portal_has_none_of_them() -> None:
