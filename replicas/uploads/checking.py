@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 from django.utils.translation import gettext as _
 
+from replicas.clients import certificate_rules as rules
 from replicas.uploads import links, verdict
 from replicas.uploads.errors import CertificateError
 from replicas.uploads.links import extension, subject
@@ -95,14 +95,7 @@ def _check_use(certificate: x509.Certificate, use: ObjectIdentifier, who: str, n
 
 def _check_key_use(certificate: x509.Certificate) -> None:
     """NSS wants an RSA key of a TLS server to be for key encipherment, where its use is limited."""
-    usage = extension(certificate, x509.KeyUsage)
-    if usage is None:
-        return
-    if isinstance(certificate.public_key(), rsa.RSAPublicKey):
-        allowed, wanted = usage.key_encipherment, "keyEncipherment"
-    else:
-        allowed, wanted = usage.digital_signature or usage.key_agreement, "digitalSignature"
-    if not allowed:
+    if wanted := rules.lacking_use(certificate):
         raise CertificateError(
             _("The key usage of %(subject)s lacks %(usage)s, which a TLS server needs.")
             % {"subject": subject(certificate), "usage": wanted},

@@ -8,6 +8,7 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
+from replicas.clients import certificate_rules as rules
 from replicas.uploads import links
 
 LONGEST = 10
@@ -86,7 +87,7 @@ def _verified(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Whether the issuer signed it. A weak signature is not verified and counts: links.problem calls it weak."""
     if certificate.issuer != issuer.subject:
         return False
-    if links.digest_of(certificate) in links.WEAK:
+    if rules.digest_of(certificate) in rules.WEAK:
         return True
     try:
         certificate.verify_directly_issued_by(issuer)
