@@ -5,8 +5,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 mkdir -p var
 VENV=.venv
 LAB_PACKAGES=(mmdebstrap systemd-container iproute2 nftables)
-PORTAL_PACKAGES=(gnupg python3-gssapi)
-TEST_PACKAGES=(chromium gettext postgresql redis-server)
+PORTAL_PACKAGES=(gnupg openssl python3-gssapi)
+TEST_PACKAGES=(chromium gettext libnss3-tools postgresql redis-server)
 BOOTSTRAP=5.3.8
 HTMX=2.0.8
 AXE=4.14.1

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.utils import CryptographyDeprecationWarning
 
 from replicas.hostside import pem, tls
@@ -34,6 +35,16 @@ def load(content: bytes) -> x509.Certificate:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)
         return x509.load_der_x509_certificate(content)
+
+
+def load_signed_data(content: bytes) -> list[x509.Certificate]:
+    """The certificates in PKCS#7 (DER). Raises ValueError, UnsupportedAlgorithm.
+
+    OpenSSL writes them in the order in which it read them, which is not the order of DER; this does not warn of it.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pkcs7.load_der_pkcs7_certificates(content)
 
 
 def readable(text: str) -> list[x509.Certificate]:

@@ -1,27 +1,25 @@
-"""Whether clients will accept an uploaded certificate: dates, names, strength, use, and an authority of the realm."""
+"""Whether servers and clients will accept an uploaded certificate: names, use, and an authority of the realm."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeVar
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 from django.utils.translation import gettext as _
 
+from replicas.clients import certificate_rules as rules
+from replicas.uploads import links, verdict
 from replicas.uploads.errors import CertificateError
-from replicas.uploads.reading import ServiceCertificate, dns_names, subject
+from replicas.uploads.links import extension, subject
+from replicas.uploads.reading import ServiceCertificate, dns_names
 
-BITS = 2048
-"""Of an RSA key, at least: what crypto policies of today accept."""
 KDC_USE = ObjectIdentifier("1.3.6.1.5.2.3.5")
 KDC_NAME = ObjectIdentifier("1.3.6.1.5.2.2")
 """id-pkinit-KPKdc and id-pkinit-san (RFC 4556, section 3.2.4)."""
 NAME_TYPES = range(3)
 """Unknown, principal, service and instance (RFC 4120, section 6.2): issuers write any of them."""
-Extension = TypeVar("Extension", bound=x509.ExtensionType)
 
 
 def check_server(given: ServiceCertificate, hostname: str, now: datetime) -> None:
@@ -29,6 +27,8 @@ def check_server(given: ServiceCertificate, hostname: str, now: datetime) -> Non
     _check_any(given, now)
     _check_name(given.certificate, hostname)
     _check_use(given.certificate, ExtendedKeyUsageOID.SERVER_AUTH, _("by a TLS server"), needed=False)
+    _check_key_use(given.certificate)
+    verdict.require((given.certificate, *given.chain), now, hostname)
 
 
 def check_kdc(given: ServiceCertificate, realm: str, now: datetime) -> None:
@@ -42,6 +42,7 @@ def check_kdc(given: ServiceCertificate, realm: str, now: datetime) -> None:
             _("Have a certificate issued with that principal as a subject alternative name (RFC 4556)."),
         )
     _check_use(given.certificate, KDC_USE, _("by a KDC"), needed=True)
+    verdict.require((given.certificate, *given.chain), now)
 
 
 def check_trust(given: ServiceCertificate, trusted: Sequence[x509.Certificate]) -> None:
@@ -56,59 +57,18 @@ def check_trust(given: ServiceCertificate, trusted: Sequence[x509.Certificate]) 
 
 
 def _check_any(given: ServiceCertificate, now: datetime) -> None:
-    for certificate in (given.certificate, *given.chain):
-        _check_dates(certificate, now)
-    for depth, authority in enumerate(given.chain):
-        _check_authority(authority, depth)
-    basic = _extension(given.certificate, x509.BasicConstraints)
+    if wrong := links.problem((given.certificate, *given.chain), now):
+        raise wrong
+    basic = extension(given.certificate, x509.BasicConstraints)
     if basic is not None and basic.ca:
         raise CertificateError(
             _("%(subject)s is an authority's certificate.") % {"subject": subject(given.certificate)},
             _("Upload one that was issued for the server."),
         )
-    if isinstance(given.key, rsa.RSAPrivateKey) and given.key.key_size < BITS:
-        raise CertificateError(
-            _("The key of %(subject)s has %(bits)d bits.")
-            % {"subject": subject(given.certificate), "bits": given.key.key_size},
-            _("Make a new key of at least %(bits)d bits, and have it certified.") % {"bits": BITS},
-        )
-
-
-def _check_dates(certificate: x509.Certificate, now: datetime) -> None:
-    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    if now < begin:
-        raise CertificateError(
-            _("%(subject)s is not valid before %(time)s UTC.")
-            % {"subject": subject(certificate), "time": f"{begin:%Y-%m-%d %H:%M}"},
-            _("Wait, or see that the clock is right."),
-        )
-    if now >= end:
-        raise CertificateError(
-            _("%(subject)s expired on %(time)s UTC.")
-            % {"subject": subject(certificate), "time": f"{end:%Y-%m-%d %H:%M}"},
-            _("Have it renewed first."),
-        )
-
-
-def _check_authority(certificate: x509.Certificate, depth: int) -> None:
-    """May issue certificates, with so many authorities below it (RFC 5280, section 4.2.1.9)."""
-    basic = _extension(certificate, x509.BasicConstraints)
-    usage = _extension(certificate, x509.KeyUsage)
-    if basic is None or not basic.ca or (usage is not None and not usage.key_cert_sign):
-        raise CertificateError(
-            _("%(subject)s is no authority.") % {"subject": subject(certificate)},
-            _("Upload the chain of the real issuer."),
-        )
-    if basic.path_length is not None and depth > basic.path_length:
-        raise CertificateError(
-            _("%(subject)s allows no more than %(number)d authorities below it.")
-            % {"subject": subject(certificate), "number": basic.path_length},
-            _("Use another chain."),
-        )
 
 
 def _check_name(certificate: x509.Certificate, hostname: str) -> None:
-    _extension(certificate, x509.SubjectAlternativeName)  # one that cannot be read is an error of its own
+    extension(certificate, x509.SubjectAlternativeName)  # one that cannot be read is an error of its own
     written = dns_names(certificate)
     _label, _dot, parent = hostname.partition(".")
     if hostname not in written and f"*.{parent}" not in written:
@@ -124,18 +84,27 @@ def _check_name(certificate: x509.Certificate, hostname: str) -> None:
 
 
 def _check_use(certificate: x509.Certificate, use: ObjectIdentifier, who: str, needed: bool) -> None:
-    """`needed`: a certificate that does not say what it is for is not for this."""
-    uses = _extension(certificate, x509.ExtendedKeyUsage)
-    allowed = {use} if needed else {use, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
-    if (uses is None and needed) or (uses is not None and not allowed & set(uses)):
+    """`needed`: a certificate that does not say what it is for is not for this. OpenSSL and NSS take no "any use"."""
+    uses = extension(certificate, x509.ExtendedKeyUsage)
+    if (uses is None and needed) or (uses is not None and use not in set(uses)):
         raise CertificateError(
             _("%(subject)s may not be used %(who)s.") % {"subject": subject(certificate), "who": who},
             _("Have one issued with the extended key usage for it."),
         )
 
 
+def _check_key_use(certificate: x509.Certificate) -> None:
+    """NSS wants an RSA key of a TLS server to be for key encipherment, where its use is limited."""
+    if wanted := rules.lacking_use(certificate):
+        raise CertificateError(
+            _("The key usage of %(subject)s lacks %(usage)s, which a TLS server needs.")
+            % {"subject": subject(certificate), "usage": wanted},
+            _("Have it issued again with the key usage digitalSignature and keyEncipherment."),
+        )
+
+
 def _kdc_names(certificate: x509.Certificate) -> set[bytes]:
-    names = _extension(certificate, x509.SubjectAlternativeName)
+    names = extension(certificate, x509.SubjectAlternativeName)
     others = names.get_values_for_type(x509.OtherName) if names else []
     return {other.value for other in others if other.type_id == KDC_NAME}
 
@@ -155,15 +124,3 @@ def _der(tag: int, content: bytes) -> bytes:
 
 def _big(number: int) -> bytes:
     return number.to_bytes((number.bit_length() + 7) // 8, "big")
-
-
-def _extension(certificate: x509.Certificate, kind: type[Extension]) -> Extension | None:
-    try:
-        return certificate.extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
-    except ValueError:
-        raise CertificateError(
-            _("%(subject)s has extensions that cannot be read.") % {"subject": subject(certificate)},
-            _("Have it issued anew."),
-        ) from None

@@ -7,10 +7,10 @@ from typing import NamedTuple, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key, pkcs7
+from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 from django.utils.translation import gettext as _
 
-from replicas.clients.certificates import load
+from replicas.clients.certificates import load, load_signed_data
 from replicas.hostside import pem
 from replicas.uploads import derivation
 from replicas.uploads.encrypted import locked, unlock
@@ -51,7 +51,7 @@ def _from_pem(name: str, content: bytes, passphrase: bytes) -> Found:
         if block.label in pem.CERTIFICATES:
             found.certificates.append(_decoded(name, load, pem.first_element(block.content)))
         elif block.label in SIGNED_DATA:
-            found.certificates.extend(_decoded(name, pkcs7.load_der_pkcs7_certificates, block.content))
+            found.certificates.extend(_decoded(name, load_signed_data, block.content))
         elif block.label in PLAIN_KEYS:
             found.keys.append(_plain_key(name, load_pem_private_key, block.text, passphrase))
         elif block.label == LOCKED_KEY:
@@ -69,7 +69,7 @@ def _from_pem(name: str, content: bytes, passphrase: bytes) -> Found:
 
 
 def _from_der(name: str, content: bytes, passphrase: bytes) -> Found:
-    for read in (load, pkcs7.load_der_pkcs7_certificates):
+    for read in (load, load_signed_data):
         try:
             found = read(content)
         except (ValueError, UnsupportedAlgorithm):

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from django.utils.translation import gettext as _
 
 from replicas.lifecycle.job import UploadedCertificate
+from replicas.uploads import paths
 from replicas.uploads.errors import CertificateError
 from replicas.uploads.formats import contents
 from replicas.uploads.keys import Key
+from replicas.uploads.links import subject
 
-LONGEST = 10
-"""Certificates from a service's to the root."""
+MOST = 1000
+"""Certificates in an upload."""
+MOST_OTHERS = 50
+"""Certificates that are kept beside the chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +32,14 @@ class ServiceCertificate:
     key: Key = field(repr=False)
     certificate: x509.Certificate
     chain: tuple[x509.Certificate, ...]
+    others: tuple[x509.Certificate, ...] = ()
+    """What else was uploaded. Another realm may know another chain."""
 
     def pem(self) -> str:
-        """The one form in which it is kept: the key without a password, the certificate, its chain."""
+        """The one form in which it is kept: the key without a password, the certificate, its chain, and the others."""
         key = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        return (key + b"".join(one.public_bytes(Encoding.PEM) for one in (self.certificate, *self.chain))).decode()
+        certificates = (self.certificate, *self.chain, *self.others)
+        return (key + b"".join(one.public_bytes(Encoding.PEM) for one in certificates)).decode()
 
     def described(self) -> UploadedCertificate:
         """What everybody may know of it."""
@@ -60,12 +68,17 @@ def read(
         found = contents(name, content, passphrase.encode())
         keys += found.keys
         certificates += found.certificates
-    key, certificate = _pair(keys, certificates)
-    return ServiceCertificate(key, certificate, tuple(_chain(certificate, [*certificates, *trusted])))
-
-
-def subject(certificate: x509.Certificate) -> str:
-    return certificate.subject.rfc4514_string() or _("serial number %(number)d") % {"number": certificate.serial_number}
+    certificates = list(dict.fromkeys(certificates))
+    if len(certificates) > MOST:
+        raise CertificateError(
+            _("There are more than %(number)d certificates in the upload.") % {"number": MOST},
+            _("Upload the service's certificate and its chain."),
+        )
+    now = datetime.now(UTC)
+    key, certificate = _pair(keys, certificates, now)
+    chain = _chain(certificate, certificates, trusted, now)
+    others = [one for one in certificates if one != certificate and one not in chain]
+    return ServiceCertificate(key, certificate, chain, tuple(others[:MOST_OTHERS]))
 
 
 def dns_names(certificate: x509.Certificate) -> list[str]:
@@ -77,7 +90,7 @@ def dns_names(certificate: x509.Certificate) -> list[str]:
     return [name.lower() for name in names.get_values_for_type(x509.DNSName)]
 
 
-def _pair(keys: Sequence[Key], certificates: Sequence[x509.Certificate]) -> tuple[Key, x509.Certificate]:
+def _pair(keys: Sequence[Key], certificates: Sequence[x509.Certificate], now: datetime) -> tuple[Key, x509.Certificate]:
     different = {_public(key): key for key in keys}
     remedy = _("Upload one private key with its certificate.")
     if not different:
@@ -87,47 +100,48 @@ def _pair(keys: Sequence[Key], certificates: Sequence[x509.Certificate]) -> tupl
             _("There are %(number)d private keys in the upload.") % {"number": len(different)}, remedy
         )
     ((public, key),) = different.items()
-    of_key = {certificate for certificate in certificates if _public(certificate) == public}
+    of_key = [certificate for certificate in certificates if _public(certificate) == public]
     if not of_key:
         raise CertificateError(
             _("The private key belongs to none of the certificates."),
             _("Upload the certificate that was made for this key."),
         )
-    if len(of_key) > 1:
+    # A renewal may have kept the key.
+    valid = [one for one in of_key if one.not_valid_before_utc <= now < one.not_valid_after_utc]
+    if len(of_key) > 1 and len(valid) != 1:
         raise CertificateError(
             _("%(number)d certificates belong to the private key.") % {"number": len(of_key)},
             _("Upload the one that is to be used."),
         )
-    return key, of_key.pop()
+    return key, (valid or of_key)[0]
 
 
 def _public(one: Key | x509.Certificate) -> bytes:
-    return one.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-
-
-def _chain(certificate: x509.Certificate, known: Sequence[x509.Certificate]) -> Iterator[x509.Certificate]:
-    """From its issuer to a root, by names and signatures."""
-    for _step in range(LONGEST):
-        if certificate.subject == certificate.issuer and _signed(certificate, certificate):
-            return
-        issuer = next((one for one in known if one.subject == certificate.issuer and _signed(certificate, one)), None)
-        if issuer is None:
-            raise CertificateError(
-                _("%(issuer)s, which issued %(subject)s, is missing.")
-                % {"issuer": certificate.issuer.rfc4514_string(), "subject": subject(certificate)},
-                _("Upload the whole chain, the root included."),
-            )
-        yield issuer
-        certificate = issuer
-    raise CertificateError(
-        _("The chain has more than %(number)d certificates.") % {"number": LONGEST},
-        _("See that no authority issued itself."),
-    )
-
-
-def _signed(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Nothing for a certificate whose key cannot be read."""
     try:
-        certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        return False
-    return True
+        return one.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except (ValueError, UnsupportedAlgorithm):
+        return b""
+
+
+def _chain(
+    certificate: x509.Certificate,
+    uploaded: Iterable[x509.Certificate],
+    trusted: Iterable[x509.Certificate],
+    now: datetime,
+) -> tuple[x509.Certificate, ...]:
+    """From its issuer to a root. Raises CertificateError."""
+    search = paths.Search(uploaded, trusted, now)
+    if path := search.best(certificate):
+        return path[1:]
+    if search.too_long:
+        raise CertificateError(
+            _("The chain has more than %(number)d certificates.") % {"number": paths.LONGEST},
+            _("See that no authority issued itself."),
+        )
+    last = search.incomplete[-1]
+    raise CertificateError(
+        _("%(issuer)s, which issued %(subject)s, is missing.")
+        % {"issuer": last.issuer.rfc4514_string(), "subject": subject(last)},
+        _("Upload the whole chain, the root included."),
+    )

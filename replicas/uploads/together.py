@@ -35,10 +35,11 @@ def check(given: Mapping[str, str], hostname: str, realm: Realm) -> dict[str, JS
             found[name] = _checked(name, pem, hostname, realm.name, trusted)
         except CertificateError as error:
             errors[name] = str(error)
-    roots = {name: one.chain[-1] for name, one in found.items()}
-    first = next(iter(roots), "")
-    for name, root in roots.items():
-        if root != roots[first]:
+    # The installer compares what issued them, not the roots.
+    issuers = {name: one.chain[0] for name, one in found.items()}
+    first = next(iter(issuers), "")
+    for name, issuer in issuers.items():
+        if issuer != issuers[first]:
             errors[name] = _("It is of another authority than the other one: the installer wants one for all of them.")
     if errors:
         raise ValidationError(errors)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from replicas.backends.freeipa import uploaded
+from replicas.clients import certificate_rules as rules
+from replicas.clients.certificates import load_signed_data
 from replicas.errors import CommandFailed, StepError
+from replicas.hostside import pem
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import CERTIFICATE_FILES, Job, Options
 from replicas.together import together
@@ -62,9 +70,46 @@ async def _check(replica: Host, job: Job, path: str, kdc: bool) -> None:
         ) from error
     if public.text != own.text:
         raise StepError(f"The key in {path} on {replica.name} is not that of its certificate.", "Correct the file.")
+    (block,) = pem.blocks((await replica.run(*held_certificates(path))).stdout)
+    held = load_signed_data(block.content)
+    if found := next(unusable(held, public.text, kdc), ""):
+        raise StepError(f"The installer would refuse {path} on {replica.name}: {found}.", "Have it issued again.")
+
+
+def held_certificates(path: str) -> tuple[str, ...]:
+    """The command that shows the certificates in a file, without its key."""
+    return ("openssl", "crl2pkcs7", "-nocrl", "-certfile", path)
+
+
+def unusable(held: Iterable[x509.Certificate], public: str, kdc: bool) -> Iterator[str]:
+    """What NSS or the installer has against the certificates in a file, beyond what OpenSSL says of them."""
+    for one in held:
+        name, is_root = one.subject.rfc4514_string() or "the certificate", one.subject == one.issuer
+        own = is_of_key(one, public)
+        if bits := rules.few_bits(one):
+            yield f"the key of {name} has {bits} bits"
+        if kind := rules.foreign_key(one):
+            yield f"the key of {name} is of a kind that the servers cannot use ({kind})"
+        if not is_root and (digest := rules.digest_of(one)) not in rules.DIGESTS:
+            yield f"{name} is signed with {digest}"
+        if not own and not rules.is_identified(one):
+            yield f"{name} has no subject or no subject key identifier"
+        if own and not kdc and (use := rules.lacking_use(one)):
+            yield f"the key usage of {name} lacks {use}"
+        if own and not kdc and not rules.has_host_names(one):
+            yield f"{name} has no host name as a subject alternative name"
+
+
+def is_of_key(certificate: x509.Certificate, public: str) -> bool:
+    """Whether the certificate is for that public key (PEM)."""
+    try:
+        own = certificate.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    return own.decode().split() == public.split()
 
 
 def verification(path: str, host: str) -> tuple[str, ...]:
     """The command that takes the authority on standard input; what else is in the file are links of the chain."""
     purpose = ("-purpose", "sslserver", "-verify_hostname", host) if host else ()
-    return ("openssl", "verify", "-CAfile", "/dev/stdin", *purpose, "-untrusted", path, path)
+    return ("openssl", "verify", "-auth_level", "2", "-CAfile", "/dev/stdin", *purpose, "-untrusted", path, path)

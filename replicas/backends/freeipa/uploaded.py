@@ -6,11 +6,11 @@ import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, load_pem_private_key, pkcs12
 
+from replicas.clients.certificates import readable
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import UPLOADS, CertificateName, Options, UploadedCertificate
@@ -57,16 +57,17 @@ def members(ctx: Context) -> dict[str, bytes]:
 
 def _pkcs12(name: str, pem: str, approved: UploadedCertificate, pin: str) -> bytes:
     """Everything in one file (RFC 7292). Raises StepError for another certificate than the approved one."""
-    certificate, *chain = x509.load_pem_x509_certificates(pem.encode())
+    known = {one.fingerprint(hashes.SHA256()).hex(): one for one in readable(pem)}
     # Proving that the factors of a large key are primes would hold everything up; the upload was checked.
     key = load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=True)
-    prints = tuple(one.fingerprint(hashes.SHA256()).hex() for one in (certificate, *chain))
-    if prints != (approved.sha256, *approved.chain) or key.public_key() != certificate.public_key():
+    certificate, *chain = (known.get(fingerprint) for fingerprint in (approved.sha256, *approved.chain))
+    links = [one for one in chain if one]
+    if certificate is None or len(links) < len(chain) or key.public_key() != certificate.public_key():
         raise StepError(f"The stored {name.replace('_', ' ')} is not the one that was approved.", "Upload it again.")
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
         raise StepError(f"The key of the {name.replace('_', ' ')} is of a kind that no service uses.", "Use RSA.")
     return pkcs12.serialize_key_and_certificates(
-        NICKNAME, key, certificate, chain, BestAvailableEncryption(pin.encode())
+        NICKNAME, key, certificate, links, BestAvailableEncryption(pin.encode())
     )
 
 

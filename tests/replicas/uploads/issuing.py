@@ -49,6 +49,8 @@ def issue(
     end: datetime = NOW + 100 * DAY,
 ) -> x509.Certificate:
     builder = x509.CertificateBuilder(name(issuer), name(text), of.public_key(), next(SERIALS), begin, end)
+    if any(isinstance(extension, x509.BasicConstraints) and extension.ca for extension in extensions):
+        extensions += (x509.SubjectKeyIdentifier.from_public_key(of.public_key()),)
     for extension in extensions:
         builder = builder.add_extension(extension, critical=False)
     return builder.sign(by, hashes.SHA256())
