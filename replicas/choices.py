@@ -158,6 +158,15 @@ class NoticeKind(models.TextChoices):
     VOID = "void", _("Void")
 
 
+class WebhookFormat(models.TextChoices):
+    """What a webhook is sent."""
+
+    SIGNED = "signed", _("Signed JSON (Standard Webhooks)")
+    SLACK = "slack", "Slack"
+    MATTERMOST = "mattermost", "Mattermost"
+    TEAMS = "teams", "Microsoft Teams"
+
+
 class EmailWish(models.TextChoices):
     """Which notices also come by e-mail."""
 

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
-from replicas import audit, keyring, notices
+from replicas import audit, chat_messages, keyring, notices
 from replicas.choices import DeliveryState
 from replicas.clients import webhook as client
 from replicas.clients.webhook import WebhookError
@@ -76,6 +76,9 @@ def _failed(delivery: Delivery, error: str, final: bool = False) -> None:
 def _call(hook: Webhook, delivery: Delivery) -> None:
     if not hook.active:
         raise WebhookError("The webhook is not in use.", gone=True)
+    if not hook.signed:
+        client.post_to_chat(hook.url, chat_messages.render(hook.format, delivery.body))
+        return
     with transaction.atomic():
         audit.record(Actor.system(), "credential:use", hook, reason=f"Signs delivery {delivery.pk}")
     client.post(hook.url, keyring.unseal(hook), str(delivery.pk), delivery.body)

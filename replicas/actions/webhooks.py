@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from replicas import audit
+from replicas.choices import WebhookFormat
 from replicas.clients.webhook import new_secret
 from replicas.errors import Conflict
 from replicas.models import Delivery, Webhook
@@ -16,10 +17,10 @@ from replicas.permissions import Actor, require
 
 
 @transaction.atomic
-def add(actor: Actor, name: str, url: str, kinds: list[str]) -> tuple[Webhook, str]:
+def add(actor: Actor, name: str, url: str, kinds: list[str], format: str = WebhookFormat.SIGNED) -> tuple[Webhook, str]:
     """The stored webhook and its secret. Raises NotAllowed, Conflict (the name is taken)."""
     require(actor, "manage_webhooks")
-    hook, secret = Webhook(name=name, url=url, kinds=kinds, set_by=actor.name), new_secret()
+    hook, secret = Webhook(name=name, url=url, kinds=kinds, format=format, set_by=actor.name), new_secret()
     try:
         with transaction.atomic():
             hook.enclose(secret).save()
@@ -32,13 +33,16 @@ def add(actor: Actor, name: str, url: str, kinds: list[str]) -> tuple[Webhook, s
 
 
 @transaction.atomic
-def change(actor: Actor, hook: Webhook, url: str, kinds: list[str], active: bool) -> None:
-    """Its name stays: the secret is bound to it. Raises NotAllowed."""
+def change(actor: Actor, hook: Webhook, url: str, kinds: list[str], active: bool, format: str = "") -> None:
+    """Change a webhook, but not its name, to which the secret is bound. An empty format keeps the stored one.
+
+    Raises NotAllowed.
+    """
     require(actor, "manage_webhooks")
     before, moved = _facts(hook), hook.url != url
-    hook.url, hook.kinds, hook.active = url, kinds, active
+    hook.url, hook.kinds, hook.active, hook.format = url, kinds, active, format or hook.format
     if moved or _facts(hook) != before:
-        hook.save(update_fields=["url", "kinds", "active"])
+        hook.save(update_fields=["url", "kinds", "active", "format"])
         audit.record(actor, "webhook:change", hook, before=before, after=_facts(hook) | {"address_changed": moved})
 
 
@@ -72,4 +76,9 @@ def try_out(actor: Actor, hook: Webhook) -> Delivery:
 def _facts(hook: Webhook) -> dict[str, object]:
     """What the history keeps; the path of an address is often as good as a password, and stays out."""
     parts = urlsplit(hook.url)
-    return {"host": f"{parts.scheme}://{parts.netloc}", "kinds": list(hook.kinds), "active": hook.active}
+    return {
+        "host": f"{parts.scheme}://{parts.netloc}",
+        "kinds": list(hook.kinds),
+        "active": hook.active,
+        "format": hook.format,
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import models
@@ -10,7 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from replicas.choices import DeliveryState, EmailWish, NoticeKind
+from replicas.choices import DeliveryState, EmailWish, NoticeKind, WebhookFormat
 from replicas.models.credentials import Sealed
 from replicas.models.requests import Plan
 from replicas.models.runs import Run
@@ -59,6 +60,13 @@ class Webhook(Sealed):
     url = models.URLField(_("address"), max_length=500)
     kinds = models.JSONField(_("what it is told"), default=list, blank=True)
     active = models.BooleanField(_("in use"), default=True)
+    format = models.CharField(
+        _("format"),
+        max_length=10,
+        choices=WebhookFormat,
+        default=WebhookFormat.SIGNED,
+        db_default=WebhookFormat.SIGNED.value,
+    )
 
     class Meta:
         ordering = ("name",)
@@ -69,6 +77,18 @@ class Webhook(Sealed):
     @property
     def owner(self) -> str:
         return f"webhook {self.name}"
+
+    @property
+    def signed(self) -> bool:
+        """Whether its receiver checks a signature. A chat trusts whoever knows the address."""
+        return self.format == WebhookFormat.SIGNED
+
+    @property
+    def place(self) -> str:
+        """The part of the address that may be shown: the rest of it is often as good as a password."""
+        parts = urlsplit(self.url)
+        rest = "…" if parts.path.strip("/") or parts.query else ""
+        return f"{parts.scheme}://{parts.netloc}/{rest}"
 
 
 class Delivery(models.Model):

@@ -11,7 +11,7 @@ from django.forms import BaseForm, Form
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -38,7 +38,10 @@ def webhooks(request: SignedInRequest) -> HttpResponse:
         outcome = attempt(request, form, lambda data: actions.add(actor(request), **data))
         if outcome.done:
             hook, secret = outcome.value
-            return _page(request, hook, secret=secret)
+            if hook.signed:
+                return _page(request, hook, secret=secret)
+            messages.success(request, gettext("The webhook is added. Send a test message to see whether it arrives."))
+            return redirect("webhook", hook.pk)
     waiting = Count("deliveries", filter=Q(deliveries__state=DeliveryState.WAITING))
     given_up = Count("deliveries", filter=Q(deliveries__state=DeliveryState.GIVEN_UP))
     context = {
@@ -48,7 +51,9 @@ def webhooks(request: SignedInRequest) -> HttpResponse:
                 url=reverse("webhooks"),
                 form=form,
                 label=gettext_lazy("Add a webhook"),
-                help=gettext_lazy("It gets a secret of its own, with which what it is sent is signed."),
+                help=gettext_lazy(
+                    "A chat gets messages in its own format. Other receivers get JSON, signed with a secret of theirs."
+                ),
                 symbol="plus",
             )
         ],
@@ -103,7 +108,7 @@ LOOKS = {
     ),
     "test": (
         gettext_lazy("Send a test message"),
-        gettext_lazy("It says nothing but that it is a test, and is signed like all others."),
+        gettext_lazy("It says only that it is a test."),
         "play",
         "btn-quiet",
     ),
@@ -128,11 +133,12 @@ def _forms(hook: Webhook, data: Any = None, name: str = "") -> dict[str, BaseFor
     def given(which: str) -> Any:
         return data if which == name else None
 
-    now = {"url": hook.url, "kinds": hook.kinds, "active": hook.active}
+    now = {"format": hook.format, "kinds": hook.kinds, "active": hook.active}
+    renewal: dict[str, BaseForm] = {"renew": Form(given("renew"))} if hook.signed or name == "renew" else {}
     return {
-        "change": ChangeWebhookForm(given("change"), initial=now),
+        "change": ChangeWebhookForm(given("change"), initial=now, stored=hook.url),
         "test": Form(given("test")),
-        "renew": Form(given("renew")),
+        **renewal,
         "remove": RemoveWebhookForm(given("remove"), expected=hook.name, auto_id="id_remove_%s"),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import Message
@@ -15,6 +15,8 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
+Judge = Callable[[bytes], tuple[int, str]]
+
 
 @dataclass
 class Receiver:
@@ -22,6 +24,8 @@ class Receiver:
 
     url: str = ""
     statuses: list[int] = field(default_factory=lambda: [200])
+    judge: Judge | None = None
+    """Gives the status and the text of an answer for a body, in the place of `statuses`."""
     got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
 
@@ -33,9 +37,12 @@ def web(tls: SSLContext | None = None) -> Iterator[Receiver]:
         def do_POST(self) -> None:
             content = self.rfile.read(int(self.headers["content-length"]))
             receiver.got.append(({name.lower(): value for name, value in self.headers.items()}, content))
-            self.send_response(receiver.statuses.pop(0) if len(receiver.statuses) > 1 else receiver.statuses[0])
+            status = receiver.statuses.pop(0) if len(receiver.statuses) > 1 else receiver.statuses[0]
+            status, text = receiver.judge(content) if receiver.judge else (status, "")
+            self.send_response(status)
             self.send_header("location", "/elsewhere")
             self.end_headers()
+            self.wfile.write(text.encode())
 
         def log_message(self, format: str, *args: Any) -> None:
             """Say nothing on the test's output."""

@@ -78,7 +78,7 @@ def test_a_webhooks_secret_is_shown_once(world: World) -> None:
         assert secret not in client.get(page).content.decode()
     assert hook.kinds == ["failed"]
     event = AuditEvent.objects.get(verb="webhook:add")
-    assert event.after == {"host": "https://chat.example.com", "kinds": ["failed"], "active": True}
+    assert event.after == {"host": "https://chat.example.com", "kinds": ["failed"], "active": True, "format": "signed"}
     assert "https://chat.example.com/1" not in client.get(reverse("history")).content.decode()
 
 
