@@ -22,8 +22,10 @@ ENVIRONMENT = {
     "HOME": "/root",
     "LANG": "C.UTF-8",
 }
-START_SECONDS = 60.0
-STOP_SECONDS = 30.0
+# On a machine that is busy with much else; a host starts within seconds on an idle one, a FreeIPA server in a minute.
+START_SECONDS = 180.0
+SERVICES_SECONDS = 900.0
+STOP_SECONDS = 120.0
 
 # Where systemd-nspawn keeps a folder for each host.
 PROPAGATE = Path("/run/systemd/nspawn/propagate")
@@ -137,7 +139,7 @@ class Host:
     def wait(self) -> None:
         """Wait until everything that starts with the host has started."""
         until(lambda: self._answers(22), START_SECONDS, f"{self.name} does not answer on port 22")
-        self.run(["systemctl", "is-system-running", "--wait"], check=False)
+        self.run(["systemctl", "is-system-running", "--wait"], check=False, timeout=SERVICES_SECONDS)
 
     def stop(self) -> None:
         """Shut the host down in an orderly way, so that its files are complete."""

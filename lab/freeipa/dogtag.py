@@ -7,6 +7,8 @@ from lab.host import place, replace
 
 RELEASE = "bullseye"
 PACKAGES = ("openjdk-11-jre-headless", "pki-ca", "pki-kra")
+CLIENT = ("python3-pki-base",)
+"""What a server without an authority imports all the same."""
 # Its libraries have to be those that it was built with; all else is of the host's own release.
 PREFERENCES = f"""\
 Package: *

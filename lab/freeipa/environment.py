@@ -13,7 +13,7 @@ from lab.realm import dns
 from lab.realm import realm as provisioning
 from lab.realm.realm import Realm, Secrets
 
-SERVING_SECONDS = 180.0
+SERVING_SECONDS = 600.0
 NOT_SERVING = "not every service of the FreeIPA server starts (ipactl status)"
 
 
@@ -23,6 +23,8 @@ class FreeIpaLab(Lab):
     The names of all hosts are in their files, too: nobody adds replicas to the zones. `freeipa` is the release by its
     series or by the release of Debian that it is from (lab/freeipa/releases.py).
     """
+
+    roles = False
 
     def __init__(self, name: str = "demo", freeipa: str | None = None) -> None:
         super().__init__(name)
@@ -47,7 +49,7 @@ class FreeIpaLab(Lab):
 
     def _root(self) -> Path:
         try:
-            return root.build(self.release)
+            return root.build(self.release, self.roles)
         except LabError as error:
             if missing := archive.lacking(str(error)):
                 raise Unavailable(f"the archive does not have what FreeIPA hosts need: {missing}") from error
@@ -85,6 +87,8 @@ class FreeIpaLab(Lab):
 
 class RolesLab(FreeIpaLab):
     """A realm with an authority, key recovery, a trust controller, and a name service that all hosts ask."""
+
+    roles = True
 
     def __init__(self, name: str = "demo", freeipa: str | None = None) -> None:
         super().__init__(name, freeipa)

@@ -1,6 +1,7 @@
-"""Modules of Dogtag's Python client that FreeIPA 4.13 imports, and that no package of Debian has.
+"""Parts of Dogtag that FreeIPA looks for in a realm without a certificate authority, too, and that hosts may lack.
 
-A realm without a certificate authority never calls them, but the server does not start when it cannot import them.
+The server does not start when it cannot import the client's modules, of which 4.13 wants two that no package of Debian
+has. The installer asks `pki-server` whether an authority is installed.
 """
 
 from pathlib import Path
@@ -17,10 +18,15 @@ class {name}:
     def __init__(self, *arguments, **options):
         raise NotImplementedError("Dogtag on this host is older than 11 and has no {name}.")
 '''
+PROGRAM = "usr/sbin/pki-server"
+NO = "#!/bin/sh\necho 'A placeholder on this test host, which has no Dogtag.' >&2\nexit 1\n"
 
 
 def add_missing(root: Path) -> None:
-    """Add a placeholder for each client module that the packages of Dogtag do not have."""
+    """Add a placeholder for each of them that the packages of Dogtag on the host do not have."""
+    program = root / PROGRAM
+    if not program.exists():
+        place(program, NO, mode=0o755)
     for module, name in CLIENTS.items():
         path = root / FOLDER / f"{module}.py"
         if not path.exists():

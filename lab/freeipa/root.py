@@ -68,12 +68,16 @@ FILES = {
 }
 
 
-def build(release: Release) -> Path:
+def build(release: Release, roles: bool) -> Path:
     """Return the root file system with that release, building it when there is none yet.
+
+    Only hosts of a realm with `roles` get a certificate authority and FreeIPA's name server. Both are of other releases
+    of Debian, take as long to install as all the rest, and are one more way in which a build can fail.
 
     Raises LabError, also when the archive does not have the source or has another series than the one required.
     """
-    found = rootfs.kept(f"freeipa-{release.suite}-{_key()}", lambda root: _make(root, release))
+    kind = f"{release.suite}-roles" if roles else release.suite
+    found = rootfs.kept(f"freeipa-{kind}-{_key()}", lambda root: _make(root, release, roles))
     release.check(version(found))
     return found
 
@@ -92,21 +96,24 @@ def _key() -> str:
     return digest.hexdigest()[:12]
 
 
-def _make(root: Path, release: Release) -> None:
+def _make(root: Path, release: Release, roles: bool) -> None:
     work = root.with_name(f"{root.name}.source")
     try:
         work.mkdir()
         unpacked = source.fetch(work / "freeipa", release)
         built = source.version(unpacked)
-        wanted = (*rootfs.PACKAGES, *packages.BUILD, *packages.RUN, *dogtag.PACKAGES)
+        authority = dogtag.PACKAGES if roles else dogtag.CLIENT
+        wanted = (*rootfs.PACKAGES, *packages.BUILD, *packages.RUN, *authority)
         rootfs.install(root, wanted, more=dogtag.source(), preferences=dogtag.PREFERENCES)
         shutil.move(unpacked, root / "build")
         _inside(root, BUILD)
         shutil.rmtree(root / "build")
-        named.add(root, work / "named")
+        if roles:
+            named.add(root, work / "named")
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    dogtag.settle(root)
+    if roles:
+        dogtag.settle(root)
     pki.add_missing(root)
     place(root / VERSION, f"{built}\n")
     _inside(root, SETTLE)

@@ -6,6 +6,7 @@ import hashlib
 import io
 import runpy
 import shutil
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -153,7 +154,7 @@ def test_packages_that_the_archive_lacks_are_named(output: str) -> None:
     assert archive.lacking("E: dpkg was interrupted") is None
 
 
-def test_client_modules_that_dogtag_lacks_can_be_imported(tmp_path: Path) -> None:
+def test_what_dogtag_lacks_can_be_imported_and_says_no(tmp_path: Path) -> None:
     (tmp_path / pki.FOLDER).mkdir(parents=True)
     (tmp_path / pki.FOLDER / "ca.py").write_text("of a newer Dogtag")
     pki.add_missing(tmp_path)
@@ -161,3 +162,5 @@ def test_client_modules_that_dogtag_lacks_can_be_imported(tmp_path: Path) -> Non
     names = runpy.run_path(str(tmp_path / pki.FOLDER / "subsystem.py"))
     with pytest.raises(NotImplementedError, match="older than 11"):
         names["SubsystemClient"]("connection", "ca")
+    ran = subprocess.run([tmp_path / pki.PROGRAM, "subsystem-show", "ca"], capture_output=True, check=False)
+    assert (ran.returncode, ran.stdout) == (1, b"")
