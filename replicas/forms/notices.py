@@ -33,7 +33,7 @@ class WebhookForm(forms.Form):
         label=_("Address"),
         max_length=500,
         validators=[validators.validate_webhook],
-        widget=forms.URLInput(attrs={"placeholder": "https://chat.example.com/hooks/replicas"}),
+        widget=forms.URLInput(attrs={"placeholder": "https://chat.example.com/hooks/replicas", "data-secret": ""}),
         help_text=_("Every notice is sent there as JSON, by POST and over HTTPS."),
     )
     kinds = forms.MultipleChoiceField(
