@@ -15,7 +15,7 @@ from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
 from whitenoise.middleware import WhiteNoiseMiddleware
 
-from replicas import requestid
+from replicas import requestid, visible
 from replicas.views.health import healthz
 
 HEALTH = "/healthz"
@@ -88,6 +88,21 @@ def time_zone(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[...
 @cache
 def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
+
+
+def visible_text(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Show what could hide or reorder text on a page (replicas/visible.py), wherever on the page it comes from."""
+
+    def shown(request: HttpRequest) -> HttpResponseBase:
+        response = answer(request)
+        if isinstance(response, HttpResponse) and response.get("Content-Type", "").startswith("text/html"):
+            before = response.content.decode(response.charset)
+            after = visible.page(before)
+            if after is not before:
+                response.content = after.encode(response.charset)
+        return response
+
+    return shown
 
 
 class SignIn(LoginRequiredMiddleware):

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import ItemsView
 from types import FrameType
 from typing import Any
 
 from django.http import HttpRequest
 from django.views.debug import SafeExceptionReporterFilter
+
+from replicas import visible
+
+
+class Visible(logging.Formatter):
+    """Lines for a terminal, in which nothing that hosts or people wrote controls it or hides what is around it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible.mark(super().format(record))
 
 
 class NoValues(SafeExceptionReporterFilter):

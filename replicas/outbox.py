@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
-from replicas import audit, chat_messages, keyring, notices
+from replicas import audit, chat_messages, keyring, notices, visible
 from replicas.choices import DeliveryState
 from replicas.clients import webhook as client
 from replicas.clients.webhook import WebhookError
@@ -106,6 +106,6 @@ def _language(person: User) -> str:
 def _mail(notice: Notice) -> None:
     context = {"notice": notice, "url": notices.address(notice.plan, notice.run)}
     with translation.override(_language(notice.recipient)):
-        subject = render_to_string("notices/subject.txt", context).strip()
-        text = render_to_string("notices/email.txt", context)
+        subject = visible.mark(render_to_string("notices/subject.txt", context).strip())
+        text = visible.mark(render_to_string("notices/email.txt", context))
     EmailMessage(" ".join(subject.split()), text, to=[notice.recipient.email]).send()

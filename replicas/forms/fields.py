@@ -68,7 +68,7 @@ class ReasonField(forms.CharField):
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("label", _("Reason"))
         kwargs.setdefault("help_text", _("Kept in the history, for whoever asks later."))
-        super().__init__(widget=forms.Textarea(attrs={"rows": 2}), max_length=2000, **kwargs)
+        super().__init__(widget=forms.Textarea(attrs={"rows": 2}), max_length=validators.MAX_REASON, **kwargs)
 
 
 class FingerprintField(forms.CharField):

@@ -42,7 +42,9 @@ class WebhookForm(forms.Form):
         label=_("Address"),
         max_length=500,
         validators=[validators.validate_webhook],
-        widget=UnseenAddress(attrs={"placeholder": "https://chat.example.com/hooks/replicas", "autocomplete": "off"}),
+        widget=UnseenAddress(
+            attrs={"placeholder": "https://chat.example.com/hooks/replicas", "autocomplete": "off", "data-secret": ""}
+        ),
         help_text=_("Notices are sent there by POST over HTTPS. Once it is stored, pages show only its host."),
     )
     format = forms.ChoiceField(

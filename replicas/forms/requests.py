@@ -10,6 +10,7 @@ from crispy_forms.layout import HTML, Column, Div, Fieldset, Layout, Row
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from replicas import validators
 from replicas.actions.undo import ways_in
 from replicas.choices import ForwardPolicy
 from replicas.forms import realm_help
@@ -129,9 +130,9 @@ class ReplicaRequestForm(Uploads, OneRunPasswords, forms.ModelForm[Replica]):
             "hostname": forms.TextInput(
                 attrs={"spellcheck": "false", "autocapitalize": "none", "placeholder": "ipareplica.example.com"}
             ),
-            "leftovers_reason": forms.Textarea(attrs={"rows": 2}),
-            "skip_conncheck_reason": forms.Textarea(attrs={"rows": 2}),
-            "other_host_reason": forms.Textarea(attrs={"rows": 2}),
+            "leftovers_reason": forms.Textarea(attrs={"rows": 2, "maxlength": validators.MAX_REASON}),
+            "skip_conncheck_reason": forms.Textarea(attrs={"rows": 2, "maxlength": validators.MAX_REASON}),
+            "other_host_reason": forms.Textarea(attrs={"rows": 2, "maxlength": validators.MAX_REASON}),
         }
 
     def __init__(self, *args: Any, offered: Collection[str] = REALM_OPTIONS, **kwargs: Any) -> None:

@@ -17,7 +17,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from replicas import permissions
+from replicas import permissions, visible
 from replicas.actions import history as actions
 from replicas.filters import KINDS, EventFilter
 from replicas.models import AuditCheck, AuditEvent, Bundle, Plan, Run
@@ -27,11 +27,12 @@ from replicas.views.acting import actor
 EVENTS_A_PAGE = 50
 WINDOW = 50_000
 """Events that one page looks through at most: a word that hardly any event has would take seconds otherwise."""
+CELL_BEGIN = 100
 SLACK = 1000
 """Events by which times and numbers may disagree in order: clocks of several machines differ a little."""
 EXPORTED_AT_ONCE = 2000
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a spreadsheet compute a cell."""
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What makes a spreadsheet compute a cell, also in the full width that some of them take for the same."""
 
 
 class Found(NamedTuple):
@@ -196,7 +197,8 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else _plain(value)
-    return f"'{text}" if text.startswith(FORMULAS) else text
+    begin = visible.ODD.sub("", text[:CELL_BEGIN]).lstrip(" \u00a0\u3000")
+    return f"'{text}" if text.startswith(FORMULAS) or begin.startswith(FORMULAS) else text
 
 
 def _json_row(event: AuditEvent) -> str:

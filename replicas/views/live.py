@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from replicas import visible
 from replicas.choices import RUN_TERMINAL, RunState, StepState
 from replicas.forms.log import LogForm
 from replicas.lifecycle.turns import wait_of
@@ -75,7 +76,7 @@ def elapsed(run: Run) -> float | None:
 
 
 def as_text(line: Line) -> str:
-    return f"{line.at:%Y-%m-%d %H:%M:%S} {line.level.upper():7} {ansi.plain(line.text)}\n"
+    return f"{line.at:%Y-%m-%d %H:%M:%S} {line.level.upper():7} {visible.mark(ansi.plain(line.text))}\n"
 
 
 def lines_after(run: Run, after: int) -> dict[str, Any]:

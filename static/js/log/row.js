@@ -1,5 +1,7 @@
 // A log line as an element, as templates/runs/line.html makes it.
 
+import { visible } from "../visible.js";
+
 export function element(name, className, text) {
   const made = document.createElement(name);
   made.className = className;
@@ -9,15 +11,17 @@ export function element(name, className, text) {
 
 // The text with what was searched for marked.
 function append(place, text, sought) {
-  if (!sought) { place.append(text); return; }
+  if (!sought) { place.append(...visible(text)); return; }
   const lower = text.toLowerCase();
   let start = 0;
   // Where lower case has another length, positions would not fit.
   for (let at = lower.length === text.length ? lower.indexOf(sought) : -1; at >= 0; at = lower.indexOf(sought, start)) {
-    place.append(text.slice(start, at), element("mark", "", text.slice(at, at + sought.length)));
+    const found = element("mark", "");
+    found.append(...visible(text.slice(at, at + sought.length)));
+    place.append(...visible(text.slice(start, at)), found);
     start = at + sought.length;
   }
-  place.append(text.slice(start));
+  place.append(...visible(text.slice(start)));
 }
 
 function time(line, clock) {
