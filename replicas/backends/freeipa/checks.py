@@ -116,18 +116,21 @@ async def blank(ctx: Context) -> str:
             "Install the packages: ipa-server (RHEL) or freeipa-server, and ipa-server-dns or freeipa-server-dns "
             "for DNS.",
         )
-    for path, remedy in ((SERVER_STATE, "ipa-server-install"), (CLIENT, "ipa-client-install")):
+    for path, what, way in (
+        (SERVER_STATE, "a server of a realm", "remove it from its realm first"),
+        (CLIENT, "a client of a realm", "unenroll it first with ipa-client-install --uninstall"),
+    ):
         if await replica.exists(path):
             raise StepError(
-                f"{job.replica.hostname} is configured already: it has {path}.",
-                f"If nothing needs it, remove it with {remedy} --uninstall.",
+                f"{job.replica.hostname} is configured already as {what}: it has {path}.",
+                f"Choose another host. If this one is not needed as {what} any more, {way}.",
             )
     shown = (await replica.run("ss", "--no-header", "--listening", "--tcp", "--udp", "--numeric")).text
     listening = {int(line.split()[4].rpartition(":")[2]) for line in shown.splitlines()}
     if taken := sorted(listening & {*LISTENS, *(LISTENS_CA if job.options.setup_ca else ())}):
         raise StepError(
             f"Something on {job.replica.hostname} listens on port {', '.join(map(str, taken))} already.",
-            f"Find it with ss -lntup on {job.replica.hostname}, and stop it.",
+            f"Find it with ss -lntup on {job.replica.hostname}. If it is in use, choose another host; if not, stop it.",
         )
     return f"{job.replica.hostname} is a blank host"
 

@@ -43,8 +43,9 @@ async def existing(ctx: Context) -> str:
     if found:
         raise StepError(
             f"{job.replica.hostname} already exists on {job.master.hostname}: {'; '.join(found)}.",
-            "Undo or remove that replica first; what remains is removed with ldapdelete (the agreement and the "
-            f"entry among the masters) and kadmin.local delprinc {known.principals[0]}.",
+            f"{job.replica.hostname} may be a server that is in service: then choose another host name. A replica "
+            "that is in the portal's list is removed there. Only for a server that no longer exists: delete the "
+            "entries named here.",
         )
     return f"{job.realm.name} does not know {job.replica.hostname} yet"
 
@@ -56,8 +57,10 @@ async def blank(ctx: Context) -> str:
     replica, job = await ctx.host("replica"), ctx.job
     if await replica.exists(Names(job).folder):
         raise StepError(
-            f"{job.replica.hostname} already has a Directory Server instance {Names(job).folder}.",
-            f"If nothing needs it, remove it with dsctl {job.instance} remove --do-it.",
+            f"{job.replica.hostname} already has a Directory Server instance {Names(job).folder}, which is "
+            f"{await _activity(replica, f'dirsrv@{job.instance}')}.",
+            f"This host may be a server of {job.realm.name}: choose another host. If the server is not needed any "
+            "more, remove it from its realm first.",
         )
     if missing := await _missing(replica, PROGRAMS + (("named",) if job.options.setup_dns else ())):
         raise StepError(
@@ -70,9 +73,14 @@ async def blank(ctx: Context) -> str:
     if taken := sorted(listening & set(PORTS)):
         raise StepError(
             f"Something on {job.replica.hostname} listens on port {', '.join(map(str, taken))} already.",
-            f"Find it with ss -lntup on {job.replica.hostname}, and stop it.",
+            f"Find it with ss -lntup on {job.replica.hostname}. If it is in use, choose another host; if not, stop it.",
         )
     return f"{job.replica.hostname} is a blank host"
+
+
+async def _activity(host: Host, unit: str) -> str:
+    """Return what systemd says of a unit: active, inactive, failed."""
+    return (await host.run("systemctl", "is-active", unit, check=False)).text.strip() or "unknown to systemd"
 
 
 async def _missing(replica: Host, programs: Sequence[str]) -> list[str]:
