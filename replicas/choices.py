@@ -51,14 +51,15 @@ class ReplicaState(models.TextChoices):
     RUNNING = "running", _("Installing")
     VERIFIED = "verified", _("Verified")
     FAILED = "failed", _("Failed")
+    STOPPED = "stopped", _("Stopped")
     REJECTED = "rejected", _("Rejected")
     CANCELLED = "cancelled", _("Cancelled")
     REMOVING = "removing", _("Being removed")
     REMOVED = "removed", _("Removed")
 
 
-REMOVED_FROM: dict[str, str] = {PlanAction.UNDO: ReplicaState.FAILED, PlanAction.REMOVE: ReplicaState.VERIFIED}
-"""By plan of removal: the state (ReplicaState) that it begins from."""
+REPLICA_UNFINISHED = (ReplicaState.FAILED, ReplicaState.STOPPED)
+"""An installation, an undo or a removal ended halfway: by a failure, or because a user stopped it."""
 REPLICA_ENDED = (ReplicaState.REJECTED, ReplicaState.CANCELLED, ReplicaState.REMOVED)
 """Here the hostname is free again for another request."""
 
@@ -87,7 +88,7 @@ class RunState(models.TextChoices):
     RUNNING = "running", _("Running")
     SUCCEEDED = "succeeded", _("Succeeded")
     FAILED = "failed", _("Failed")
-    CANCELLED = "cancelled", _("Cancelled")
+    CANCELLED = "cancelled", _("Stopped")
 
 
 class RealmLevel(models.IntegerChoices):
@@ -110,7 +111,7 @@ class StepState(models.TextChoices):
     RUNNING = "running", _("Running")
     DONE = "done", _("Done")
     FAILED = "failed", _("Failed")
-    CANCELLED = "cancelled", _("Cancelled")
+    CANCELLED = "cancelled", _("Stopped")
 
 
 class BundleState(models.TextChoices):

@@ -63,10 +63,17 @@ def follow(event: AuditEvent, obj: Model) -> None:
         return
     decided = event.verb == "plan:submit" and plan.state != PlanState.WAITING  # the revocation of a bundle
     if (rule := RULES.get(event.verb)) and not decided:
-        people = [user for user in rule.people(plan) if user.get_username() != event.actor]
-        tell(rule.kind, plan, people, run=run, actor=event.actor, reason=event.reason, at=event.at)
+        who = _who(event)
+        people = [user for user in rule.people(plan) if user.get_username() != who]
+        tell(rule.kind, plan, people, run=run, actor=who, reason=event.reason, at=event.at)
     if event.kind == "plan" or event.verb == "run:queue":
         _settle(plan)
+
+
+def _who(event: AuditEvent) -> str:
+    """Return who caused an event: the worker ends a run that a user had stopped."""
+    after = event.after if isinstance(event.after, dict) else {}
+    return after.get("stopped_by") or event.actor
 
 
 def tell(

@@ -34,6 +34,13 @@ class StateColumn(tables.Column):  # type: ignore[misc]
         return badge(getattr(record, name), getattr(record, f"get_{name}_display")())
 
 
+class ConditionColumn(tables.Column):  # type: ignore[misc]
+    """The state of a replica as a badge; a removal that did not finish is named."""
+
+    def render(self, record: Replica) -> str:
+        return badge(record.state, record.condition)
+
+
 class WhenColumn(tables.Column):  # type: ignore[misc]
     """A time as the pages show it."""
 
@@ -57,7 +64,7 @@ class MasterTable(PortalTable):
 
 class ReplicaTable(PortalTable):
     hostname = tables.Column(linkify=("replica", {"pk": tables.A("pk")}))
-    state = StateColumn(verbose_name=_("State"))
+    state = ConditionColumn(verbose_name=_("State"))
     realm = tables.Column(accessor="master__realm__name", verbose_name=_("Realm"))
     master = tables.Column(linkify=("master", {"pk": tables.A("master_id")}))
     requested_by = tables.Column(verbose_name=_("Requested by"))

@@ -13,13 +13,15 @@ from replicas import audit
 from replicas.actions.alone import require_alone
 from replicas.actions.claim import claim
 from replicas.actions.host_keys import require_pinned
+from replicas.actions.replica_states import require_state
 from replicas.actions.submit import require_living_master
 from replicas.actions.undo import require_childless
-from replicas.choices import REMOVED_FROM, Decision, PlanAction, PlanState, ReplicaState, RunState
+from replicas.choices import Decision, PlanAction, PlanState, ReplicaState, RunState
 from replicas.errors import Conflict
 from replicas.lifecycle import job, voiding, windows
 from replicas.lifecycle.inheritance import inherited
-from replicas.models import Approval, Plan, Run, StepRun
+from replicas.lifecycle.known_servers import require_own_host
+from replicas.models import Approval, Plan, Replica, Run, StepRun
 from replicas.permissions import Actor, require
 from replicas.tasks import execute
 
@@ -43,14 +45,15 @@ def begin(actor: Actor, plan: Plan, hold: bool = True) -> Run:
     """Queue the run of a plan that has what it needs. Belongs into the transaction that gave the last of it."""
     require_alone(plan.replica)
     require_pinned(plan)
+    require_own_host(plan, inherited(plan))
     claim(plan, {"state": PlanState.WAITING}, state=PlanState.APPROVED)
     if plan.action == PlanAction.INSTALL:
         claim(plan.replica, {"state": ReplicaState.REQUESTED}, state=ReplicaState.APPROVED)
         require_living_master(plan.replica)
-    elif plan.action in REMOVED_FROM:
-        # Whoever approved it thought of this state: a retry may have verified the replica meanwhile.
-        state = REMOVED_FROM[plan.action]
-        claim(plan.replica, {"state": state}, state=state)
+    else:
+        # A retry may have changed it since the plan was submitted.
+        require_state(plan, Replica.objects.get(pk=plan.replica_id))
+    if plan.removes:
         require_childless(plan.replica)
     return queue(actor, plan, hold)
 
@@ -87,6 +90,7 @@ def decide(actor: Actor, plan: Plan, digest: str, reason: str, decision: Decisio
     require_same(plan, digest)
     if decision == Decision.APPROVE:
         require_pinned(plan)
+        require_own_host(plan, inherited(plan))
         require_current(plan)
     Plan.objects.select_for_update(no_key=True).get(pk=plan.pk)
     after, verb = {

@@ -12,11 +12,12 @@ from django.utils.translation import gettext as _
 
 from replicas import audit
 from replicas.actions.claim import claim
-from replicas.choices import Comparison
+from replicas.choices import REPLICA_ENDED, Comparison
 from replicas.clients import ssh
 from replicas.errors import Conflict, HostKeyChanged
 from replicas.lifecycle import order, voiding
-from replicas.models import HostKey, Plan, Realm
+from replicas.lifecycle.known_servers import require_own_key
+from replicas.models import HostKey, Plan, Realm, Replica
 from replicas.permissions import Actor, require
 
 
@@ -78,6 +79,15 @@ def _accept(actor: Actor, known: HostKey, compared: str) -> None:
     audit.record(actor, "hostkey:accept", known, after={"fingerprint": known.fingerprint, "compared": compared})
 
 
+def pin_own(actor: Actor, hostname: str, key: str) -> HostKey:
+    """Pin the key of a host that is to become a replica.
+
+    Raises HostKeyChanged, and Conflict for the key of another server that the portal knows.
+    """
+    require_own_key(hostname, ssh.fingerprint(key))
+    return pin(actor, hostname, key)
+
+
 def changed(hostname: str, fingerprint: str, key: str) -> HostKeyChanged:
     """What is told of a host that presents `key`, while the one with that fingerprint is pinned."""
     return HostKeyChanged(
@@ -95,7 +105,7 @@ def require_pinned(plan: Plan) -> None:
             raise Conflict(
                 _("The plan is approved for another host key of %(host)s than the one that is pinned now.")
                 % {"host": target.hostname},
-                _("Cancel a plan that waits, undo one that has failed, and ask again: the new plan has the new key."),
+                _("Cancel the plan if it still waits. %(again)s") % {"again": voiding.ask_again(plan.action)},
             )
 
 
@@ -117,6 +127,8 @@ def accept(actor: Actor, known: HostKey, key: str, fingerprint: str, reason: str
         raise Conflict(
             _("%(host)s presents the key that is pinned.") % {"host": known.hostname}, _("There is nothing to accept.")
         )
+    if Replica.objects.filter(hostname=known.hostname).exclude(state__in=REPLICA_ENDED).exists():
+        require_own_key(known.hostname, fingerprint)
     before = known.fingerprint
     concerned = Q(masters__hostname=known.hostname) | Q(masters__replicas__hostname=known.hostname)
     realms = list(Realm.objects.filter(concerned).distinct())

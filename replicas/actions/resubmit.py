@@ -35,7 +35,7 @@ def restore(actor: Actor, replica: Replica, key: str, reason: str = "", password
     user = require(actor, "request")
     check(replica)
     before = {"state": replica.state, "requested_by": replica.requested_by.get_username()}
-    pinned = host_keys.pin(actor, replica.hostname, key)
+    pinned = host_keys.pin_own(actor, replica.hostname, key)
     try:
         with transaction.atomic():
             claim(

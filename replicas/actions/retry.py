@@ -16,15 +16,17 @@ from replicas.actions.approve import opening
 from replicas.actions.claim import claim
 from replicas.actions.give_passwords import NONE, give_passwords
 from replicas.actions.host_keys import require_pinned
+from replicas.actions.replica_states import require_state_for_retry
 from replicas.actions.undo import require_childless
-from replicas.choices import REPLICA_ENDED, PlanAction, PlanState, ReplicaState, RunState
+from replicas.choices import REPLICA_ENDED, REPLICA_UNFINISHED, PlanAction, PlanState, ReplicaState, RunState
 from replicas.errors import Conflict
 from replicas.lifecycle.inheritance import inherited
 from replicas.lifecycle.job import JSON, UPLOADS
+from replicas.lifecycle.known_servers import require_own_host
 from replicas.lifecycle.order import hold
 from replicas.lifecycle.undo import to_begin_with
-from replicas.lifecycle.voiding import ASK_ANEW, policy_of
-from replicas.models import Bypass, Plan, Run
+from replicas.lifecycle.voiding import ask_again, policy_of
+from replicas.models import Run
 from replicas.models.runs import never_began
 from replicas.permissions import Actor, require
 from replicas.tasks import execute
@@ -55,12 +57,7 @@ def retry(
     now = _as_it_is(run)
     if now.state in STOPPED:
         require_alone(now.plan.replica)
-        _require_standing(now)
-        _require_newest(run)
-        require_pinned(now.plan)
-        _require_same_policy(now)
-        if now.plan.action == PlanAction.REMOVE:
-            require_childless(now.plan.replica)
+        _require_possible(now)
     before = {"state": now.state, "attempt": now.attempt, "error": now.error}
     claim(
         run,
@@ -75,19 +72,44 @@ def retry(
         lease_until=None,
         attempt_started_at=None,
         finished_at=None,
-        held_until=None if _needs_no_approval(now.plan) else opening(now.plan),
+        held_until=None if _needs_no_approval(now) else opening(now.plan),
         facts=_what_is_known(now),
     )
     run.refresh_from_db()
     give_passwords(actor, run.plan, passwords, proved)
     replica = run.plan.replica
     if run.plan.action == PlanAction.INSTALL:
-        claim(replica, {"state": ReplicaState.FAILED}, state=ReplicaState.APPROVED)
+        claim(replica, {"state__in": REPLICA_UNFINISHED}, state=ReplicaState.APPROVED)
     after = {"state": run.state, "attempt": run.attempt}
     if run.held:
         after["held_until"] = run.held.isoformat()
     audit.record(actor, "run:retry", run, before=before, after=after, reason=reason)
     transaction.on_commit(lambda: execute(run.pk))
+
+
+def obstacle(run: Run) -> Conflict | None:
+    """Return why a run that has stopped cannot be retried as it was approved, as far as its own rows say it."""
+    try:
+        _require_as_approved(run)
+    except Conflict as error:
+        return error
+    return None
+
+
+def _require_as_approved(run: Run) -> None:
+    """Raises Conflict."""
+    _require_standing(run)
+    require_pinned(run.plan)
+    _require_same_policy(run)
+
+
+def _require_possible(run: Run) -> None:
+    """Raises Conflict."""
+    _require_newest(run)
+    _require_as_approved(run)
+    require_own_host(run.plan, run.facts)
+    if run.plan.removes:
+        require_childless(run.plan.replica)
 
 
 def _as_it_is(run: Run) -> Run:
@@ -113,29 +135,30 @@ def _require_same_certificates(run: Run, given: Mapping[str, str]) -> None:
 def _require_same_policy(run: Run) -> None:
     """An approval holds under the policy that it was given under. Raises Conflict."""
     job, realm = run.plan.frozen_job(), run.plan.replica.master.realm
-    if not _needs_no_approval(run.plan) and policy_of(realm, job) != job.policy:
+    if not _needs_no_approval(run) and policy_of(realm, job) != job.policy:
         raise Conflict(
             _("The policy for approvals in %(realm)s was changed since the plan was approved.") % {"realm": realm},
-            str(ASK_ANEW),
+            ask_again(run.plan.action),
         )
 
 
-def _needs_no_approval(plan: Plan) -> bool:
+def _needs_no_approval(run: Run) -> bool:
     """It was broken the glass for, or it only takes away: then it waits for no window either."""
-    return plan.action == PlanAction.REVOKE or Bypass.objects.filter(run__plan=plan).exists()
+    return run.plan.action == PlanAction.REVOKE or hasattr(run, "bypass")
 
 
 def _require_standing(run: Run) -> None:
     """Neither a plan that is void nor a request that has ended is taken up by a retry. Raises Conflict."""
     replica = run.plan.replica
     if run.plan.state == PlanState.VOID:
-        raise Conflict(_("The plan is void. %(why)s") % {"why": run.error}, str(ASK_ANEW))
+        raise Conflict(_("The plan is void. %(why)s") % {"why": run.error}, ask_again(run.plan.action))
     if run.plan.action == PlanAction.INSTALL and replica.state in REPLICA_ENDED:
         raise Conflict(
             _("%(host)s is in another state: %(state)s.")
             % {"host": replica.hostname, "state": replica.get_state_display()},
             _("Request it again: the plan is approved anew."),
         )
+    require_state_for_retry(run.plan, replica)
 
 
 def _what_is_known(run: Run) -> dict[str, JSON]:
@@ -162,5 +185,5 @@ def _require_newest(run: Run) -> None:
     if overtaken(run):
         raise Conflict(
             _("A later run has worked on %(host)s since.") % {"host": run.plan.replica.hostname},
-            _("Look at the newest run; what is still wanted is asked for anew."),
+            _("Open the newest run. Request again what is still needed."),
         )

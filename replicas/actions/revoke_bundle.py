@@ -47,7 +47,8 @@ def revoke_bundle(actor: Actor, bundle: Bundle, reason: str) -> Run:
 
 def revocable(bundle: Bundle) -> bool:
     """Whether nobody relies on it, and it is not revoked yet."""
-    in_service = bundle.state == BundleState.USED and bundle.replica.state in SERVING
+    replica = bundle.replica
+    in_service = bundle.state == BundleState.USED and (replica.state in SERVING or replica.removal_begun)
     return bundle.state != BundleState.REVOKED and not in_service
 
 
@@ -57,7 +58,7 @@ def _require_revocable(bundle: Bundle) -> None:
     if not revocable(bundle):
         raise Conflict(
             _("The certificates of this bundle are in service on %(host)s.") % {"host": bundle.replica.hostname},
-            _("Remove the replica instead: that revokes them too."),
+            _("The removal of the replica revokes them too: request it, or finish it."),
         )
     if Plan.objects.filter(replica=bundle.replica, state=PlanState.WAITING).exists():
         raise Conflict(

@@ -14,6 +14,7 @@ from replicas.actions import host_keys, plans
 from replicas.actions.give_passwords import NONE, give_passwords
 from replicas.choices import PLANS_OF_REMOVAL, REPLICA_ENDED, RUN_ACTIVE, PlanState, ReplicaState, RunState
 from replicas.errors import Conflict
+from replicas.lifecycle.known_servers import KnownServers, require_own_address
 from replicas.models import Master, Plan, Replica, Run
 from replicas.permissions import Actor, require
 
@@ -33,8 +34,8 @@ def submit(actor: Actor, replica: Replica, passwords: Mapping[str, str] = NONE) 
 def store(actor: Actor, replica: Replica, key: str, passwords: Mapping[str, str] = NONE) -> Plan:
     """What `submit` does once it knows the host's key."""
     replica.requested_by = require(actor, "request")
-    check(replica)
-    replica.host_key = host_keys.pin(actor, replica.hostname, key)
+    check(replica, Known.of(replica, health=False))
+    replica.host_key = host_keys.pin_own(actor, replica.hostname, key)
     try:
         with transaction.atomic():
             replica.save()
@@ -56,16 +57,24 @@ class Known:
     """Those that the portal has removed are none any more; their rows stay for what was made from them."""
     leaving: frozenset[str]
     """Of the masters that were asked for."""
+    servers: KnownServers
+    """By address."""
 
     @classmethod
-    def of(cls, *asked: Replica) -> Known:
+    def of(cls, *asked: Replica, health: bool = True) -> Known:
+        """`health`: with the addresses that the last health checks saw."""
         names, masters = {replica.hostname for replica in asked}, {replica.master.hostname for replica in asked}
         rows: dict[str, list[tuple[int, str]]] = {}
         found = Replica.objects.filter(hostname__in=names | masters)
         for hostname, key, state in found.values_list("hostname", "pk", "state"):
             rows.setdefault(hostname, []).append((key, state))
         registered = set(Master.objects.filter(hostname__in=names).values_list("hostname", flat=True))
-        return cls(rows, frozenset(registered - _removed(registered & rows.keys())), _leaving(masters & rows.keys()))
+        return cls(
+            rows,
+            frozenset(registered - _removed(registered & rows.keys())),
+            _leaving(masters & rows.keys()),
+            KnownServers.read(health),
+        )
 
 
 def _removed(hostnames: set[str]) -> set[str]:
@@ -102,12 +111,13 @@ def check(replica: Replica, known: Known | None = None) -> None:
         raise Conflict(
             _("%(host)s is a registered master.") % {"host": replica.hostname}, _("A replica is another host.")
         )
+    require_own_address(replica, known.servers)
     require_living_master(replica, known)
 
 
 def require_living_master(replica: Replica, known: Known | None = None) -> None:
     """A master that the portal made counts as long as it is verified, and nobody removes it. Raises Conflict."""
-    master, known = replica.master, known or Known.of(replica)
+    master, known = replica.master, known or Known.of(replica, health=False)
     states = [state for _key, state in known.replicas.get(master.hostname, ())]
     if states and ReplicaState.VERIFIED not in states:
         raise Conflict(

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from replicas.actions import plans
 from replicas.actions.alone import require_alone
 from replicas.actions.give_passwords import NONE, give_passwords
+from replicas.actions.replica_states import require_can_remove, require_can_undo
 from replicas.choices import REPLICA_ENDED, ReplicaState
 from replicas.errors import Conflict
 from replicas.lifecycle.job import Action
@@ -28,13 +29,14 @@ def undo(
     passwords: Mapping[str, str] = NONE,
     way_in: Master | None = None,
 ) -> Plan:
-    """Freeze the plan that takes a failed replica back to a blank host; with `host_gone_reason`, the realm's part only.
+    """Freeze the plan that undoes an installation that did not succeed; with `host_gone_reason`, the realm's part only.
 
+    A replica that was verified is never undone: `remove` checks first that the realm can do without it.
     `way_in`, one of `ways_in`, is the server that the realm is worked on from when the replica's master is
     lost. Raises NotAllowed, Conflict (another state, a run at work, a plan that waits, no such server), ValidationError
     without a reason.
     """
-    plan = _freeze(actor, replica, "undo", ReplicaState.FAILED, reason, host_gone_reason, way_in)
+    plan = _freeze(actor, replica, "undo", reason, host_gone_reason, way_in)
     give_passwords(actor, plan, passwords)
     return plan
 
@@ -48,10 +50,13 @@ def remove(
     passwords: Mapping[str, str] = NONE,
     way_in: Master | None = None,
 ) -> Plan:
-    """The same for a verified replica, from which no other one is made. Raises as `undo`."""
+    """The same for a verified replica, or one whose removal has begun, from which no other one is made.
+
+    Raises as `undo`.
+    """
     require(actor, "request")
     require_childless(replica)
-    plan = _freeze(actor, replica, "remove", ReplicaState.VERIFIED, reason, host_gone_reason, way_in)
+    plan = _freeze(actor, replica, "remove", reason, host_gone_reason, way_in)
     give_passwords(actor, plan, passwords)
     return plan
 
@@ -68,7 +73,6 @@ def _freeze(
     actor: Actor,
     replica: Replica,
     action: Action,
-    state: str,
     reason: str,
     host_gone_reason: str,
     way_in: Master | None,
@@ -79,11 +83,10 @@ def _freeze(
     require_alone(replica)
     # As it is now: with the host key that an administrator may have accepted since.
     now = Replica.objects.select_related("master__realm", "master__host_key", "host_key").get(pk=replica.pk)
-    if now.state != state:
-        raise Conflict(
-            _("%(host)s is in another state: %(state)s.") % {"host": now.hostname, "state": now.get_state_display()},
-            _("A failed replica can be undone, a verified one can be removed."),
-        )
+    if action == "undo":
+        require_can_undo(now)
+    else:
+        require_can_remove(now)
     options = {"removal_reason": reason, "host_gone_reason": host_gone_reason.strip()}
     if way_in is not None:
         _require_way_in(now, way_in)

@@ -150,8 +150,8 @@ def _key_changed(endpoint: Endpoint, presented: str) -> HostKeyChanged:
         f"The SSH host key of {_name(endpoint)} is not the pinned one: "
         f"pinned {fingerprint(endpoint.host_key)}, presented {presented}.",
         "Find out why before going on: either the host was reinstalled, or something else answers at its address. "
-        "If the new key is right, an administrator compares it on the host's console and accepts it. A plan is for the "
-        "key that it was made with: undo what it has done, and ask again.",
+        "If the new key is right, an administrator compares it on the host's console and accepts it. The plan holds "
+        "for the key that it was made with: request it again.",
     )
 
 

@@ -289,6 +289,7 @@ def _find_in_the_way(sheet: Sheet) -> None:
             check(row.replica, known)
         except (Conflict, ValidationError) as error:
             sheet.wrong += _refused(line, row.replica, error)
+        known.servers.add(row.replica)
 
 
 def _refused(line: int, replica: Replica, error: PortalError | ValidationError) -> Iterable[Wrong]:

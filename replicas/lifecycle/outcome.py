@@ -9,14 +9,14 @@ from typing import Any
 from django.utils import timezone
 
 from replicas import audit
-from replicas.choices import PLANS_OF_REMOVAL, REMOVED_FROM, PlanAction, ReplicaState, RunState
+from replicas.choices import PLANS_OF_REMOVAL, PlanAction, ReplicaState, RunState
 from replicas.lifecycle import bundles
 from replicas.lifecycle.credentials import wiping
 from replicas.lifecycle.fencing import fenced
 from replicas.lifecycle.job import Options
 from replicas.lifecycle.lease import Lease
 from replicas.lifecycle.undo import REMOVAL_BEGUN
-from replicas.models import Master, Replica, Run
+from replicas.models import AuditEvent, Master, Replica, Run
 from replicas.models.runs import never_began
 from replicas.permissions import Actor
 from replicas.realm_rules import OF_DNS
@@ -49,18 +49,33 @@ def end(run: Run, lease: Lease, outcome: Outcome, failing: int | None = None) ->
     """The last write of a run, all in one transaction; `failing` is the log line that says why. Raises LeaseLost."""
     with wiping(run, lease), fenced(lease.run_id, lease.fence, **_ended(outcome, failing)):
         after = {"state": outcome.state, "error": outcome.error}
-        audit.record(Actor.system(), VERBS[outcome.state], run, before={"state": RunState.RUNNING}, after=after)
+        reason = ""
+        if outcome.state == RunState.CANCELLED:
+            after["stopped_by"] = Run.objects.values_list("cancel_requested_by", flat=True).get(pk=run.pk)
+            reason = stop_reason(run, after["stopped_by"])
+        before = {"state": RunState.RUNNING}
+        audit.record(Actor.system(), VERBS[outcome.state], run, before=before, after=after, reason=reason)
         if outcome.state == RunState.SUCCEEDED:
             _succeeded(run)
         else:
-            _stopped(run)
+            _unfinished(run, outcome.state)
+
+
+def stop_reason(run: Run, who: str) -> str:
+    """Return the reason that the user `who` gave for stopping the run; empty when no user stopped it."""
+    requests = AuditEvent.objects.filter(kind="run", object_id=str(run.pk), verb="run:cancel", actor=who)
+    return (requests.order_by("-pk").values_list("reason", flat=True).first() or "") if who else ""
 
 
 def end_barely(lease: Lease, outcome: Outcome) -> None:
     """The state alone, when not even the history can be written: people see it, and can try again. Raises LeaseLost."""
     begun = (ReplicaState.APPROVED, ReplicaState.RUNNING, ReplicaState.REMOVING)
     with fenced(lease.run_id, lease.fence, **_ended(outcome)):
-        Replica.objects.filter(plans__runs=lease.run_id, state__in=begun).update(state=ReplicaState.FAILED)
+        replica = Replica.objects.filter(plans__runs=lease.run_id, state__in=begun)
+        removal = Run.objects.filter(pk=lease.run_id, plan__action=PlanAction.REMOVE)
+        if removal.exclude(facts__has_key=REMOVAL_BEGUN).exists():
+            replica.filter(verified_at__isnull=False).update(state=ReplicaState.VERIFIED)
+        replica.update(state=_state(outcome.state))
 
 
 def _ended(outcome: Outcome, failing: int | None = None) -> dict[str, Any]:
@@ -75,25 +90,31 @@ def _ended(outcome: Outcome, failing: int | None = None) -> dict[str, Any]:
     }
 
 
-def _stopped(run: Run) -> None:
-    """Cancelled in the middle, too: the host is no longer blank, so its name must not become free."""
-    replica = run.plan.replica
-    if Run.objects.filter(never_began(), pk=run.pk).exists():
-        _as_before(run)
-    elif run.plan.action == PlanAction.INSTALL:
-        _change(replica, "replica:change", {"state": ReplicaState.FAILED})
-    elif run.plan.action in PLANS_OF_REMOVAL:
+def _unfinished(run: Run, state: RunState) -> None:
+    """Stopped in the middle, too: the host is no longer blank, so its name must not become free."""
+    replica, action = run.plan.replica, run.plan.action
+    began = not Run.objects.filter(never_began(), pk=run.pk).exists()
+    if action == PlanAction.INSTALL:
+        _change(replica, "replica:change", {"state": _state(state) if began else ReplicaState.CANCELLED})
+    elif action in PLANS_OF_REMOVAL:
         facts = Run.objects.values_list("facts", flat=True).get(pk=run.pk)
-        untouched = replica.verified_at is not None and not facts.get(REMOVAL_BEGUN)
-        state = ReplicaState.VERIFIED if untouched else ReplicaState.FAILED
-        _change(replica, "replica:change", {"state": state})
+        untouched = action == PlanAction.REMOVE and not facts.get(REMOVAL_BEGUN)
+        if untouched and replica.verified_at is not None:
+            _change(replica, "replica:change", {"state": ReplicaState.VERIFIED})
+        else:
+            _change(replica, "replica:change", {"state": _state(state) if began else _before(run)})
 
 
-def _as_before(run: Run) -> None:
-    """Nothing was done: a host is still blank, so that its name is free, and a replica is what it was."""
-    states = {PlanAction.INSTALL: ReplicaState.CANCELLED} | REMOVED_FROM
-    if state := states.get(run.plan.action):
-        _change(run.plan.replica, "replica:change", {"state": state})
+def _state(ended: str) -> ReplicaState:
+    """The state of a replica whose run ended halfway, in that state (RunState)."""
+    return ReplicaState.STOPPED if ended == RunState.CANCELLED else ReplicaState.FAILED
+
+
+def _before(run: Run) -> ReplicaState:
+    """What the replica was before a removal that never began: failed or stopped, as its newest run before says."""
+    others = Run.objects.filter(~never_began(), plan__replica=run.plan.replica_id).exclude(pk=run.pk)
+    last = others.exclude(plan__action=PlanAction.REVOKE).order_by("-finished_at", "-pk")
+    return _state(last.values_list("state", flat=True).first() or RunState.FAILED)
 
 
 def _succeeded(run: Run) -> None:

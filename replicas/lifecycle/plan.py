@@ -9,6 +9,7 @@ from typing import Any
 from replicas.errors import Conflict
 from replicas.lifecycle.base import Backend, Step, Touch
 from replicas.lifecycle.job import JSON, Job, digest
+from replicas.lifecycle.voiding import ask_again
 from replicas.models import Plan
 
 
@@ -26,8 +27,7 @@ def thaw(plan: Plan, backend: Backend) -> tuple[Job, tuple[Step, ...]]:
     if digest(plan.job, plan.steps) != plan.digest or steps != plan.steps:
         raise Conflict(
             "The steps are no longer the ones that were approved: the portal was changed since.",
-            "Nothing more of it runs. Undo what an installation did and request the replica again; anything else is "
-            "just asked for again. The new plan is approved anew.",
+            f"Nothing more of it runs. {ask_again(plan.action)}",
         )
     return job, backend.steps(job)
 

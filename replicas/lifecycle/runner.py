@@ -16,12 +16,13 @@ from replicas.backends import registry
 from replicas.choices import RunState, StepState
 from replicas.errors import DirectoryLost, PortalError, StepError
 from replicas.lifecycle import lease as leases
-from replicas.lifecycle import outcome, plan, summary
+from replicas.lifecycle import outcome, plan, run_end, summary
 from replicas.lifecycle.base import Step
 from replicas.lifecycle.connect import connect
 from replicas.lifecycle.context import RunContext
 from replicas.lifecycle.credentials import unlock, words
 from replicas.lifecycle.fencing import LeaseLost
+from replicas.lifecycle.known_servers import require_own_host
 from replicas.lifecycle.lease import Cancelled, Interrupted, Lease
 from replicas.lifecycle.loop import StepLoop
 from replicas.lifecycle.order import holding
@@ -150,6 +151,8 @@ class Execution:
 
     def _steps(self) -> None:
         job, steps = plan.thaw(self.row.plan, registry.get(self.row.plan.job["realm"]["backend"]))
+        self._check_cancel()
+        require_own_host(self.row.plan, self.row.facts)  # another server may have been registered since the approval
         secrets = unlock(self.row)
         self.writer.redactor.add(*words(secrets))
         ctx = RunContext(job, self.row.facts, secrets, self.lease, self.writer, connect)
@@ -242,9 +245,12 @@ class Execution:
         who = Run.objects.values_list("cancel_requested_by", flat=True).get(pk=self.row.pk)
         for line in summary.done_so_far(self.row):
             self.writer.write(line)
-        begun = self.row.steps.exclude(started_at=None).exists()
-        remedy = "Retry goes on from here; Undo takes it back." if begun else "Nothing was done."
-        return Outcome(RunState.CANCELLED, f"Cancelled by {who}.", remedy)
+        if not self.row.steps.exclude(started_at=None).exists():
+            return Outcome(RunState.CANCELLED, f"Stopped by {who} before the first step.", "Nothing was done.")
+        came, facts = run_end.progress(self.row), Run.objects.values_list("facts", flat=True).get(pk=self.row.pk)
+        told = run_end.ending(self.row.plan.action, facts, RunState.CANCELLED, came)
+        error = f"Stopped by {who} at step {came.step} of {came.total}: {came.title}."
+        return Outcome(RunState.CANCELLED, error, f"{told.state} {told.remedy}")
 
     def _stopped(self, state: StepState, result: Outcome) -> Outcome:
         self.lease.check()

@@ -21,6 +21,8 @@ class Symptom(NamedTuple):
     acts: tuple[str, ...] = ("retry",)
     remedy: str = ""
     """For errors that say none of their own."""
+    actions: tuple[str, ...] = ()
+    """The kinds of runs (PlanAction) that show it; empty for any."""
 
 
 FULL = Symptom(
@@ -80,6 +82,7 @@ SHARED = (
     Symptom(
         "expired at|was revoked\\.|bundle is|not the file that was sealed|no bundle|sealed with a password",
         gettext_noop("A bundle is for one host and one time. A retry seals another one and takes back the old one."),
+        actions=("install",),
     ),
     Symptom(
         "clocks? of .* differ|clock skew|skew too great",
@@ -90,9 +93,19 @@ SHARED = (
         gettext_noop("The host was shut down, or the kernel ended the program because memory ran out."),
     ),
     Symptom(
-        "already exists on|already has a Directory Server|something of .* is left",
-        gettext_noop("An earlier replica of that name was not removed completely from the realm or the host."),
-        ("undo", "retry"),
+        "already exists on|already has a Directory Server|is configured already",
+        gettext_noop(
+            "A server of that name is in the realm, or the host runs a server already. It may be in service. Nothing "
+            "of it was changed."
+        ),
+        ("retry", "undo"),
+        actions=("install",),
+    ),
+    Symptom(
+        "something of .* is left",
+        gettext_noop("The last check found parts of the replica in the realm or on its host."),
+        ("retry",),
+        actions=("undo", "remove"),
     ),
     Symptom(
         "(directory on|did not answer|cannot be reached|not finished within|connection .* (lost|refused)|no SSH)",
@@ -116,6 +129,7 @@ def tables(own: Iterable[Symptom]) -> tuple[Symptom, ...]:
     return (FULL, *own, *SHARED)
 
 
-def recognise(error: str, symptoms: Iterable[Symptom]) -> Symptom | None:
-    """The first symptom that the error shows."""
-    return next((symptom for symptom in symptoms if re.search(symptom.signs, error, re.IGNORECASE)), None)
+def recognise(error: str, symptoms: Iterable[Symptom], action: str = "") -> Symptom | None:
+    """Return the first symptom that the error shows; of a run of that kind (PlanAction), or of any."""
+    fitting = (one for one in symptoms if not one.actions or not action or action in one.actions)
+    return next((one for one in fitting if re.search(one.signs, error, re.IGNORECASE)), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -35,11 +36,24 @@ OF_AN_ACTION: dict[str, tuple[str, ...]] = {
     PlanAction.SEGMENT: ("suffix", "partner"),
 }
 """Likewise, of plans for what is added or changed later."""
-ASK_ANEW = gettext_lazy("Undo what was done, if there is something, and ask for the same again: it is approved anew.")
+AGAIN: dict[str, Any] = {
+    PlanAction.INSTALL: gettext_lazy(
+        "Undo the installation if it has changed something, then request the replica again. The new plan needs an "
+        "approval."
+    ),
+    PlanAction.UNDO: gettext_lazy("Request the undo again. The new plan needs an approval."),
+    PlanAction.REMOVE: gettext_lazy("Request the removal again. The new plan needs an approval."),
+}
+CHANGE_AGAIN = gettext_lazy("Request the same change again. The new plan needs an approval.")
 RETRIED = {RunState.FAILED: "run:fail", RunState.CANCELLED: "run:cancelled"}
 """How a run ends again that was retried, and has not gone on."""
 QUEUED = Q(state=RunState.QUEUED, lease_until=None)
 """No worker has had it since it was approved, or retried."""
+
+
+def ask_again(action: str) -> str:
+    """Return what to do when a plan of that kind cannot go on as it was approved."""
+    return str(AGAIN.get(action, CHANGE_AGAIN))
 
 
 def policy_of(realm: Realm, job: Job) -> Policy:
@@ -141,11 +155,12 @@ def _end_again(run: Run, why: Sequence[str]) -> None:
         return
     state, reason = _before_the_retry(run), " ".join(why)
     wipe(Actor.system(), run.plan)
-    mine.update(state=state, finished_at=Now(), held_until=None, error=reason, remedy=str(ASK_ANEW))
+    mine.update(state=state, finished_at=Now(), held_until=None, error=reason, remedy=ask_again(run.plan.action))
     if run.plan.action == PlanAction.INSTALL:
-        Replica.objects.filter(pk=run.plan.replica_id, state=ReplicaState.APPROVED).update(state=ReplicaState.FAILED)
-    before, after = {"state": RunState.QUEUED}, {"state": state, "error": reason}
-    audit.record(Actor.system(), RETRIED[state], run, before=before, after=after)
+        before = ReplicaState.STOPPED if state == RunState.CANCELLED else ReplicaState.FAILED
+        Replica.objects.filter(pk=run.plan.replica_id, state=ReplicaState.APPROVED).update(state=before)
+    queued, after = {"state": RunState.QUEUED}, {"state": state, "error": reason}
+    audit.record(Actor.system(), RETRIED[state], run, before=queued, after=after, reason=reason)
 
 
 def _before_the_retry(run: Run) -> RunState:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('replicas', '0034_webhook_format'),
+        ('replicas', '0035_stopped'),
     ]
 
     operations = [

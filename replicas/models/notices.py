@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from replicas.choices import DeliveryState, EmailWish, NoticeKind, WebhookFormat
+from replicas.choices import DeliveryState, EmailWish, NoticeKind, RunState, WebhookFormat
 from replicas.models.credentials import Sealed
 from replicas.models.requests import Plan
 from replicas.models.runs import Run
@@ -37,7 +37,14 @@ class Notice(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()}: {self.plan}"
+        return f"{self.title}: {self.plan}"
+
+    @property
+    def title(self) -> str:
+        """The kind in words: a plan is cancelled, but a run is stopped."""
+        if self.kind == NoticeKind.CANCELLED and self.run_id:
+            return str(RunState.CANCELLED.label)
+        return self.get_kind_display()
 
 
 class EmailChoice(models.Model):

@@ -8,12 +8,14 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from replicas import validators
 from replicas.choices import (
     PLANS_OF_REMOVAL,
     REPLICA_ENDED,
+    REPLICA_UNFINISHED,
     Decision,
     DnsPolicy,
     ForwardPolicy,
@@ -176,6 +178,18 @@ class Replica(SSHTarget):
 
     def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
         """Nothing: `clean` says the same in words, and does not ask the database once for each rule."""
+
+    @property
+    def removal_begun(self) -> bool:
+        """Whether a removal took something of the verified replica away and did not finish: it no longer serves."""
+        return self.verified_at is not None and self.state in REPLICA_UNFINISHED
+
+    @property
+    def condition(self) -> str:
+        """The state in words; for a removal that did not finish, the words name the removal."""
+        if not self.removal_begun:
+            return self.get_state_display()
+        return gettext("Removal stopped") if self.state == ReplicaState.STOPPED else gettext("Removal failed")
 
     def options(self) -> Options:
         some: dict[str, Any] = {name: bool(getattr(self, name)) for name in SOME_REALMS}

@@ -48,8 +48,8 @@ VERBS = {
     "replica:change": gettext_lazy("Replica changed"),
     "replica:request": gettext_lazy("Replica requested"),
     "replica:resubmit": gettext_lazy("Replica requested again"),
-    "run:cancel": gettext_lazy("Run's end asked for"),
-    "run:cancelled": gettext_lazy("Run cancelled"),
+    "run:cancel": gettext_lazy("Stop of the run requested"),
+    "run:cancelled": gettext_lazy("Run stopped"),
     "run:export": gettext_lazy("Log downloaded"),
     "run:fail": gettext_lazy("Run failed"),
     "run:hold": gettext_lazy("Run held until the next window"),
@@ -93,6 +93,13 @@ class Change(NamedTuple):
 def verb(name: str) -> str:
     """What was done, as people say it."""
     return str(VERBS.get(name, name.replace(":", " ").replace("_", " ")))
+
+
+@register.filter
+def by(event: AuditEvent) -> str:
+    """Return who caused the event: a user had a run stopped that the worker then ended."""
+    after = event.after if isinstance(event.after, dict) else {}
+    return str(after.get("stopped_by") or event.actor)
 
 
 def verbs_like(text: str) -> list[str]:

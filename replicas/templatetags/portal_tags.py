@@ -41,6 +41,7 @@ LOOKS = {
     "expired": ("calm", "clock"),
     "revoked": ("bad", "cross"),
     "failed": ("bad", "cross"),
+    "stopped": ("wait", "stop"),
     "removing": ("busy", "turning"),
     "removed": ("calm", "circle"),
     "rejected": ("bad", "cross"),

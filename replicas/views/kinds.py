@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from django.forms import BaseForm
 
 from replicas.actions.give_passwords import lacking, missing_passwords
-from replicas.actions.retry import STOPPED, overtaken
+from replicas.actions.retry import STOPPED, obstacle, overtaken
 from replicas.choices import RUN_ACTIVE, PlanAction, PlanState
+from replicas.errors import Conflict
 from replicas.models import Plan, Replica, Run
 from replicas.permissions import Actor
 from replicas.views.newest import ASIDE, plans_of, rank
@@ -58,10 +59,19 @@ class Subject:
         last = max((run for run in self._runs if rank(run) == ASIDE), key=lambda run: run.pk, default=None)
         return last if last is not None and _waits_for_retry(last) and not overtaken(last) else None
 
+    def superseded(self, run: Run) -> bool:
+        """Whether another run has worked on the replica since: what that run left is not its state any more."""
+        return run != self.run and run != self.stopped
+
+    @cached_property
+    def obstacle(self) -> Conflict | None:
+        """Why the run that has stopped cannot be tried again as it was approved."""
+        return obstacle(self.stopped) if self.stopped else None
+
     @cached_property
     def findings(self) -> dict[str, Any]:
         """As `outcome`."""
-        return outcome(self._runs)
+        return outcome(self.replica, self._runs, self.run)
 
     @cached_property
     def _runs(self) -> list[Run]:
@@ -114,6 +124,8 @@ class Kind:
     symbol: str
     style: str = "btn-quiet"
     thanks: Any = ""
+    words: Callable[[Subject], tuple[Any, Any] | None] = lambda subject: None
+    """Label and help where those above do not fit what the replica or its run is now."""
     action: PlanAction | None = None
     """Of the plan that it makes, where that needs other passwords than the one before."""
     about: Callable[[Subject], Plan | Run | None] = lambda subject: subject.plan

@@ -10,7 +10,7 @@ from django.db.models.fields.json import KeyTransform
 from replicas.choices import RUN_ACTIVE, PlanAction
 from replicas.models import Plan, Replica, Run
 from replicas.models.runs import never_began
-from replicas.views.outcome import FINDINGS, LOOKED
+from replicas.views.outcome import FINDINGS, LOOKED, PROGRESS
 
 PLANS = 25
 """So many are listed."""
@@ -55,4 +55,5 @@ def _plan_of(runs: QuerySet[Run]) -> QuerySet[Run, Any]:
 
 def _light() -> QuerySet[Run]:
     few = Run.objects.defer("facts", "offsets").select_related("bypass__by", "bypass__reviewed_by")
-    return few.annotate(rank=_rank(), **{name: KeyTransform(name, "facts") for name in FINDINGS}).order_by("-pk")
+    facts = {name: KeyTransform(name, "facts") for name in (*FINDINGS, *PROGRESS)}
+    return few.annotate(rank=_rank(), began=~never_began(), **facts).order_by("-pk")

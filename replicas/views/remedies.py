@@ -13,10 +13,13 @@ from django.utils.translation import gettext_lazy
 
 from replicas import permissions
 from replicas.backends import registry
-from replicas.choices import RunState
-from replicas.lifecycle import symptoms
+from replicas.choices import PlanAction, RunState
+from replicas.lifecycle import run_end, symptoms
+from replicas.lifecycle.outcome import stop_reason
 from replicas.models import Replica, Run
 from replicas.views.acting import Act
+from replicas.views.kinds import Subject
+from replicas.views.outcome import known
 
 
 class Page(NamedTuple):
@@ -55,35 +58,82 @@ class Link:
 class Trouble:
     """Context of runs/trouble.html."""
 
+    heading: str
     error: str
+    who: str
+    """Who had the run stopped; empty when it failed."""
+    reason: str
+    """What they gave as the reason."""
+    state: str
+    """What is true of the replica since, where the run is the one that its page is about."""
+    done: tuple[str, ...]
+    """Titles of the steps that a removal or an undo has finished."""
     meaning: str
     remedy: str
+    obstacle: str
+    """Why the run cannot be retried, and what to do instead."""
     acts: Sequence[Act]
     links: Sequence[Link]
 
 
-def explained(user: User, run: Run | None, acts: list[Act]) -> dict[str, Any]:
+def explained(user: User, about: Subject, run: Run | None, acts: list[Act]) -> dict[str, Any]:
     """What went wrong with the buttons that help, for runs/outcome.html; and the other actions."""
-    found = trouble(user, run, acts) if run else None
+    found = trouble(user, about, run, acts) if run else None
     return {"trouble": found, "acts": [act for act in acts if found is None or act not in found.acts]}
 
 
-def trouble(user: User, run: Run, acts: Sequence[Act]) -> Trouble | None:
-    """Of a run that ended with an error; `acts` are those that this person is offered now."""
-    if not run.error:
+def trouble(user: User, about: Subject, run: Run, acts: Sequence[Act]) -> Trouble | None:
+    """Of a run that failed or was stopped; `acts` are those that this person is offered now."""
+    if not run.error or run.state not in (RunState.FAILED, RunState.CANCELLED):
         return None
-    found = symptoms.recognise(run.error, tables(run)) if run.state == RunState.FAILED else None
-    if found is None:
-        helping = ("retry", "undo")
-        return Trouble(run.error, "", run.remedy, in_order(acts, helping), ())
-    links = [link(user, run, name) for name in found.acts if name in PAGES] if acts else []
+    failed = run.state == RunState.FAILED
+    symptom = symptoms.recognise(run.error, tables(run), run.plan.action) if failed else None
+    names = symptom.acts if symptom else ("retry", "undo")
+    # A removal that has begun is finished before anything else helps.
+    helping = in_order(acts, ("retry", "remove") if run.plan.action == PlanAction.REMOVE else names)
+    links = [link(user, run, name) for name in names if name in PAGES] if acts else []
+    who = "" if failed else run.cancel_requested_by
+    came = run_end.progress(run)
+    told = run_end.ending(run.plan.action, known(run), run.state, came)
+    never = not came.stages
     return Trouble(
-        run.error,
-        _(found.meaning),
-        run.remedy or (_(found.remedy) if found.remedy else ""),
-        in_order(acts, found.acts),
-        [one for one in links if one is not None],
+        heading=_heading(run, told, came, who, never),
+        error=run.error,
+        who=who,
+        reason=stop_reason(run, who),
+        state=_present(about, run, told, never),
+        done=came.done if run.plan.removes and not about.superseded(run) else (),
+        meaning=_(symptom.meaning) if symptom else "",
+        remedy=_remedy(about, run, symptom, told),
+        obstacle=str(about.obstacle) if about.obstacle and about.stopped == run else "",
+        acts=helping,
+        links=[one for one in links if one is not None],
     )
+
+
+def _heading(run: Run, told: run_end.Ending, came: run_end.Progress, who: str, never: bool) -> str:
+    if never:
+        by = {"action": run.plan.get_action_display(), "who": who or _("the portal")}
+        return _("“%(action)s” was stopped before it began, by %(who)s") % by
+    where = {"step": came.step, "total": came.total, "action": run.plan.get_action_display()}
+    return _(told.heading) % where
+
+
+def _present(about: Subject, run: Run, told: run_end.Ending, never: bool) -> str:
+    """What is true now: of an older run only that another one has worked on the replica since."""
+    if about.superseded(run):
+        return _("A later run has worked on this replica since. The page of the replica shows its present state.")
+    return _("Nothing was changed.") if never else _(told.state)
+
+
+def _remedy(about: Subject, run: Run, symptom: symptoms.Symptom | None, told: run_end.Ending) -> str:
+    """What the failed step advises comes first; what is known of the kind of the run follows."""
+    if about.superseded(run) or about.stopped != run or about.obstacle:
+        return ""
+    if run.state == RunState.CANCELLED:
+        return _(told.remedy)
+    own = run.remedy or (_(symptom.remedy) if symptom and symptom.remedy else "")
+    return " ".join(part for part in (own, _(told.remedy) if run.plan.removes else "") if part)
 
 
 def tables(run: Run) -> tuple[symptoms.Symptom, ...]:

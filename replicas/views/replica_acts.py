@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from replicas import later_rules, permissions
+from replicas.actions import replica_states
 from replicas.actions.add_records import add_records
 from replicas.actions.cancel import cancel_plan, cancel_run
 from replicas.actions.prove_passwords import prove
@@ -27,6 +28,7 @@ from replicas.forms.requests import CancelForm, RecordsForm, RemovalForm, Resubm
 from replicas.forms.uploads import Uploads
 from replicas.models import Plan, Run
 from replicas.permissions import Actor
+from replicas.views import act_words
 from replicas.views.acting import Act
 from replicas.views.kinds import Bound, Kind, Subject
 from replicas.views.later_acts import LATER
@@ -49,7 +51,9 @@ def can_stop(subject: Subject) -> bool:
 
 
 def can_retry(subject: Subject) -> bool:
-    return subject.idle and subject.stopped is not None and subject.replica.state not in REPLICA_ENDED
+    if not subject.idle or subject.stopped is None or subject.replica.state in REPLICA_ENDED:
+        return False
+    return subject.obstacle is None
 
 
 def can_set_up_dns(subject: Subject) -> bool:
@@ -59,11 +63,11 @@ def can_set_up_dns(subject: Subject) -> bool:
 
 
 def can_undo(subject: Subject) -> bool:
-    return subject.idle and subject.replica.state == ReplicaState.FAILED
+    return subject.idle and replica_states.can_undo(subject.replica)
 
 
 def can_remove(subject: Subject) -> bool:
-    return subject.idle and subject.replica.state == ReplicaState.VERIFIED
+    return subject.idle and replica_states.can_remove(subject.replica)
 
 
 def can_resubmit(subject: Subject) -> bool:
@@ -136,6 +140,7 @@ ACTS = {
         do=try_again,
         label=_("Retry from this step"),
         help=_("Goes on with the step that it stopped at. What is done already is checked, not done again."),
+        words=act_words.retry,
         thanks=_("The run is queued again."),
         symbol="retry",
         style="btn-primary",
@@ -150,6 +155,7 @@ ACTS = {
             "Asks for a plan that takes back whatever the installation did, so that the host is blank again and the "
             "realm knows nothing of it. Someone else approves it."
         ),
+        words=act_words.undo,
         symbol="history",
         style="btn-outline-danger",
     ),
@@ -188,6 +194,7 @@ ACTS = {
             "the other servers stay connected, and that this is not the last one with an authority or name service. "
             "Someone else approves it."
         ),
+        words=act_words.remove,
         symbol="cross",
         style="btn-outline-danger",
     ),
@@ -198,9 +205,8 @@ ACTS = {
         about=under_way,
         do=cancel,
         label=_("Cancel"),
-        help=_(
-            "Takes back a plan that waits. A run stops before its next step; what is done stays, and can be retried."
-        ),
+        help=_("Ends the plan before it is decided. Nothing was changed yet."),
+        words=act_words.cancel,
         thanks=_("Cancelled. A run that is under way stops before its next step."),
         symbol="stop",
         style="btn-outline-danger",
@@ -214,8 +220,9 @@ ACTS = {
         label=_("Stop now"),
         help=_(
             "Does not wait for the step to end: a command that runs on a host is ended in the middle. The log lists "
-            "what was done. Retry goes on from there; undo takes it back."
+            "what was done."
         ),
+        words=act_words.stop,
         thanks=_("The run is being stopped in the middle of its step."),
         symbol="stop",
         style="btn-outline-danger",
@@ -232,13 +239,14 @@ def offered(user: User, subject: Subject, bound: Bound | None = None) -> list[Ac
         Act(
             url=reverse("replica_act", args=[subject.replica.pk, name]),
             form=_asking(name, kind, bound.form if bound and bound.name == name else kind.form(), subject),
-            label=kind.label,
-            help=kind.help,
+            label=label,
+            help=text,
             symbol=kind.symbol,
             style=kind.style,
             name=name,
         )
         for name, kind in ACTS.items()
+        for label, text in (kind.words(subject) or (kind.label, kind.help),)
         if (name == "retry" or not subject.elsewhere)
         and kind.offered(subject)
         and permissions.may(user, kind.verb, kind.about(subject))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
+from django.db.models import prefetch_related_objects
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -31,10 +32,12 @@ from replicas.views.replica_acts import ACTS, offered
 from replicas.views.stages import by_stage
 from replicas.views.wishes import Wish
 
+RELATED = ("master__realm", "master__host_key", "host_key", "requested_by")
+
 
 def fetch(request: SignedInRequest, pk: int, verb: str = "view") -> Replica:
     require(request, verb)
-    return get_object_or_404(Replica.objects.select_related("master__realm", "host_key", "requested_by"), pk=pk)
+    return get_object_or_404(Replica.objects.select_related(*RELATED), pk=pk)
 
 
 @require_safe
@@ -128,6 +131,8 @@ def page(
     request: SignedInRequest, found: Replica, bound: Bound | None = None, failure: PortalError | None = None
 ) -> HttpResponse:
     about = Subject(found)
+    if about.run:
+        prefetch_related_objects([about.run], "steps")
     bypass: Bypass | None = getattr(about.run, "bypass", None)
     acts = (run_acts(request, about.run, bypass) if about.run else []) + offered(request.user, about, bound)
     context = {
@@ -144,6 +149,6 @@ def page(
         "failure": failure,
         "run": about.run,
         **about.findings,
-        **explained(request.user, about.run, acts),
+        **explained(request.user, about, about.run, acts),
     }
     return render(request, "replicas/detail.html", context | (live(about.run, request.GET) if about.run else {}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from asgiref.sync import sync_to_async
+from django.db.models import prefetch_related_objects
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
@@ -17,17 +18,23 @@ from replicas.views.access import SignedInRequest, require
 from replicas.views.acting import actor
 from replicas.views.kinds import Subject
 from replicas.views.live import as_text, lines_after, lines_found, live
-from replicas.views.outcome import outcome
+from replicas.views.outcome import of_run
 from replicas.views.policies import run_acts
 from replicas.views.remedies import explained
 from replicas.views.replica_acts import offered
 
+RELATED = (
+    "plan__replica__host_key",
+    "plan__replica__master__realm",
+    "plan__replica__master__host_key",
+    "bypass__by",
+    "bypass__reviewed_by",
+)
+
 
 def fetch(request: SignedInRequest, pk: int) -> Run:
     require(request, "view")
-    return get_object_or_404(
-        Run.objects.select_related("plan__replica__master__realm", "bypass__by", "bypass__reviewed_by"), pk=pk
-    )
+    return get_object_or_404(Run.objects.select_related(*RELATED), pk=pk)
 
 
 def whole_number(request: SignedInRequest, name: str) -> int:
@@ -39,12 +46,14 @@ def whole_number(request: SignedInRequest, name: str) -> int:
 @require_safe
 def run(request: SignedInRequest, pk: int) -> HttpResponse:
     found = fetch(request, pk)
+    prefetch_related_objects([found], "steps")
     about = Subject(found.plan.replica, found)
     after = whole_number(request, "after") if "after" in request.GET else None
     bypass: Bypass | None = getattr(found, "bypass", None)
-    context = live(found, request.GET, after) | outcome([found]) | {"bypass": bypass}
+    findings = of_run(found, found.plan.replica, about.superseded(found))
+    context = live(found, request.GET, after) | findings | {"bypass": bypass}
     acts = run_acts(request, found, bypass) + offered(request.user, about)
-    return render(request, "runs/detail.html", context | explained(request.user, found, acts))
+    return render(request, "runs/detail.html", context | explained(request.user, about, found, acts))
 
 
 @require_safe

@@ -137,8 +137,9 @@ def test_a_replica_whose_machine_is_gone(portal: Portal, hosts: Lab) -> None:
     assert run.state == RunState.FAILED
     assert "gone for good" in run.remedy
     assert Replica.objects.get().state == ReplicaState.FAILED
-    plan = undo(portal.operator, Replica.objects.get(), "no longer needed", "The machine was scrapped")
-    run = succeeded(portal, portal.work(portal.approve(plan)))
+    with pytest.raises(Conflict, match="was verified"):
+        undo(portal.operator, Replica.objects.get(), "no longer needed", "The machine was scrapped")
+    run = succeeded(portal, removal(portal, FIRST, host_gone_reason="The machine was scrapped"))
     assert "The machine was scrapped" in portal.log(run)
     left = {name: facts for name, facts in before.items() if name != FIRST}
     assert difference(left, census(hosts)) == {}

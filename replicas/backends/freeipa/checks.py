@@ -117,11 +117,14 @@ async def blank(ctx: Context) -> str:
             "Install the packages: ipa-server (RHEL) or freeipa-server, and ipa-server-dns or freeipa-server-dns "
             "for DNS.",
         )
-    for path, remedy in ((SERVER_STATE, "ipa-server-install"), (CLIENT, "ipa-client-install")):
+    for path, what, way in (
+        (SERVER_STATE, "a server of a realm", "remove it from its realm first"),
+        (CLIENT, "a client of a realm", "unenroll it first with ipa-client-install --uninstall"),
+    ):
         if await replica.exists(path):
             raise StepError(
-                f"{job.replica.hostname} is configured already: it has {path}.",
-                f"If nothing needs it, remove it with {remedy} --uninstall.",
+                f"{job.replica.hostname} is configured already as {what}: it has {path}.",
+                f"Choose another host. If this one is not needed as {what} any more, {way}.",
             )
     return f"{job.replica.hostname} is a blank host"
 

@@ -94,8 +94,9 @@ async def refuse_half(ctx: Context) -> None:
 def half(name: str, part: Part) -> str:
     """What to do about a role that is neither there nor absent."""
     return (
-        f"If it is half made, FreeIPA takes it back with the whole server only: remove the replica {name}, and request "
-        f"it again with a {part.short}."
+        f"{name} serves everything else as before. If the {part.short} is incomplete, FreeIPA can remove it only "
+        f"together with the whole server: set up the {part.short} on another replica, or, when the realm can do "
+        f"without {name}, request its removal and then request it again with a {part.short}."
     )
 
 

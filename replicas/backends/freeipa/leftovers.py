@@ -94,8 +94,9 @@ def _refuse(found: Leftovers, name: str, master: str) -> None:
     if found:
         raise StepError(
             f"{name} already exists on {master}: {found.described(name)}.",
-            "Remove that replica first, if it was made here. Else ask for the new one with a reason in «remove what is "
-            f"left of an earlier replica», or enter: {found.commands(name)}.",
+            f"{name} may be a server that is in service: then choose another host name. A replica that is in the "
+            "portal's list is removed there. Only for a server that no longer exists: give a reason in “remove what is "
+            f"left of an earlier replica”, or enter: {found.commands(name)}.",
         )
 
 
@@ -154,7 +155,8 @@ async def refuse_alive(ctx: Context) -> None:
         if one["ok"]:
             raise StepError(
                 f"{job.replica.hostname} is in service: {one['address']} answers on port {one['port']}.",
-                "Give the new replica another name; or remove the one that is there first, and switch its host off.",
+                "Give the new replica another name. If that server is not needed any more, remove it from the realm "
+                "first, and switch its host off.",
             )
 
 

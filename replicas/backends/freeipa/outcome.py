@@ -21,7 +21,7 @@ DOGTAG_LOGS = (
     "/var/log/pki/pki-tomcat/kra/debug*",
 )
 """What makes an authority, and what the authority itself says meanwhile; each start and each day has a file."""
-AGAIN = "try again, and what is half installed is taken back and installed anew; «Undo» takes all of it back"
+AGAIN = "retry: the retry removes what is half installed and installs it again. Undo removes all of it"
 KNOWN = tables(SYMPTOMS)
 FAILED = ("it failed on the way", f"Do what the log says, then {AGAIN}.")
 OPTIONS = ("it was given an option that it does not take", f"Correct what it names in the request, then {AGAIN}.")
@@ -36,7 +36,8 @@ MEANINGS: Mapping[str, Mapping[int, tuple[str, str]]] = {
         3: (
             "it refused before it began: the host or an agreement is there already, the domain level is not supported, "
             "the CA is missing, or certmonger does not answer",
-            f"Remove what is named in the log, then {AGAIN}.",
+            "See in the log which of them. If the host or the agreement belongs to a server that is in service, undo "
+            f"this installation and choose another host. Otherwise correct it, then {AGAIN}.",
         ),
         4: (
             "the server that it was pointed to lacks the CA or the KRA that is asked for",
@@ -51,7 +52,8 @@ MEANINGS: Mapping[str, Mapping[int, tuple[str, str]]] = {
         ),
         3: (
             "the host is a client of a realm already",
-            f"Take it out of that realm with «ipa-client-install --uninstall», then {AGAIN}.",
+            "Undo this installation and choose another host. If the host is not needed as a client any more, unenroll "
+            f"it with ipa-client-install --uninstall, then {AGAIN}.",
         ),
         4: (
             "it put back the host's files and settings, and failed after that",

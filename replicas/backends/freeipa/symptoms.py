@@ -26,14 +26,17 @@ SYMPTOMS = (
     ),
     Symptom(
         "agreement for this host already exists|already exists on the master server|half (installed|enrolled)",
-        gettext_noop("An earlier installation left something on the host or in the realm; it has to go first."),
+        gettext_noop(
+            "The host or the realm has parts of a server of that name: of an earlier installation, or of a server that "
+            "is in service."
+        ),
         AGAIN,
     ),
     Symptom(
         "IPA server is already configured",
         gettext_noop(
-            "The host is set up as a server of a realm. If nobody needs that server, remove it from its realm, run "
-            "«ipa-server-install --uninstall» on the host, and try again."
+            "The host is set up as a server of a realm, and may be in service. Request the replica on another host. If "
+            "that server is not needed any more, remove it from its realm first."
         ),
         AGAIN,
     ),
@@ -41,8 +44,8 @@ SYMPTOMS = (
         # With a comma behind it, it is only said of options that are ignored.
         r"IPA client is already configured on this system\.",
         gettext_noop(
-            "The host is enrolled in a realm, this one or another. If nobody needs that, run «ipa-client-install "
-            "--uninstall» on the host, and try again."
+            "The host is enrolled in a realm, this one or another. Request the replica on another host. If the host is "
+            "not needed as a client any more, unenroll it first with “ipa-client-install --uninstall”."
         ),
         AGAIN,
     ),

@@ -14,7 +14,7 @@ from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps import free_ports, host_checks
 
 if TYPE_CHECKING:
-    pass
+    from replicas.clients.ssh import Host
 
 CLAIM = "replica_claimed"
 PROGRAMS = ("dscreate", "krb5kdc", "kadmin.local", "apache2", "chronyd", "gpg", "certutil")
@@ -42,8 +42,9 @@ async def existing(ctx: Context) -> str:
     if found:
         raise StepError(
             f"{job.replica.hostname} already exists on {job.master.hostname}: {'; '.join(found)}.",
-            "Undo or remove that replica first; what remains is removed with ldapdelete (the agreement and the "
-            f"entry among the masters) and kadmin.local delprinc {known.principals[0]}.",
+            f"{job.replica.hostname} may be a server that is in service: then choose another host name. A replica "
+            "that is in the portal's list is removed there. Only for a server that no longer exists: delete the "
+            "entries named here.",
         )
     return f"{job.realm.name} does not know {job.replica.hostname} yet"
 
@@ -55,8 +56,10 @@ async def blank(ctx: Context) -> str:
     replica, job = await ctx.host("replica"), ctx.job
     if await replica.exists(Names(job).folder):
         raise StepError(
-            f"{job.replica.hostname} already has a Directory Server instance {Names(job).folder}.",
-            f"If nothing needs it, remove it with dsctl {job.instance} remove --do-it.",
+            f"{job.replica.hostname} already has a Directory Server instance {Names(job).folder}, which is "
+            f"{await _activity(replica, f'dirsrv@{job.instance}')}.",
+            f"This host may be a server of {job.realm.name}: choose another host. If the server is not needed any "
+            "more, remove it from its realm first.",
         )
     if missing := await queries.programs_missing(replica, PROGRAMS + (("named",) if job.options.setup_dns else ())):
         raise StepError(
@@ -80,6 +83,11 @@ def services(job: Job) -> tuple[free_ports.Service, ...]:
         return (free_ports.DNS,)
     own = (free_ports.DIRECTORY, free_ports.KERBEROS, free_ports.WEB, free_ports.TIME)
     return (*own, free_ports.DNS) if job.options.setup_dns else own
+
+
+async def _activity(host: Host, unit: str) -> str:
+    """Return what systemd says of a unit: active, inactive, failed."""
+    return (await host.run("systemctl", "is-active", unit, check=False)).text.strip() or "unknown to systemd"
 
 
 async def authority(ctx: Context) -> str:

@@ -85,5 +85,5 @@ def _remedy(host: str, found: Iterable[dict[str, Any]]) -> str:
     """Names only what was seen."""
     units = sorted({one["unit"] for one in found if one["unit"]})
     if not units:
-        return f"See ss -lntup on {host}. Stop what listens there, or let it use other ports."
-    return f"If {host} is to become a replica, stop {', '.join(units)} there, or let it use other ports."
+        return f"See ss -lntup on {host}. If it is in use, choose another host; if not, stop it."
+    return f"If {', '.join(units)} is in use there, choose another host than {host}; if not, stop it."

@@ -15,6 +15,8 @@ from replicas.lifecycle.job import Role
 
 SPACE = 512 * 1024 * 1024
 CLOCK_SECONDS = 120.0
+SERVING = {88, 389, 464, 636}
+"""TCP ports of a directory and of a Kerberos server."""
 DATABASE = "/var/lib/dirsrv"
 FOLDERS = (DATABASE, "/var/lib/ipa", "/etc", "/var/log")
 WITHOUT_DNS = (
@@ -33,12 +35,25 @@ async def hosts(ctx: Context) -> str:
         )
     found = (await (await ctx.host("replica")).run("hostname", "--fqdn", check=False)).text.strip()
     if found != job.replica.hostname and not job.options.other_host_reason:
-        raise StepError(
-            f"The host at {job.replica.address} calls itself {found or 'nothing'}, not {job.replica.hostname}.",
-            f"Set its name with hostnamectl set-hostname {job.replica.hostname} (and /etc/hosts), or, on a machine "
-            "with several names, allow the other name with a reason.",
-        )
+        message = f"The host at {job.replica.address} calls itself {found or 'nothing'}, not {job.replica.hostname}."
+        raise StepError(message, await _name_remedy(ctx))
     return f"The replica host is {job.replica.hostname}"
+
+
+async def _name_remedy(ctx: Context) -> str:
+    """Return what to do about a host with another name: one that serves a directory or a realm is not renamed."""
+    wanted, replica = ctx.job.replica, await ctx.host("replica")
+    shown = (await replica.run("ss", "--no-header", "--listening", "--tcp", "--numeric", check=False)).text
+    listening = {int(port) for line in shown.splitlines() if (port := line.split()[3].rpartition(":")[2]).isdigit()}
+    if serving := sorted(listening & SERVING):
+        return (
+            f"Something on it listens on port {', '.join(map(str, serving))}: it may be a server that is in service. "
+            "Enter the address of the new host."
+        )
+    return (
+        f"Check the address. If this is the new host, set its name with hostnamectl set-hostname {wanted.hostname} "
+        "(and in /etc/hosts), or, on a machine with several names, allow the other name with a reason."
+    )
 
 
 async def addresses(ctx: Context) -> str:

@@ -20,6 +20,7 @@ from replicas.choices import PlanState, ReplicaState, RunState
 from replicas.errors import NotAllowed, PortalError
 from replicas.models import AuditEvent, Plan, Replica, Run
 from replicas.permissions import ROLES, Actor, may
+from tests.replicas.identity import host_key
 from tests.replicas.services.conftest import KEY, Cast, approve, person
 
 GIVEN = register_master.Registration("m.example.com", "192.0.2.9", 22, "root", "twin", "SHA256:x", "secret", "secret")
@@ -118,7 +119,7 @@ def test_operators_cancel_what_they_asked_for(cast: Cast, plan: Plan) -> None:
 def test_nobody_decides_on_an_own_request_whatever_the_roles(wanted: Any, twin: None, db: None) -> None:
     roles = ("operator", "approver", "administrator")
     for actor in (person("everything", *roles), person("god", *roles, superuser=True)):
-        plan = submit.store(actor, wanted(hostname=f"{actor.name}.example.com"), KEY)
+        plan = submit.store(actor, wanted(hostname=f"{actor.name}.example.com"), host_key(actor.name))
         for decide in (approve, reject):
             with pytest.raises(NotAllowed, match="request of their own"):
                 decide(actor, plan, plan.digest, "mine")

@@ -12,6 +12,7 @@ from replicas.lifecycle import plan, runner
 from replicas.lifecycle.inheritance import inherited
 from replicas.lifecycle.job import Action, Job
 from replicas.models import HostKey, Master, Plan, Realm, Replica, Run
+from tests.replicas.identity import address_of
 from tests.replicas.lifecycle import twin
 
 SECRET = "correct-horse-battery"
@@ -29,7 +30,10 @@ TWIN = {"connect": twin.connect, "unlock": lambda run: {"admin": SECRET}, "regis
 def make_run(hostname: str = "replica1.example.com", action: PlanAction = PlanAction.INSTALL) -> Run:
     user, _ = User.objects.get_or_create(username="olga")
     key, _ = HostKey.objects.get_or_create(
-        hostname=hostname, defaults={"key": "ssh-ed25519 AAAA", "fingerprint": "SHA256:a"}
+        hostname=hostname, defaults={"key": "ssh-ed25519 AAAA", "fingerprint": f"SHA256:{hostname}"}
+    )
+    masters, _ = HostKey.objects.get_or_create(
+        hostname="master.example.com", defaults={"key": "ssh-ed25519 AAAA", "fingerprint": "SHA256:master"}
     )
     realm, _ = Realm.objects.get_or_create(
         name="EXAMPLE.COM",
@@ -37,11 +41,11 @@ def make_run(hostname: str = "replica1.example.com", action: PlanAction = PlanAc
     )
     master, _ = Master.objects.get_or_create(
         hostname="master.example.com",
-        defaults={"realm": realm, "ca": True, "ssh_address": "192.0.2.1", "host_key": key},
+        defaults={"realm": realm, "ca": True, "ssh_address": "192.0.2.1", "host_key": masters},
     )
     replica = Replica.objects.create(
         hostname=hostname,
-        ssh_address="192.0.2.2",
+        ssh_address=address_of(hostname),
         host_key=key,
         master=master,
         requested_by=user,

@@ -26,7 +26,8 @@ ERRORS = {
     "krb5-kdc does not start on c.example.com: no. No space is left in /var on c.example.com.": "full",
     "The directory on d cannot be reached: refused. Hardly any space is left in /var (99 MiB) on d.": "full",
     CommandFailed("b", "dsctl", -9, "").message: "memory",
-    "b.example.com already exists on a.example.com: cn=b.example.com,cn=masters.": "not removed completely",
+    "b.example.com already exists on a.example.com: cn=b.example.com,cn=masters.": "may be in service",
+    "Something of b.example.com is left: cn=b.example.com,cn=masters.": "found parts of the replica",
     "The directory on a.example.com (192.0.2.10) cannot be reached over TLS: refused.": "down",
     "«Sealing» was interrupted, and it is not known how far it came.": "look at the host",
     "A defect of the portal stopped the run (KeyError).": "should not happen",
@@ -60,4 +61,4 @@ def test_its_buttons_exist(symptom: Symptom) -> None:
 
 
 def test_nothing_is_made_up() -> None:
-    assert recognise("Cancelled by operator.", TABLES) is None
+    assert recognise("Stopped by operator.", TABLES) is None

@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 
 from replicas.choices import BundleState, PlanAction, ReplicaState, RunState
-from replicas.lifecycle import runner
+from replicas.lifecycle import lease as leases
+from replicas.lifecycle import outcome, runner
 from replicas.lifecycle.undo import IF_GONE, REMOVAL_BEGUN
 from replicas.models import Bundle, LogLine, Master, Replica, Run
 from tests.replicas.lifecycle.rows import make_run, run_for
@@ -108,6 +109,42 @@ def test_an_undo_that_was_cancelled_before_it_began_leaves_the_replica_failed(wo
     assert work(run).state == RunState.CANCELLED
     replica.refresh_from_db()
     assert replica.state == ReplicaState.FAILED
+
+
+def test_a_removal_is_stopped_after_its_first_change_and_finished_later(world: World) -> None:
+    assert work(make_run()).state == RunState.SUCCEEDED
+    replica = Replica.objects.get()
+    world.tell("seal-bundle", "stay")
+    run = work(run_for(replica, PlanAction.REMOVE))
+    replica.refresh_from_db()
+    assert (run.state, replica.state, replica.removal_begun) == (RunState.FAILED, ReplicaState.FAILED, True)
+    again = run_for(replica, PlanAction.REMOVE)
+    Run.objects.filter(pk=again.pk).update(cancel_requested_by="olga")
+    assert work(again).state == RunState.CANCELLED
+    replica.refresh_from_db()
+    assert replica.state == ReplicaState.FAILED, "a plan that never began changes nothing of that"
+    world.go_on("seal-bundle", "stay")
+    Run.objects.filter(pk=run.pk).update(state=RunState.QUEUED)
+    assert work(run).state == RunState.SUCCEEDED
+    replica.refresh_from_db()
+    assert (replica.state, replica.verified_at) == (ReplicaState.REMOVED, None)
+
+
+@pytest.mark.parametrize(("begun", "state"), [(False, ReplicaState.VERIFIED), (True, ReplicaState.FAILED)])
+def test_a_removal_whose_end_cannot_be_written_keeps_what_serves(world: World, begun: bool, state: str) -> None:
+    """Only the states are written then; a replica that still serves must not look like a failed installation."""
+    assert work(make_run()).state == RunState.SUCCEEDED
+    replica = Replica.objects.get()
+    run = run_for(replica, PlanAction.REMOVE)
+    if begun:
+        Run.objects.filter(pk=run.pk).update(facts={REMOVAL_BEGUN: True})
+    Replica.objects.update(state=ReplicaState.REMOVING)
+    lease = leases.claim(run.pk)
+    assert lease is not None
+    with lease:
+        outcome.end_barely(lease, outcome.Outcome(RunState.FAILED, "A defect."))
+    replica.refresh_from_db()
+    assert replica.state == state
 
 
 def test_a_removed_replica_is_no_master_any_more(world: World) -> None:

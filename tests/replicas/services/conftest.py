@@ -15,6 +15,7 @@ from replicas.actions import plans, submit
 from replicas.choices import Role
 from replicas.models import Bypass, HostKey, Master, Plan, Realm, Replica, Run
 from replicas.permissions import Actor
+from tests.replicas.identity import address_of
 from tests.replicas.lifecycle.twin import Registry
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGmJmY0DLiXG6U4tOCTWxwhXAsGM5uHfc6BLgSj4DPR0"
@@ -80,7 +81,7 @@ def wanted(master: Master) -> Callable[..., Replica]:
     """An unsaved request, with options."""
 
     def make(hostname: str = "ipareplica.example.com", **options: Any) -> Replica:
-        return Replica(**{"hostname": hostname, "master": master, "ssh_address": "192.0.2.11", **options})
+        return Replica(**{"hostname": hostname, "master": master, "ssh_address": address_of(hostname), **options})
 
     return make
 

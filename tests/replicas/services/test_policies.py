@@ -199,9 +199,10 @@ def test_a_retry_that_waits_ends_again_under_another_policy(
     run.refresh_from_db()
     plan.refresh_from_db()
     assert (run.state, run.held_until, plan.state) == (ended, None, PlanState.APPROVED)
-    assert plan.replica.state == ReplicaState.FAILED
+    stopped = ended == RunState.CANCELLED
+    assert plan.replica.state == (ReplicaState.STOPPED if stopped else ReplicaState.FAILED)
     assert "was changed" in run.error
-    assert "approved anew" in run.remedy
+    assert "The new plan needs an approval" in run.remedy
     assert not plan.credentials.exists()
     assert AuditEvent.objects.filter(verb="credential:wipe").count() == 1
     assert AuditEvent.objects.latest("pk").verb == {"failed": "run:fail", "cancelled": "run:cancelled"}[ended]

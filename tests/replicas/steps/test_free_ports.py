@@ -80,7 +80,7 @@ async def test_a_listener_is_named_in_both_kinds_of_realm(
             await ports(context(**chosen))
         shown = f"[{address}]" if ":" in address else address
         assert f"{name} on {shown}:{port}/{kind}, which the " in caught.value.message
-        assert f"stop test-{name}.service there, or let it use other ports" in caught.value.remedy
+        assert f"test-{name}.service is in use there, choose another host" in caught.value.remedy
 
 
 @pytest.mark.parametrize("port", [8005, 8009, 8080, 8443])

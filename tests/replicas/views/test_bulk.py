@@ -27,11 +27,11 @@ from replicas.forms.columns import COLUMNS
 from replicas.forms.drafts import fingerprint_of
 from replicas.models import AuditEvent, Draft, HostKey, Plan, PlanCredential, Replica
 from replicas.views.findings import PATIENCE_SECONDS
+from tests.replicas.identity import host_key
 from tests.replicas.views import world as w
 from tests.replicas.views.conftest import World
 from tests.replicas.views.test_queries import MOST
 
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGmJmY0DLiXG6U4tOCTWxwhXAsGM5uHfc6BLgSj4DPR0"
 GOOD = """hostname;master;ssh_address;setup_dns;forwarders;ip_addresses
 one.example.com;ipaserver.example.com;192.0.2.31;yes;192.0.2.53 192.0.2.54;192.0.2.31 2001:db8::31
 
@@ -49,7 +49,7 @@ def reachable(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def fetch(address: str, port: int) -> str:
         if address in silent:
             raise HostUnreachable(f"{address} does not answer on port {port}.", "Is the host up?")
-        return KEY
+        return host_key(address)
 
     monkeypatch.setattr(host_keys, "fetch", fetch)
     return silent
@@ -84,8 +84,8 @@ def found_good(*findings: dict[str, str]) -> UUID:
 
 def submit_table(world: World, **data: str) -> str:
     table = Draft.objects.values_list("table", flat=True)[0]
-    keys = Draft.objects.filter(table=table).values_list("pk", flat=True)
-    compared = {fingerprint_of(key): ssh.fingerprint(KEY) for key in keys}
+    drafts = Draft.objects.filter(table=table)
+    compared = {fingerprint_of(draft.pk): ssh.fingerprint(draft.frozen_job().replica.host_key) for draft in drafts}
     answer = world.client("operator").post(reverse("table_submit", args=[table]), compared | data, follow=True)
     return html.unescape(answer.content.decode())
 
@@ -105,7 +105,8 @@ def test_the_plan_of_each_row_is_shown_and_then_all_are_submitted(
     assert looked_at == [str(Draft.objects.values_list("table", flat=True)[0])]
     table = found_good()
     page = world.client("operator").get(reverse("table", args=[table])).content.decode()
-    for shown in (*NEW, "192.0.2.53, 192.0.2.54", ssh.fingerprint(KEY), "all good", "Submit all for approval"):
+    fingerprint = ssh.fingerprint(host_key("192.0.2.31"))
+    for shown in (*NEW, "192.0.2.53, 192.0.2.54", fingerprint, "all good", "Submit all for approval"):
         assert shown in page
     row = world.client("operator").get(reverse("draft", args=[Draft.objects.earliest("pk").pk])).content.decode()
     assert "one.example.com. 3600 IN A 192.0.2.31" in row
@@ -141,13 +142,14 @@ def test_what_would_fail_needs_a_reason_which_only_that_plan_has(world: World, r
 def test_plans_that_changed_are_shown_anew(world: World, reachable: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     send(world, GOOD)
     table = found_good()
-    monkeypatch.setattr(host_keys, "fetch", lambda address, port: KEY[:-4] + "AAAA")
+    monkeypatch.setattr(host_keys, "fetch", lambda address, port: host_key(f"another key of {address}"))
     page = submit_table(world)
     assert "The plan would not be the one that is shown here any more" in page
     assert "2 requests from a table" in page
     assert not Plan.objects.filter(replica__hostname__in=NEW).exists()
     assert not Draft.objects.filter(table=table).exists()
-    assert {draft.frozen_job().replica.host_key[-4:] for draft in Draft.objects.all()} == {"AAAA"}
+    keys = {draft.frozen_job().replica.host_key for draft in Draft.objects.all()}
+    assert keys == {host_key(f"another key of 192.0.2.{number}") for number in (31, 32)}
 
 
 def test_a_table_whose_key_is_gone_is_told_so_where_it_would_be_changed(
@@ -311,7 +313,7 @@ def test_every_host_that_cannot_be_reached_or_has_another_key_is_named(world: Wo
     page = send(world, GOOD + "three.example.com;ipaserver.example.com;192.0.2.33;no;;\n")
     assert "Nothing was requested." in page
     assert "192.0.2.31 does not answer on port 22." in page
-    assert f"two.example.com presents the key {ssh.fingerprint(KEY)}" in page
+    assert f"two.example.com presents the key {ssh.fingerprint(host_key('192.0.2.32'))}" in page
     assert "192.0.2.33 does not answer on port 22." in page
     assert not Draft.objects.exists()
 
@@ -325,7 +327,8 @@ def test_whoever_comes_second_stops_all(world: World, reachable: list[str], monk
     def meanwhile(rows: Sequence[tables.Row]) -> list[str]:
         for row in rows:
             w.request(world.master, row.replica.hostname, world.people["both"], ReplicaState.REQUESTED)
-        HostKey.objects.update(key=KEY)
+            key = host_key(row.replica.ssh_address)
+            HostKey.objects.filter(hostname=row.replica.hostname).update(key=key, fingerprint=ssh.fingerprint(key))
         return keys(rows)
 
     monkeypatch.setattr(tables, "_keys", meanwhile)

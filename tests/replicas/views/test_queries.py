@@ -25,8 +25,10 @@ from tests.replicas.views.growing import grow
 from tests.replicas.views.test_access import PAGES, address
 from tests.replicas.views.test_runs import compress
 
-MOST = 12
-"""Session and person are two of them; a page with a removal's form asks which other masters there are."""
+MOST = 14
+"""Session and person are two of them; a page with a removal's form asks which other masters there are, and one with a
+run that can be retried under which policy that is.
+"""
 
 
 ADMIN = [

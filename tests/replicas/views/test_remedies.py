@@ -65,7 +65,7 @@ def test_an_error_that_nobody_knows(world: World) -> None:
 
 
 def test_a_cancelled_run_is_not_explained(world: World) -> None:
-    where = failed(world, "Cancelled by port check failed.")
+    where = failed(world, "Stopped by port check failed.")
     Run.objects.filter(pk=world.failed.pk).update(state=RunState.CANCELLED)
     assert "usually means" not in shown(world, "operator", where)
 

@@ -17,8 +17,8 @@ from replicas.actions import host_keys
 from replicas.forms import bulk
 from replicas.forms.requests import ReplicaRequestForm
 from replicas.models import Draft
+from tests.replicas.identity import host_key
 from tests.replicas.views.conftest import World
-from tests.replicas.views.test_bulk import KEY
 
 TITLES = ["hostname", "master", "ssh_address", "setup_dns", "forwarders"]
 ROWS = [
@@ -36,7 +36,7 @@ PLAIN = table()
 
 @pytest.fixture(autouse=True)
 def reachable(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) -> None:
-    monkeypatch.setattr(host_keys, "fetch", lambda address, port: KEY)
+    monkeypatch.setattr(host_keys, "fetch", lambda address, port: host_key(address))
     settings.SECRET_KEYS, settings.SECRET_KEYS_FILE = "", tmp_path / "keys"
 
 

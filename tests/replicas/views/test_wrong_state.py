@@ -214,7 +214,7 @@ TRIES = [
     Try("replica_act", "operator", act("verified", "retry"), "There is no run of"),
     Try("replica_act", "operator", act("waiting", "retry"), "There is no run of"),
     Try("replica_act", "operator", act("running", "retry"), "There is no run of"),
-    Try("replica_act", "operator", act("verified", "undo"), "is in another state: Verified"),
+    Try("replica_act", "operator", act("verified", "undo"), "its installation cannot be undone"),
     Try("replica_act", "operator", act("waiting", "undo"), "is in another state: Awaiting approval"),
     Try("replica_act", "operator", act("running", "undo"), "Another run is working on"),
     Try("replica_act", "operator", act("failed", "remove"), "is in another state: Failed"),

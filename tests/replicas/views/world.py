@@ -13,6 +13,7 @@ from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
 from replicas.choices import BundleState, Decision, PlanAction, PlanState, ReplicaState, Role, RunState, StepState
+from replicas.clients import ssh
 from replicas.clients.webhook import new_secret
 from replicas.lifecycle import job
 from replicas.lifecycle.base import Touch
@@ -33,6 +34,7 @@ from replicas.models import (
     StepRun,
     Webhook,
 )
+from tests.replicas.identity import address6_of, address_of, host_key
 
 PASSWORD = "correct-horse-battery"
 
@@ -43,7 +45,7 @@ def webhook(name: str, url: str, secret: str = "") -> Webhook:
     return hook
 
 
-HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+HOST_KEY = host_key("ipaserver.example.com")
 HOST = "{host}"
 STEPS: list[dict[str, Any]] = [
     {"key": "refuse", "title": "Refusing what already exists", "stage": "prepare", "undoable": True, "lasting": [],
@@ -134,8 +136,8 @@ def cast() -> dict[str, User]:
 
 
 def key_of(hostname: str) -> HostKey:
-    fingerprint = "SHA256:" + hashlib.sha256(hostname.encode()).hexdigest()[:43]
-    given = {"key": HOST_KEY, "fingerprint": fingerprint, "accepted_by": "administrator"}
+    key = host_key(hostname)
+    given = {"key": key, "fingerprint": ssh.fingerprint(key), "accepted_by": "administrator"}
     return HostKey.objects.get_or_create(hostname=hostname, defaults=given)[0]
 
 
@@ -157,15 +159,18 @@ def realm_of(name: str, backend: str) -> Master:
     domain = name.lower()
     realm = Realm.objects.create(name=name, domain=domain, suffix=f"o={domain}", dns=True, backend=backend)
     return Master.objects.create(
-        hostname=f"ipaserver.{domain}", ssh_address="198.51.100.10", host_key=key_of(f"ipaserver.{domain}"),
-        realm=realm, ca=True,
-    )  # fmt: skip
+        hostname=f"ipaserver.{domain}",
+        ssh_address=address_of(f"ipaserver.{domain}"),
+        host_key=key_of(f"ipaserver.{domain}"),
+        realm=realm,
+        ca=True,
+    )
 
 
 def request(master: Master, hostname: str, by: User, state: ReplicaState, **options: Any) -> Replica:
     return Replica.objects.create(
-        hostname=hostname, ssh_address="192.0.2.21", host_key=key_of(hostname), master=master, state=state,
-        requested_by=by, ip_addresses=["192.0.2.21", "2001:db8::21"], setup_ca=True, **options,
+        hostname=hostname, ssh_address=address_of(hostname), host_key=key_of(hostname), master=master, state=state,
+        requested_by=by, ip_addresses=[address_of(hostname), address6_of(hostname)], setup_ca=True, **options,
     )  # fmt: skip
 
 

@@ -93,7 +93,8 @@ async def invite(ctx: Context, opened: Session) -> str:
     if entry and entry.get("has_keytab"):
         raise StepError(
             f"{name} is enrolled in {ctx.job.realm.name} already, so it gets no one-time password.",
-            f"Take what was installed back first («Undo»), or remove the host: ipa host-del {name}.",
+            f"{name} may be in service: then choose another host. If this run enrolled it, undo the installation. Only "
+            f"for a host that no longer exists: ipa host-del {name}.",
         )
     if entry is None:
         await ctx.fact(HOST_ADDED, True)
@@ -133,7 +134,7 @@ async def uninvite(ctx: Context, opened: Session) -> None:
         ctx.log(f"{ctx.job.realm.name} has no host {name}")
     elif await leftovers.server(opened, name):
         # Its password is used up, and the realm keeps the host of a server.
-        ctx.log(f"{name} is a server of {ctx.job.realm.name}: its host goes with «Undo»")
+        ctx.log(f"{name} is a server of {ctx.job.realm.name}: its host entry goes with the server")
     elif ctx.facts.get(HOST_ADDED):
         await opened.call("host_del", name)
         ctx.log(f"Removed the host {name} from {ctx.job.realm.name}")
