@@ -200,10 +200,6 @@ def _address(word: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
             code="address",
             params={"word": word, "plain": plain},
         )
-    if re.fullmatch(r"[0-9a-fA-F.:]+/\d+", word):
-        raise ValidationError(
-            _("%(word)s has a prefix length: enter the address alone."), code="address", params={"word": word}
-        )
     try:
         address = ipaddress.ip_address(word)
     except ValueError:
