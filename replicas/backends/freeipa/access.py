@@ -49,7 +49,11 @@ async def address_of(ctx: Context, hostname: str) -> str:
     master = await ctx.host("master")
     lines = (await master.run("getent", "ahosts", hostname, check=False)).text.splitlines()
     if not lines:
-        raise StepError(f"{master.name} cannot resolve {hostname}.", f"Correct its records, or remove {hostname}.")
+        raise StepError(
+            f"{master.name} cannot resolve {hostname}.",
+            f"See that {hostname} has address records that {master.name} finds. If {hostname} is gone for good, remove "
+            "it from the realm.",
+        )
     return await _reached(list(dict.fromkeys(line.split()[0] for line in lines)))
 
 

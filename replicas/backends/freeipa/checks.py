@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from replicas.backends.freeipa import certificates, compatible, leftovers, nameservice, realm, software, zones
+from replicas.backends.freeipa import (
+    certificates,
+    compatible,
+    dns_checks,
+    leftovers,
+    nameservice,
+    realm,
+    software,
+    zones,
+)
 from replicas.backends.freeipa.access import session
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
@@ -182,6 +191,7 @@ CHECKS: dict[str, Callable[[Context], Awaitable[str]]] = {
     "existing": existing,
     "vectors": vectors,
     "authority": authority,
+    "alias": dns_checks.alias,
     "zones": placed,
     "new-zones": nameservice.unmade,
     "certificate-files": certificates.files,

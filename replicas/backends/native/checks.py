@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
+from replicas.backends.native import dns_checks
 from replicas.backends.native.access import directory
 from replicas.backends.native.names import CA_FOLDER, TSIG_KEY, Names
 from replicas.errors import StepError
@@ -33,18 +34,16 @@ async def existing(ctx: Context) -> str:
     if ctx.facts.get(CLAIM):
         return "What the realm knows of the replica comes from this run"
     job, known = ctx.job, Names(ctx.job)
-    found = []
     async with directory(ctx, "master") as bound:
-        for dn in (known.master_entry, known.to_replica):
-            if await bound.get(dn, ["cn"]):
-                found.append(dn)
+        entries = [dn for dn in (known.master_entry, known.to_replica) if await bound.get(dn, ["cn"])]
         principal = f"{known.principals[0]}@{job.realm.name}"
-        found += [dn for dn, _ in await bound.search(known.suffix, f"(krbPrincipalName={principal})", ["cn"])]
-    if found:
+        principals = [dn for dn, _ in await bound.search(known.suffix, f"(krbPrincipalName={principal})", ["cn"])]
+    if found := [*entries, *principals]:
+        commands = [f"ldapdelete '{dn}'" for dn in entries]
+        commands += [f"kadmin.local delprinc {known.principals[0]}"] if principals else []
         raise StepError(
             f"{job.replica.hostname} already exists on {job.master.hostname}: {'; '.join(found)}.",
-            "Undo or remove that replica first; what remains is removed with ldapdelete (the agreement and the "
-            f"entry among the masters) and kadmin.local delprinc {known.principals[0]}.",
+            f"Undo or remove that replica first. If that is not possible, enter: {'; '.join(commands)}.",
         )
     return f"{job.realm.name} does not know {job.replica.hostname} yet"
 
@@ -115,4 +114,6 @@ CHECKS: dict[str, Callable[[Context], Awaitable[str]]] = {
     "resources": host_checks.resources,
     "authority": authority,
     "updates": updates,
+    "alias": dns_checks.alias,
+    "zones": dns_checks.placed,
 }

@@ -80,7 +80,11 @@ async def address_of(ctx: Context, hostname: str) -> str:
     lines = (await master.run("getent", "ahostsv4", hostname, check=False)).text.splitlines()
     lines += (await master.run("getent", "ahosts", hostname, check=False)).text.splitlines()
     if not lines:
-        raise StepError(f"{master.name} cannot resolve {hostname}.", f"Correct its records, or remove {hostname}.")
+        raise StepError(
+            f"{master.name} cannot resolve {hostname}.",
+            f"See that {hostname} has address records that {master.name} finds. If {hostname} is gone for good, remove "
+            "it from the realm.",
+        )
     return lines[0].split()[0]
 
 
