@@ -263,7 +263,7 @@ def test_a_secondary_that_is_out_of_date_stops_nothing(portal: Portal, hosts: La
     portal.register()
     stale.write(
         "/var/lib/bind/db.example.com",
-        ZONE.format(soa="ipaserver.example.com").replace(". 1 ", ". 0 "),
+        ZONE.format(soa="ipaserver.example.com").replace(". 1 ", ". 0 ") + f"ipaserver A {master.address}\n",
         owner="bind:bind",
     )
     old = 'zone "example.com" { type primary; file "/var/lib/bind/db.example.com"; };\n'

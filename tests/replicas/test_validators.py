@@ -34,6 +34,14 @@ def test_an_address_with_a_port_is_refused_in_words(text: str, plain: str) -> No
     assert caught.value.messages == [f"{text} has a port, which cannot be given: enter the address alone, {plain}."]
 
 
+@pytest.mark.parametrize(
+    "text", ["192.0.2.53 port 853", "192.0.2.53@853#dns.example.com", "[2001:db8::1]:853#d.example.com"]
+)
+def test_a_forwarder_over_tls_with_a_port_is_refused_in_words(text: str) -> None:
+    with pytest.raises(ValidationError, match="has a port, which cannot be given"):
+        v.parse_words("dot_forwarders", text)
+
+
 def test_brackets_are_refused_in_words() -> None:
     with pytest.raises(ValidationError, match=r"is in brackets: enter the address alone, 2001:db8::1\."):
         v.parse_addresses("[2001:db8::1]")
