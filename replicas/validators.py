@@ -236,10 +236,6 @@ def _address(word: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
             code="address",
             params={"word": word, "plain": plain},
         )
-    if re.fullmatch(r"[0-9a-fA-F.:]+/\d+", word):
-        raise ValidationError(
-            _("%(word)s has a prefix length: enter the address alone."), code="address", params={"word": word}
-        )
     try:
         address = ipaddress.ip_address(word)
     except ValueError:
@@ -329,12 +325,13 @@ def _server(word: str) -> str:
 def _dot_forwarder(word: str) -> str:
     """ADDRESS#NAME: the name is what the forwarder's certificate has to be for."""
     address, mark, name = word.partition("#")
+    plain = _address(address)
     if not mark:
         raise ValidationError(
             _("Write %(word)s with the name of its certificate, as in 192.0.2.53#dns.example.com.") % {"word": word}
         )
     validate_hostname(name)
-    return f"{_address(address)}#{name}"
+    return f"{plain}#{name}"
 
 
 WORDS = {"more_reverse_zones": _reverse_zone, "ntp_servers": _server, "dot_forwarders": _dot_forwarder}
@@ -343,7 +340,9 @@ WORDS = {"more_reverse_zones": _reverse_zone, "ntp_servers": _server, "dot_forwa
 
 def parse_words(field: str, given: object) -> list[str]:
     """The words of one of WORDS, each once; separated by white space or commas in a text. Raises ValidationError."""
-    words = re.split(r"[\s,;]+", given) if isinstance(given, str) else given or []
+    if isinstance(given, str):
+        given = re.split(r"[\s,;]+", re.sub(r"\s{1,8}port\s{1,8}(?=\d)", "@", given, flags=re.IGNORECASE))
+    words = given or []
     if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
         raise ValidationError(_("Give a list of words."))  # JSON can hold anything
     found: list[str] = []

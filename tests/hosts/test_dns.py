@@ -263,10 +263,11 @@ def test_a_secondary_that_is_out_of_date_stops_nothing(portal: Portal, hosts: La
     portal.register()
     stale.write(
         "/var/lib/bind/db.example.com",
-        ZONE.format(soa="ipaserver.example.com").replace(". 1 ", ". 0 "),
+        ZONE.format(soa="ipaserver.example.com").replace(". 1 ", ". 0 ") + f"ipaserver A {master.address}\n",
         owner="bind:bind",
     )
-    configure(stale, 'zone "example.com" { type primary; file "/var/lib/bind/db.example.com"; };\n')
+    old = 'zone "example.com" { type primary; file "/var/lib/bind/db.example.com"; };\n'
+    stale.write("/etc/bind/named.conf.local", old)
     stale.run(["systemctl", "start", "named"])
     change(
         master, f"update add ns2.example.com. 300 A {stale.address}", "update add example.com. 300 NS ns2.example.com."
@@ -283,10 +284,9 @@ def test_a_dead_primary_is_an_error_before(portal: Portal, hosts: Lab) -> None:
     """The master has copies of zones whose primary name server is away."""
     master = hosts.master
     portal.register()
-    run = portal.install("ipareplica2.example.com", ip_addresses=addresses(hosts, "ipareplica2.example.com"))
-    assert run.state == RunState.SUCCEEDED
     local = master.read("/etc/bind/named.conf.local")
-    copies = local.replace("type primary", "type secondary").replace("allow-update", "primaries { 192.0.2.54; }; //")
+    copy = "primaries { 192.0.2.54; }; masterfile-format text; //"
+    copies = local.replace("type primary", "type secondary").replace("allow-update", copy)
     change(master, "update add ns1.example.com. 300 A 192.0.2.54")
     change(
         master,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import time
 from typing import Any
 
 import pytest
@@ -14,6 +15,52 @@ from pytest_django import Settings
 
 from replicas import own_machine
 from replicas import validators as v
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("192.0.2.53 port 5353", "192.0.2.53"),
+        ("192.0.2.53:5353", "192.0.2.53"),
+        ("192.0.2.53@5353", "192.0.2.53"),
+        ("192.0.2.53#53", "192.0.2.53"),
+        ("[2001:db8::1]:53", "2001:db8::1"),
+        ("[2001:db8::1] port 53", "2001:db8::1"),
+        ("2001:db8::1  PORT  53", "2001:db8::1"),
+        ("2001:db8::1@53", "2001:db8::1"),
+    ],
+)
+def test_an_address_with_a_port_is_refused_in_words(text: str, plain: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        v.parse_addresses(f"192.0.2.1, {text}\n192.0.2.9")
+    assert caught.value.messages == [f"{text} has a port, which cannot be given: enter the address alone, {plain}."]
+
+
+@pytest.mark.parametrize(
+    "text", ["192.0.2.53 port 853", "192.0.2.53@853#dns.example.com", "[2001:db8::1]:853#d.example.com"]
+)
+def test_a_forwarder_over_tls_with_a_port_is_refused_in_words(text: str) -> None:
+    with pytest.raises(ValidationError, match="has a port, which cannot be given"):
+        v.parse_words("dot_forwarders", text)
+
+
+def test_brackets_are_refused_in_words() -> None:
+    with pytest.raises(ValidationError, match=r"is in brackets: enter the address alone, 2001:db8::1\."):
+        v.parse_addresses("[2001:db8::1]")
+
+
+@pytest.mark.parametrize("text", [":" * 200_000, "1.1.1.1 " * 30_000, "[" * 200_000, "1.1.1.1" + " " * 200_000])
+def test_long_texts_are_split_in_linear_time(text: str) -> None:
+    begun = time.process_time()
+    v.split_addresses(text)
+    assert time.process_time() - begun < 2
+
+
+def test_a_classless_reverse_zone_is_left_to_the_portal() -> None:
+    with pytest.raises(ValidationError, match="classless delegation and cannot be chosen"):
+        v.validate_reverse_zone("0/26.2.0.192.in-addr.arpa")
+    with pytest.raises(ValidationError, match="is not a reverse zone"):
+        v.validate_reverse_zone("300.2.0.192.in-addr.arpa")
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,11 @@ async def address_of(ctx: Context, hostname: str) -> str:
     master = await ctx.host("master")
     found = await queries.addresses_of(master, hostname)
     if not found:
-        raise StepError(f"{master.name} cannot resolve {hostname}.", f"Correct its records, or remove {hostname}.")
+        raise StepError(
+            f"{master.name} cannot resolve {hostname}.",
+            f"See that {hostname} has address records that {master.name} finds. If {hostname} is gone for good, remove "
+            "it from the realm.",
+        )
     return await _reached(list(found))
 
 

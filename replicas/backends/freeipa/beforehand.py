@@ -10,7 +10,6 @@ from replicas.lifecycle.steps import host_advice, name_checks
 HINDRANCES: dict[str, Check] = {
     **checks.CHECKS,
     **{name: check for found in later.CHECKS.values() for name, check in found.items()},
-    "alias": dns_checks.alias,
     "removable": removable,
 }
 """What the plan's own steps would fail with."""
@@ -26,7 +25,7 @@ ADVICE: dict[str, Check] = {
 """What does not stop the plan, and causes trouble later."""
 CHECKS: dict[str, tuple[str, ...]] = {
     **{action: tuple(found) for action, found in later.CHECKS.items()},
-    "install": (*checks.CHECKS, "alias", *ADVICE),
+    "install": (*checks.CHECKS, *ADVICE),
     "dns": (*later.CHECKS["dns"], "name-servers", "forwarders", "forwarder-loops"),
     "records": ("signing-in",),
     "undo": ("signing-in", "reachable"),

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from replicas.backends.freeipa import certificates, compatible, leftovers, nameservice, realm, software, zones
+from replicas.backends.freeipa import (
+    certificates,
+    compatible,
+    dns_checks,
+    leftovers,
+    nameservice,
+    realm,
+    software,
+    zones,
+)
 from replicas.backends.freeipa.access import session
 from replicas.clients import queries
 from replicas.errors import StepError
@@ -200,6 +209,7 @@ CHECKS: dict[str, Callable[[Context], Awaitable[str]]] = {
     "existing": existing,
     "vectors": vectors,
     "authority": authority,
+    "alias": dns_checks.alias,
     "zones": placed,
     "new-zones": nameservice.unmade,
     "certificate-files": certificates.files,

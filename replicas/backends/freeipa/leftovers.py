@@ -65,7 +65,7 @@ class Leftovers:
         """What removes them by hand, in the order in which that works."""
         parts = [f"ipa server-del {name}"] if self.server else []
         parts += [f"ipa topologysegment-del {suffix} {segment}" for suffix, segment in self.segments]
-        parts += [f"ipa host-del {name} --updatedns"] if self.enrolled else []
+        parts += [f"ipa host-del {name}"] if self.enrolled else []
         parts += [f"ldapdelete -Y GSSAPI '{dn}'" for dn in self.agreements]
         parts += [f"ipa-replica-manage clean-ruv {one}" for one in self.ids]
         return "; ".join(parts)

@@ -59,8 +59,6 @@ async def settings(ctx: Context) -> str:
 Check = Callable[[Context], Awaitable[str]]
 HINDRANCES: dict[str, Check] = {
     **checks.CHECKS,
-    "alias": dns_checks.alias,
-    "zones": dns_checks.placed,
     "zone-changes": dns_checks.removable,
     "removable": removable,
     "reachable": host_advice.reachable,
@@ -79,7 +77,7 @@ ADVICE: dict[str, Check] = {
 }
 """What does not stop the plan, and causes trouble later."""
 CHECKS: dict[str, tuple[str, ...]] = {
-    "install": (*checks.CHECKS, "alias", "zones", *ADVICE),
+    "install": (*checks.CHECKS, *ADVICE),
     "dns": ("password", "updates", "ports", "zones", "name-servers", "forwarders", "forwarder-loops"),
     "records": ("password", "updates", "zones", "name-servers"),
     "undo": ("password", "reachable", "zone-changes"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from replicas.backends.native import dns_checks
 from replicas.backends.native.access import directory
 from replicas.backends.native.names import CA_FOLDER, TSIG_KEY, Names
 from replicas.clients import queries
@@ -32,14 +33,11 @@ async def existing(ctx: Context) -> str:
     if ctx.facts.get(CLAIM):
         return "What the realm knows of the replica comes from this run"
     job, known = ctx.job, Names(ctx.job)
-    found = []
     async with directory(ctx, "master") as bound:
-        for dn in (known.master_entry, known.to_replica):
-            if await bound.get(dn, ["cn"]):
-                found.append(dn)
+        entries = [dn for dn in (known.master_entry, known.to_replica) if await bound.get(dn, ["cn"])]
         principal = f"{known.principals[0]}@{job.realm.name}"
-        found += [dn for dn, _ in await bound.search(known.suffix, f"(krbPrincipalName={principal})", ["cn"])]
-    if found:
+        principals = [dn for dn, _ in await bound.search(known.suffix, f"(krbPrincipalName={principal})", ["cn"])]
+    if found := [*entries, *principals]:
         raise StepError(
             f"{job.replica.hostname} already exists on {job.master.hostname}: {'; '.join(found)}.",
             f"{job.replica.hostname} may be a server that is in service: then choose another host name. A replica "
@@ -126,4 +124,6 @@ CHECKS: dict[str, Callable[[Context], Awaitable[str]]] = {
     "resources": host_checks.resources,
     "authority": authority,
     "updates": updates,
+    "alias": dns_checks.alias,
+    "zones": dns_checks.placed,
 }

@@ -19,6 +19,10 @@ from replicas.lifecycle.base import Record
 from replicas.together import together
 
 SECONDS = 3.0
+REMEDIES = {
+    "SERVFAIL": "See in the log of its name service whether the zone was loaded, or has expired there.",
+    "REFUSED": "See that it serves the zone, and that its access lists let the portal's address ask.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,11 @@ async def query(server: str, name: str, kind: str, *, recursive: bool = False) -
         ) from error
     if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
         code = dns.rcode.to_text(answer.rcode())
-        raise DnsError(f"The name server {server} answers {code} for {absolute(name)} {kind}.", retryable=True)
+        raise DnsError(
+            f"The name server {server} answers {code} for {absolute(name)} {kind}.",
+            REMEDIES.get(code, ""),
+            retryable=True,
+        )
     return answer
 
 

@@ -101,7 +101,10 @@ async def locate(server: str, name: str) -> Location:
         if "SERVFAIL" not in error.message:
             raise
         # BIND gives up on aliases that lead in a circle; asked for the alias itself, it does not follow it.
-        answer = await query(server, name, "CNAME")
+        try:
+            answer = await query(server, name, "CNAME")
+        except DnsError:
+            raise error from None
     if not authoritative(answer):
         return Location(name, delegation=_referral(answer, name))
     if not answer.answer or answer.answer[0].rdtype == dns.rdatatype.SOA:

@@ -39,7 +39,7 @@ class AddRecords(Step):
         return [Touch("record", f"{record}, if the portal added it", job.realm.name) for record in self.wanted(job)]
 
     async def done(self, ctx: Context) -> bool:
-        return await served(await self._place(ctx))
+        return await served(await self._place(ctx, await read_key(ctx, await ctx.host("master"))))
 
     async def run(self, ctx: Context) -> None:
         key = await read_key(ctx, await ctx.host("master"))

@@ -36,7 +36,8 @@ async def own_name(ctx: Context) -> str:
     if loops:
         raise StepError(
             f"{replica} resolves its own name to {', '.join(loops)}.",
-            "Take the name off the line with 127.0.1.1 or ::1 in its /etc/hosts.",
+            f"Find out what answers so: usually a line of /etc/hosts on {replica}, or a module in its nsswitch.conf. "
+            "Then have the name lead to an address of the network.",
         )
     return f"{replica} does not take its name for a loopback address"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from replicas.clients import dns
 from replicas.clients.dns import Absent, NameServer
@@ -54,7 +54,7 @@ class VerifyRecords(Step):
             return
         placed = await place(self.server or ctx.job.master.address, self.records)
         late = await _settled(placed)
-        await _show(ctx, placed)
+        await _show(ctx, placed, {one.server for one in late if one.cause})
         missing = [one for one in placed if await _is_missing(one, late)]
         lines = list(dict.fromkeys(str(one.record) for one in missing))
         if self.strict and missing:
@@ -106,9 +106,14 @@ async def _settled(placed: Sequence[Placed]) -> list[Absent]:
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def _show(ctx: Context, placed: Sequence[Placed]) -> None:
-    """Log what each name server answers, in the style of dig."""
-    asked = {(server, one.record.name, one.record.type): None for one in placed for server in one.zone.servers}
+async def _show(ctx: Context, placed: Sequence[Placed], silent: Collection[NameServer]) -> None:
+    """Log what each name server answers, in the style of dig, but for those that could not be asked."""
+    asked = {
+        (server, one.record.name, one.record.type): None
+        for one in placed
+        for server in one.zone.servers
+        if server not in silent
+    }
     for server in dict.fromkeys(server for server, _, _ in asked):
         ctx.log(f"Answers of {server.name}")
         for name, kind in [(name, kind) for other, name, kind in asked if other == server]:

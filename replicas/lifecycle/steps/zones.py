@@ -13,6 +13,7 @@ from replicas.clients import dns, dns_update
 from replicas.clients.dns import Location, NameServer
 from replicas.errors import DnsError
 from replicas.lifecycle.base import Context, Record
+from replicas.together import together
 
 if TYPE_CHECKING:
     from replicas.clients.ssh import Host
@@ -167,8 +168,8 @@ async def served(placed: Sequence[Placed]) -> bool:
             return False
     end = time.monotonic() + TRANSFER_SECONDS
     while time.monotonic() < end:
-        missing = [absent for one in placed for absent in await dns.absent(one.zone.servers, [one.record])]
-        if not any(not absent.cause for absent in missing):
+        missing = await together(*(dns.absent(one.zone.servers, [one.record]) for one in placed))
+        if all(absent.cause for several in missing for absent in several):
             break
         await asyncio.sleep(POLL_SECONDS)
     return True

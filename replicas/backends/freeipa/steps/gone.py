@@ -170,6 +170,9 @@ def _answered(ctx: Context, said: Said) -> str:
         ctx.log(f"Silent, so that it is not known what they would say: {', '.join(said.silent)}", "warning")
     if said.asked:
         return f"No answer of {', '.join(said.asked)} leads clients to {name}."
-    ctx.log(f"Nobody was asked. Whoever serves {ctx.job.realm.domain} must not have records like these:", "warning")
+    ctx.log(
+        f"No name server was asked. Clients of {ctx.job.realm.domain} go on to {name} if it still has records such as:",
+        "warning",
+    )
     ctx.log("\n".join(str(record) for record in service_records(ctx.job)))
     return f"No name server was asked about {name}."

@@ -81,8 +81,8 @@ class SetState(Step):
 class VerifyHidden(VerifyRecords):
     """No name server of the realm leads clients to the server any more, and none has lost what all authorities share.
 
-    Fact `missing_records`: none. Where the realm serves no zones, the records to take away by hand are told. Raises
-    DnsError naming what is still announced, FreeIpaError.
+    Fact `missing_records`: none. Where the realm serves no zones, records by which clients may still find it are
+    listed. Raises DnsError naming what is still announced, FreeIpaError.
     """
 
     def __init__(self) -> None:
@@ -112,7 +112,11 @@ class VerifyHidden(VerifyRecords):
                 await announcing.mend(ctx, opened)
             ctx.log(f"No name server of {ctx.job.realm.name} leads clients to {host}")
         else:
-            ctx.log(f"No server of {ctx.job.realm.name} serves its zones. Whoever does must not have these:", "warning")
+            ctx.log(
+                f"No server of {ctx.job.realm.name} serves its zones. Clients find {host} as long as another name "
+                "server has records such as:",
+                "warning",
+            )
             ctx.log("\n".join(str(record) for record in service_records(ctx.job)))
         await ctx.fact(MISSING, [])
 

@@ -79,7 +79,8 @@ class ProveGone(Step):
         if self.realm_has_dns:
             seen = await in_dns(ctx)
             left += seen.left
-            proofs.append(f"No name server of {ctx.job.realm.domain} leads to {host}{await self._but(ctx)}.")
+            who = "No name server that answers" if seen.silent else f"No name server of {ctx.job.realm.domain}"
+            proofs.append(f"{who} leads to {host}{await self._but(ctx)}.")
             proofs += seen.silent
         _refuse(ctx, left)
         return proofs
@@ -167,8 +168,9 @@ async def in_dns(ctx: Context) -> InNames:
     for key in KEYS:
         facts = ctx.facts.get(key)
         wanted += [recorded(fact) for fact in facts if isinstance(fact, dict)] if isinstance(facts, list) else []
-    homes = await together(*(dns.zone_of(job.master.address, record.name) for record in wanted))
-    for zone in await zones.of_master(ctx):
+    known = await zones.of_master(ctx)
+    homes = await together(*(dns.zone_of(job.master.address, record.name) for record in wanted if known))
+    for zone in known:
         if await stuck(ctx, zone):
             continue
         inside = [record for record, home in zip(wanted, homes, strict=True) if home == zone]

@@ -70,7 +70,8 @@ class ConfigureNameServer(Step):
     async def done(self, ctx: Context) -> bool:
         if not ctx.facts.get(READY) or not await active(ctx, "named"):
             return False
-        placed = await place(ctx.job.master.address, self._records(ctx, noted(ctx, ADDED)))
+        key = await read_key(ctx, await ctx.host("master"))
+        placed = await place(ctx.job.master.address, self._records(ctx, noted(ctx, ADDED)), key=key)
         return await served(placed) and all([await self._serves(ctx, one.zone.name) for one in placed])
 
     async def run(self, ctx: Context) -> None:
@@ -136,10 +137,11 @@ class ConfigureNameServer(Step):
 
     async def _to_clean(self, ctx: Context) -> list[str]:
         """Return the zones that may have the record, without those that the master does not have any more."""
-        mine = set(map(dns.absolute, noted(ctx, ADDED)))
-        for zone in sorted(mine - set(await zones.configured(ctx))):
+        mine, known = set(map(dns.absolute, noted(ctx, ADDED))), await zones.configured(ctx)
+        for zone in sorted(mine - set(known)):
             ctx.log(f"{ctx.job.master.hostname} has no zone {zone} any more: it was not changed", "warning")
-        return [zone for zone in await zones.configured(ctx) if zone in {*mine, *await zones.of_master(ctx)}]
+        served_now = set(await zones.of_master(ctx))
+        return [zone for zone in known if zone in mine | served_now]
 
     async def _named(self, ctx: Context, zone: str) -> bool:
         """Return whether the zone has the record, or may have it: a copy need not be up to date."""

@@ -1,0 +1,70 @@
+"""What the program that asks a host's resolver makes of answers and of resolv.conf."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+from pathlib import Path
+
+import dns.message
+import dns.rrset
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from replicas.hostside import names
+
+NAME = "ipareplica.example.com"
+
+
+def answered(*lines: tuple[str, str, str], name: str = NAME) -> tuple[bytes, bytes]:
+    asked = names.question(name)
+    answer = dns.message.make_response(dns.message.from_wire(asked))
+    answer.answer = [dns.rrset.from_text(owner, 300, "IN", kind, value) for owner, kind, value in lines]
+    return asked, answer.to_wire()
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        ([(f"{NAME}.", "CNAME", "web.example.com.")], "web.example.com"),
+        ([("IPAreplica.Example.com.", "CNAME", "Web.Example.net.")], "web.example.net"),
+        ([("example.com.", "DNAME", "example.net."), (f"{NAME}.", "CNAME", "x.example.net.")], "x.example.net"),
+        ([("other.example.com.", "CNAME", "web.example.com.")], ""),
+        ([], ""),
+    ],
+)
+def test_the_alias_of_the_name(lines: list[tuple[str, str, str]], found: str) -> None:
+    assert names.target(*answered(*lines), NAME) == found
+
+
+def test_an_answer_to_another_question_is_not_taken() -> None:
+    asked, answer = answered((f"{NAME}.", "CNAME", "web.example.com."))
+    with pytest.raises(ValueError, match="another question"):
+        names.target(bytes((asked[0] ^ 1,)) + asked[1:], answer, NAME)
+
+
+def test_a_name_that_points_to_itself_ends() -> None:
+    with pytest.raises(ValueError, match="without an end"):
+        names.read_name(b"\xc0\x00", 0)
+
+
+@given(st.binary(max_size=80))
+def test_garbage_is_an_error_that_is_expected(data: bytes) -> None:
+    asked = names.question(NAME)
+    with contextlib.suppress(ValueError, IndexError, struct.error):
+        names.target(asked, asked[:2] + b"\x80" + data, NAME)
+
+
+def test_name_servers_of_resolv_conf(tmp_path: Path) -> None:
+    path = tmp_path / "resolv.conf"
+    lines = (
+        "# nameserver 192.0.2.1",
+        "search example.com",
+        "nameserver 10.0.0.1",
+        " nameserver fd00::1 # x",
+        "nameserver",
+    )
+    path.write_text("\n".join(lines))
+    assert names.name_servers(str(path)) == ["10.0.0.1", "fd00::1"]
+    assert names.name_servers(str(tmp_path / "missing")) == []
