@@ -16,8 +16,9 @@ from django.urls import path  # noqa: E402
 
 from portal.subpath import SubPath  # noqa: E402
 from replicas.stream.consumers import RunConsumer  # noqa: E402
+from replicas.stream.page_consumer import PageConsumer  # noqa: E402
 
-sockets = URLRouter([path("ws/runs/<int:run_id>/", RunConsumer.as_asgi())])
+sockets = URLRouter([path("ws/runs/<int:run_id>/", RunConsumer.as_asgi()), path("ws/pages/", PageConsumer.as_asgi())])
 application = SubPath(
     ProtocolTypeRouter({"http": pages, "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(sockets))})
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
 VECTOR = "(&(nsuniqueid=ffffffff-ffffffff-ffffffff-ffffffff)(objectClass=nsTombstone))"
@@ -12,6 +12,9 @@ ATTRIBUTE = "nsds50ruv"
 SUPPLIER = re.compile(r"\{replica (\d+)(?: ldaps?://([^:/}]+))?")
 CSN = re.compile(r"\{replica (\d+)[^}]*\}(?: ([0-9a-f]{20}) ([0-9a-f]{20}))?")
 """An element of an update vector: a supplier's id, its first and its newest change."""
+ARRIVED = "nsruvReplicaLastModified"
+ARRIVAL = re.compile(r"\{replica (\d+)[^}]*\} ([0-9a-f]{8})$")
+"""An element of it: a supplier's id, and the time (Unix, hexadecimal) of the last change that arrived from there."""
 SECONDS = 8
 """Hexadecimal digits of a change number that are its time (Unix)."""
 
@@ -48,18 +51,13 @@ def changes(values: Iterable[str]) -> dict[int, Changes]:
     return {int(match[1]): Changes(match[2] or "", match[3] or "") for match in elements if match}
 
 
-def behind(supplier: Mapping[int, Changes], consumer: Mapping[int, Changes]) -> float:
-    """Seconds between the newest change that the supplier has and the newest that the consumer has, at worst.
-
-    Of a supplier of which the consumer has nothing, since that one's first change; one second at least.
-    """
-    lags = [
-        max(1, _time(has.newest) - _time(consumer.get(number, NOTHING).newest or has.first))
-        for number, has in supplier.items()
-        if has.newest > consumer.get(number, NOTHING).newest
-    ]
-    return float(max(lags, default=0))
+def arrivals(values: Iterable[str]) -> dict[int, float]:
+    """Return when a server last received a change of each id (Unix), for those of which it has noted that."""
+    matches = (ARRIVAL.match(value) for value in values)
+    times = {int(match[1]): float(int(match[2], 16)) for match in matches if match}
+    return {number: arrived for number, arrived in times.items() if arrived}
 
 
-def _time(change: str) -> int:
-    return int(change[:SECONDS], 16)
+def time_of(change: str) -> float:
+    """Return the time (Unix) in the number of a change."""
+    return float(int(change[:SECONDS], 16))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 from replicas.lifecycle.job import JSON, Action, CertificateName, Endpoint, Job, Role
 
 if TYPE_CHECKING:
+    from replicas.clients.replication import Waiting
     from replicas.clients.ssh import Host
     from replicas.lifecycle.symptoms import Symptom
 
@@ -99,9 +100,9 @@ class ServerHealth:
 
 @dataclass(frozen=True, slots=True)
 class AgreementHealth:
-    """One direction of replication. `lag`: seconds between the newest change of the supplier and of the consumer.
+    """One direction of replication. `lag`: for how many seconds the oldest change has waited that did not arrive.
 
-    None when one of them did not say; 0 when the consumer has everything.
+    None when one of the two servers did not say; 0 when the consumer has everything.
     """
 
     supplier: str
@@ -109,6 +110,13 @@ class AgreementHealth:
     lag: float | None
     problem: str = ""
     suffixes: tuple[str, ...] = ()
+    retrying: str = ""
+    """What the supplier says of an update that it tries again by itself."""
+    tried: str = ""
+    """Tells a failed attempt to reach the consumer from the next one; empty when the last attempt did not fail so."""
+    waiting: tuple[Waiting, ...] = ()
+    clock: float = 0.0
+    """The supplier's (Unix), when it was read."""
 
 
 @dataclass(frozen=True, slots=True)

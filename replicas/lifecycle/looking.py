@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from replicas.backends import registry
@@ -19,8 +20,9 @@ from replicas.choices import PLANS_OF_REMOVAL, PlanAction, RealmLevel, ReplicaSt
 from replicas.clients import dns
 from replicas.clients.dns import Absent
 from replicas.errors import DnsError, PortalError
-from replicas.lifecycle import credentials, lying, rating
+from replicas.lifecycle import confirmation, credentials, lying, rating
 from replicas.lifecycle.base import Backend, Health, Record
+from replicas.lifecycle.confirmation import Reading
 from replicas.lifecycle.connect import connect
 from replicas.lifecycle.job import Job, Options
 from replicas.lifecycle.reading import ReadingContext
@@ -30,21 +32,53 @@ from replicas.together import together
 
 logger = logging.getLogger(__name__)
 SECONDS = 60
-"""A look that takes longer is given up; until then no other one begins."""
+"""A reading that takes longer is given up."""
+PAUSE_SECONDS = 6.0
+"""Between two readings: BIND holds notifications back for up to five, and a directory is restarted within that."""
+READINGS = 3
+"""Two of them have to agree before anything counts as wrong."""
 WAYS_IN = 3
 """So many masters are asked, one after the other, until one answers."""
-BETWEEN_SECONDS = SECONDS
+BETWEEN_SECONDS = 60
+"""A person may have a realm checked this often."""
+MOST_SECONDS = READINGS * WAYS_IN * SECONDS
+"""After this long a check has lost its worker."""
+PATIENCE_SECONDS = 20
+"""Workers that run begin a check sooner."""
 AT_ONCE = 64
 """Records that are asked for at the same time: each question has a socket of its own."""
 Expected = list[tuple[str, Record]]
+Ask = Callable[[Job], Awaitable[Reading]]
 
 
 def claim(realm: Realm, older_than: float) -> bool:
-    """Whether the caller is the one to look now: nobody has begun within `older_than` seconds."""
+    """Take the next health check, unless one is under way or was requested within `older_than` seconds."""
     RealmLook.objects.get_or_create(realm=realm)
     now = timezone.now()
     due = Q(asked_at=None) | Q(asked_at__lt=now - timedelta(seconds=older_than))
-    return RealmLook.objects.filter(due, realm=realm).update(asked_at=now) == 1
+    working = Q(started_at__gte=F("asked_at"), started_at__gt=now - timedelta(seconds=MOST_SECONDS))
+    working &= Q(at=None) | Q(at__lt=F("asked_at"))
+    return RealmLook.objects.filter(due, ~working | Q(asked_at=None), realm=realm).update(asked_at=now) == 1
+
+
+class Progress(Enum):
+    """Where the next health check of a realm is."""
+
+    NONE = "none"
+    QUEUED = "queued"
+    WORKING = "working"
+    UNATTENDED = "unattended"
+    """No worker has begun it."""
+
+
+def progress(look: RealmLook | None, now: datetime) -> Progress:
+    """Tell whether a check was requested that has not ended, and whether a worker is at it."""
+    if look is None or look.asked_at is None or (look.at is not None and look.at >= look.asked_at):
+        return Progress.NONE
+    if look.started_at is not None and look.started_at >= look.asked_at:
+        return Progress.WORKING if (now - look.started_at).total_seconds() < MOST_SECONDS else Progress.NONE
+    waits = (now - look.asked_at).total_seconds()
+    return Progress.QUEUED if waits < PATIENCE_SECONDS else Progress.UNATTENDED
 
 
 def needed(realm: Realm) -> CredentialName:
@@ -76,9 +110,10 @@ def outdated(run_id: int) -> None:
 def look(realm: Realm) -> None:
     """Look, and store what was seen. A realm that cannot be asked keeps what was seen before, with the reason."""
     begun = time.monotonic()
+    RealmLook.objects.filter(realm=realm).update(started_at=timezone.now())
     try:
         health, records = _look(realm)
-        health = without(health, being_worked_on(realm))
+        health = confirmation.since(before(realm), without(health, being_worked_on(realm)))
         seen = found(asdict(replace(health, records=())), records)
     except PortalError as error:
         seen = failed(error.message, error.remedy)
@@ -87,6 +122,12 @@ def look(realm: Realm) -> None:
         seen = failed("A defect of the portal ended the look.", "The log of the worker says more.")
     seconds = round(time.monotonic() - begun, 3)
     RealmLook.objects.filter(realm=realm).update(**seen, at=timezone.now(), seconds=seconds)
+
+
+def before(realm: Realm) -> dict[str, Any]:
+    """Return what the last health check stored."""
+    stored = RealmLook.objects.filter(realm=realm).values_list("health", flat=True).first()
+    return stored or {}
 
 
 def being_worked_on(realm: Realm) -> frozenset[str]:
@@ -122,14 +163,58 @@ def _look(realm: Realm) -> tuple[Health, list[dict[str, Any]]]:
     backend = registry.get(realm.backend)
     expected = list(_expected(backend, realm))
     passwords, places = credentials.of_realm(realm, backend.secrets[0]), lying.places(realm)
-    errors: list[PortalError] = []
-    for master in masters:
-        job = Job("look", realm.facts(), master.endpoint(), master.endpoint(), Options())
+    jobs = [Job("look", realm.facts(), master.endpoint(), master.endpoint(), Options()) for master in masters]
+
+    async def ask(job: Job) -> Reading:
+        return await _ask(backend, job, passwords, expected, places)
+
+    try:
+        return asyncio.run(_steadily(ask, jobs))
+    except HealthUnknown as error:
+        raise error.first from None
+
+
+class HealthUnknown(Exception):
+    """No master of the realm could be asked, twice; `first` says why the first one could not."""
+
+    def __init__(self, first: PortalError) -> None:
+        super().__init__(first.message)
+        self.first = first
+
+
+async def _steadily(ask: Ask, jobs: Sequence[Job]) -> Reading:
+    """Read until two readings agree on what is wrong. Raises HealthUnknown when no master answers, twice."""
+    previous: Reading | None = None
+    failed: HealthUnknown | None = None
+    for number in range(READINGS):
+        if number:
+            await asyncio.sleep(PAUSE_SECONDS)
         try:
-            return asyncio.run(_ask(backend, job, passwords, expected, places))
+            latest = await _through_first(ask, jobs)
+        except HealthUnknown as error:
+            if failed is not None:
+                raise
+            failed = error
+            continue
+        if previous is None and not confirmation.suspicious(latest):
+            return latest
+        if previous is not None:
+            new = confirmation.troubles(latest) - confirmation.troubles(previous)
+            if number == READINGS - 1 or not new:
+                return confirmation.confirm(previous, latest)
+        previous = latest
+    raise AssertionError("of three readings two agree")
+
+
+async def _through_first(ask: Ask, jobs: Sequence[Job]) -> Reading:
+    """Return what the first master that can be asked says. Raises HealthUnknown."""
+    errors: list[PortalError] = []
+    for job in jobs:
+        try:
+            return await ask(job)
         except PortalError as error:
             errors.append(error)
-    raise errors[0]
+    raise HealthUnknown(errors[0])
 
 
 def _expected(backend: Backend, realm: Realm) -> Iterable[tuple[str, Record]]:
@@ -155,7 +240,9 @@ async def _ask(
         async with asyncio.timeout(SECONDS):
             health = await backend.look(ctx)
             found = replace(health, bundles=await lying.bundles(places, connect))
-            return found, await compare(health.name_servers or (job.master.address,), [*expected, *health.records])
+            return found, await compare(
+                health.name_servers or (job.master.address,), list(dict.fromkeys([*expected, *health.records]))
+            )
     except TimeoutError:
         raise PortalError(
             f"{job.realm.name} was not looked through within {SECONDS} s.", "See which of its servers does not answer."

@@ -30,12 +30,17 @@ def summarise(health: Row, dns: Sequence[Row]) -> dict[str, Any]:
         "agreements": len(worst_first),
         "broken": sum(bool(one["problem"]) for one in worst_first),
         "lag": max((one["lag"] or 0 for one in worst_first), default=0),
-        "worst": worst_first[:WORST],
+        "worst": [_brief(one) for one in worst_first[:WORST]],
         "certificate": min(health["certificates"], key=lambda one: one["days"], default=None),
         "missing": sum(is_missing(row) for row in dns),
         "silent": len({name for row in dns for name in row.get("silent") or ()}),
         "bundles": len(health["bundles"]),
     }
+
+
+def _brief(agreement: Row) -> Row:
+    """What lists show of an agreement, without what only the next health check needs."""
+    return {name: value for name, value in agreement.items() if name not in ("waiting", "clock", "tried")}
 
 
 def level(found: Row) -> RealmLevel:

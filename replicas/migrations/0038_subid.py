@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("replicas", "0036_password_attempts")]
+    dependencies = [("replicas", "0037_check_started")]
     operations = [
         migrations.AddField(
             model_name="replica",

@@ -10,10 +10,14 @@ from replicas.models.topology import Realm
 
 
 class RealmLook(models.Model):
-    """The newest look at a realm; `asked_at` is when one was begun, so that nobody begins another one beside it."""
+    """The newest health check of a realm.
+
+    `asked_at` is when the next one was requested, `started_at` when a worker began it, `at` when the last one ended.
+    """
 
     realm = models.OneToOneField(Realm, on_delete=models.CASCADE, related_name="look")
     asked_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
     at = models.DateTimeField(null=True, blank=True)
     seconds = models.FloatField(null=True, blank=True)
     health = models.JSONField(null=True, blank=True, help_text=_("Of lifecycle.base.Health."))

@@ -23,6 +23,7 @@ from replicas import permissions
 from replicas.actions.refusals import refused
 from replicas.models import Run
 from replicas.stream import feed
+from replicas.stream.durations import duration, run_now
 from replicas.stream.feed import Snapshot
 
 logger = logging.getLogger(__name__)
@@ -130,19 +131,40 @@ def _check_view(user: Any, run_id: int, address: str) -> bool:
 
 def _may_still_view(scope: dict[str, Any], run_id: int) -> bool:
     """As the database says now: the session is there, its person is active and has the role."""
+    known = _person(scope)
+    return known is not None and permissions.may(known, "view", Run.objects.filter(pk=run_id).first())
+
+
+def may_read(scope: dict[str, Any], what: str) -> bool:
+    """Tell whether the person may see pages; a refusal is recorded."""
+    user = scope["user"]
+    if not user.is_authenticated:
+        return False
+    if permissions.may(user, "view"):
+        return True
+    refused(permissions.Actor(user, (scope.get("client") or [""])[0]), "page", "", what)
+    return False
+
+
+def may_still_read(scope: dict[str, Any]) -> bool:
+    """Tell the same as the database says now."""
+    known = _person(scope)
+    return known is not None and permissions.may(known, "view")
+
+
+def _person(scope: dict[str, Any]) -> User | None:
     user = scope["user"]
     if "session" in scope:
         session = import_module(settings.SESSION_ENGINE).SessionStore(scope["session"].session_key)
         user = auth.get_user(cast(HttpRequest, SimpleNamespace(session=session)))
-    known = User.objects.filter(pk=user.pk, is_active=True).first()
-    return known is not None and permissions.may(known, "view", Run.objects.filter(pk=run_id).first())
+    return User.objects.filter(pk=user.pk, is_active=True).first()
 
 
 def _changes(seen: Snapshot | None, now: Snapshot) -> dict[str, Any]:
     """What is new in the states; everything at first."""
     message: dict[str, Any] = {}
-    if seen is None or (seen.state, seen.error, seen.remedy) != (now.state, now.error, now.remedy):
-        message["run"] = {"state": now.state, "error": now.error, "remedy": now.remedy}
+    if seen is None or seen.run != now.run:
+        message["run"] = run_now(now.run)
     known = set(seen.steps) if seen else set()
     if steps := [_step(step) for step in now.steps if step not in known]:
         message["steps"] = steps
@@ -152,4 +174,12 @@ def _changes(seen: Snapshot | None, now: Snapshot) -> dict[str, Any]:
 def _step(fields: tuple[Any, ...]) -> dict[str, Any]:
     index, state, done, total, unit, started, finished = fields
     seconds = ((finished or timezone.now()) - started).total_seconds() if started else None
-    return {"index": index, "state": state, "done": done, "total": total, "unit": unit, "seconds": seconds}
+    return {
+        "index": index,
+        "state": state,
+        "done": done,
+        "total": total,
+        "unit": unit,
+        "seconds": seconds,
+        "took": duration(seconds) if finished else "",
+    }

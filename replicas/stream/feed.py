@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from channels.db import database_sync_to_async
-from django.db import DatabaseError
-
 from replicas.choices import RUN_TERMINAL
 from replicas.models import Run, StepRun
 from replicas.stream import notify
+from replicas.stream.durations import RunTimes
 from replicas.stream.pages import Pages
+from replicas.stream.poller import Poller
 
-logger = logging.getLogger(__name__)
 POLL_SECONDS = 0.1
 SLOW_POLL_SECONDS = 1.0
 STEP_FIELDS = (
@@ -37,89 +33,31 @@ class Snapshot:
     """A run's row and those of its steps, at one moment."""
 
     last_seq: int
-    state: str
-    error: str
-    remedy: str
+    run: RunTimes
     steps: tuple[tuple[Any, ...], ...]
 
     @property
     def ended(self) -> bool:
-        return self.state in RUN_TERMINAL
+        return self.run.state in RUN_TERMINAL
 
 
-class Watch:
-    """One reader's view of a run."""
-
-    def __init__(self) -> None:
-        self._changed = asyncio.Event()
-        self._snapshot: Snapshot | None = None
-
-    def show(self, snapshot: Snapshot) -> None:
-        if snapshot != self._snapshot:
-            self._snapshot = snapshot
-            self._changed.set()
-
-    async def next(self) -> Snapshot:
-        """The newest snapshot, as soon as it differs from the one that was seen last."""
-        await self._changed.wait()
-        self._changed.clear()
-        assert self._snapshot is not None  # noqa: S101 - set before the event, never unset
-        return self._snapshot
-
-
-class Feed:
-    """All readers of one event loop. Polls only while somebody watches a run."""
+class RunFeed(Poller[int, Snapshot]):
+    """Watched runs, with the pages of their logs; workers on other machines tell when there are more lines."""
 
     def __init__(self) -> None:
+        super().__init__(read, POLL_SECONDS)
         self.pages = Pages()
-        self._watches: dict[int, set[Watch]] = {}
-        self._nudged = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    @contextlib.contextmanager
-    def watch(self, run_id: int) -> Iterator[Watch]:
-        watch = Watch()
-        self._watches.setdefault(run_id, set()).add(watch)
-        self.nudge()
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._keep())
-        try:
-            yield watch
-        finally:
-            self._watches[run_id].discard(watch)
-            if not self._watches[run_id]:
-                del self._watches[run_id]
-            if not self._watches:
-                self._task.cancel()
-
-    def nudge(self) -> None:
-        """Look now: somebody joined, or the channel layer said that there is something."""
-        self._nudged.set()
 
     async def _keep(self) -> None:
         if not notify.crosses_processes():
-            await self._poll(POLL_SECONDS)
+            await super()._keep()
             return
+        self.interval = SLOW_POLL_SECONDS
         listening = asyncio.create_task(notify.listen(self.nudge))
         try:
-            await self._poll(SLOW_POLL_SECONDS)
+            await super()._keep()
         finally:
             listening.cancel()
-
-    async def _poll(self, interval: float) -> None:
-        while True:
-            self._nudged.clear()
-            try:
-                self._show(await database_sync_to_async(read, thread_sensitive=False)(list(self._watches)))
-            except DatabaseError as error:
-                logger.warning("Watched runs could not be read: %s", error)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._nudged.wait(), interval)
-
-    def _show(self, snapshots: dict[int, Snapshot]) -> None:
-        for run_id, snapshot in snapshots.items():
-            for watch in self._watches.get(run_id, ()):
-                watch.show(snapshot)
 
 
 def read(run_ids: Iterable[int]) -> dict[int, Snapshot]:
@@ -127,13 +65,13 @@ def read(run_ids: Iterable[int]) -> dict[int, Snapshot]:
     steps: dict[int, list[tuple[Any, ...]]] = {run_id: [] for run_id in run_ids}
     for run_id, *fields in StepRun.objects.filter(run__in=steps).order_by("index").values_list("run_id", *STEP_FIELDS):
         steps[run_id].append(tuple(fields))
-    rows = Run.objects.filter(pk__in=steps).values_list("pk", "last_seq", "state", "error", "remedy")
-    return {pk: Snapshot(last, state, error, remedy, tuple(steps[pk])) for pk, last, state, error, remedy in rows}
+    rows = Run.objects.filter(pk__in=steps).values_list("pk", "last_seq", *RunTimes._fields)
+    return {pk: Snapshot(last, RunTimes(*fields), tuple(steps[pk])) for pk, last, *fields in rows}
 
 
-_feeds: WeakKeyDictionary[asyncio.AbstractEventLoop, Feed] = WeakKeyDictionary()
+_feeds: WeakKeyDictionary[asyncio.AbstractEventLoop, RunFeed] = WeakKeyDictionary()
 
 
-def current() -> Feed:
+def current() -> RunFeed:
     """The feed of the running event loop."""
-    return _feeds.setdefault(asyncio.get_running_loop(), Feed())
+    return _feeds.setdefault(asyncio.get_running_loop(), RunFeed())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -21,6 +21,7 @@ from replicas import permissions
 from replicas.choices import Role
 from replicas.models import AuditEvent, Notice, StepRun
 from replicas.stream import ansi
+from replicas.stream.durations import duration
 from replicas.waiting import to_decide
 
 register = template.Library()
@@ -117,16 +118,7 @@ def when(moment: datetime | None, style: str = "", css: str = "") -> str:
     )
 
 
-@register.filter
-def duration(seconds: float | None) -> str:
-    """As people say it: `0.4 s`, `12 s`, `2 min 05 s`. run.js words it alike."""
-    if seconds is None:
-        return ""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 60:
-        return f"{round(seconds)} s"
-    return f"{int(seconds // 60)} min {round(seconds) % 60:02d} s"
+register.filter("duration", duration)
 
 
 @register.filter
@@ -162,6 +154,12 @@ NOTICE_ICONS = {"good": "check", "bad": "cross", "wait": "warning"}
 def tone(tag: str) -> str:
     """The tone of a notice from a message's tag."""
     return TONES.get(tag, tag)
+
+
+@register.simple_tag
+def rendered_at() -> str:
+    """When this page was read from the database, at the earliest: a live page asks for what happened since."""
+    return (timezone.now() - timedelta(seconds=1)).isoformat()
 
 
 @register.simple_tag

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.utils import timezone
-
 from replicas import visible
-from replicas.choices import RUN_TERMINAL, RunState, StepState
+from replicas.choices import RunState, StepState
 from replicas.forms.log import LogForm
 from replicas.lifecycle.turns import wait_of
 from replicas.models import Run, StepRun
 from replicas.stream import ansi, lines
 from replicas.stream.chunks import Line
+from replicas.stream.durations import duration, elapsed, run_now, times
 from replicas.stream.find import Found, Query, find
 from replicas.stream.pages import plain
 from replicas.templatetags.portal_tags import seconds
@@ -34,7 +33,7 @@ def live(run: Run, asked: Mapping[str, Any], after: int | None = None) -> dict[s
         "run": run,
         "form": form,
         "stages": by_stage(steps, lambda step: step.stage),
-        "elapsed": elapsed(run),
+        "elapsed": elapsed(times(run)),
         "finished": sum(step.state == StepState.DONE for step in steps),
         "total": len(steps),
         "lines": found.lines,
@@ -65,16 +64,6 @@ def earlier(found: Found, query: Query) -> int | None:
     return None if query or first == 1 else max(0, first - 1 - LINES_A_PAGE)
 
 
-def elapsed(run: Run) -> float | None:
-    """How long the newest attempt took, or has been under way: what lay between two attempts was nobody's work."""
-    # An older portal's worker notes only when the first attempt began.
-    began = run.attempt_started_at or (None if run.state == RunState.QUEUED else run.started_at)
-    if began is None:
-        return None
-    end = run.finished_at if run.state in RUN_TERMINAL and run.finished_at else timezone.now()
-    return (end - began).total_seconds()
-
-
 def as_text(line: Line) -> str:
     return f"{line.at:%Y-%m-%d %H:%M:%S} {line.level.upper():7} {visible.mark(ansi.plain(line.text))}\n"
 
@@ -85,7 +74,7 @@ def lines_after(run: Run, after: int) -> dict[str, Any]:
     return {
         "lines": list(map(plain, found)),
         "last_seq": run.last_seq,
-        "run": {"state": run.state, "error": run.error, "remedy": run.remedy},
+        "run": run_now(times(run)),
         "steps": [step_now(step) for step in run.steps.all()],
     }
 
@@ -104,4 +93,5 @@ def step_now(step: StepRun) -> dict[str, Any]:
         "total": step.progress_total,
         "unit": step.progress_unit,
         "seconds": seconds(step),
+        "took": duration(seconds(step)) if step.finished_at else "",
     }

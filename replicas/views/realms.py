@@ -10,12 +10,13 @@ from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext as _
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from replicas import permissions
 from replicas.actions.look_now import look_now
 from replicas.choices import ReplicaState
+from replicas.lifecycle import looking
 from replicas.lifecycle.rating import SOON_DAYS, badness, is_missing
 from replicas.models import Master, Realm, Replica
 from replicas.views.access import SignedInRequest, posted, require
@@ -27,6 +28,8 @@ from replicas.views.topology import Picture, draw, label_of, look_of
 
 A_PAGE = 25
 """Realms of their list; agreements and certificates of one, of which there are more than servers."""
+CHECKED_PAGES = ("realm", "realm_dns")
+"""From these a person refreshes the health of a realm, and stays there."""
 RECORDS = 50
 """DNS records on a page."""
 COLUMNS = 6
@@ -82,6 +85,7 @@ def realm(request: SignedInRequest, pk: int) -> HttpResponse:
         "certificates": certificates(request, health["certificates"]) if health else None,
         "soon": SOON_DAYS,
         "may_look": permissions.may(request.user, "check"),
+        "progress": looking.progress(about.look, timezone.now()).value,
     }
     return render(request, "realms/detail.html", context)
 
@@ -104,6 +108,7 @@ def realm_dns(request: SignedInRequest, pk: int) -> HttpResponse:
         "lines": [row["record"] for row in missing],
         "adding": adding(request.user, found, {row["host"] for row in missing}),
         "may_look": permissions.may(request.user, "check"),
+        "progress": looking.progress(about.look, timezone.now()).value,
     }
     return render(request, "realms/dns.html", context)
 
@@ -119,10 +124,9 @@ def realm_look(request: SignedInRequest, pk: int) -> HttpResponse:
     require(request, "check")
     sent = attempt(request, Form(request.POST), lambda data: look_now(actor(request), found))
     if sent.failure:
-        messages.error(request, str(sent.failure))
-    else:
-        messages.success(request, _("The realm is being looked at. The page shows it in a few seconds."))
-    return redirect("realm", pk)
+        messages.warning(request, str(sent.failure))
+    page = request.POST.get("page", "")
+    return redirect(page if page in CHECKED_PAGES else "realm", pk)
 
 
 def agreements(request: SignedInRequest, found: list[dict[str, Any]]) -> Page[tuple[dict[str, Any], str, str]]:

@@ -145,8 +145,8 @@ def label_of(agreement: Mapping[str, Any]) -> str:
 
 def lag_of(agreement: Mapping[str, Any]) -> str:
     if agreement["lag"] is None:
-        return _("not measured")
-    return _("in step") if not agreement["lag"] else _("%(seconds)d s behind") % {"seconds": agreement["lag"]}
+        return _("unknown")
+    return _("in sync") if not agreement["lag"] else _("%(seconds)d s behind") % {"seconds": agreement["lag"]}
 
 
 def _marks(roles: Sequence[str], x: float, y: float) -> Iterator[Mark]:

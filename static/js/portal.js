@@ -39,6 +39,11 @@
     opened.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
   });
 
+  // Nobody sees what a hidden page would ask for now and then.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (document.hidden && event.detail.elt.id === "now") event.preventDefault();
+  });
+
   // A form is sent once, and shows that it is on its way: registering a master speaks to its host and takes seconds.
   document.addEventListener("submit", (event) => {
     const form = event.target;

@@ -3,22 +3,25 @@
 // and none is lost.
 
 import { Log } from "./log/log.js";
+import { refresh } from "./refresh.js";
 
-const root = document.querySelector("[data-run]");
-if (root) {
+const ENDED = new Set(["succeeded", "failed", "cancelled"]);
+
+function follow(root) {
   const log = new Log(root);
   const link = root.querySelector("[data-link]");
   const count = root.querySelector("[data-count]");
   const said = root.querySelector("[data-said]");
   const elapsed = root.querySelector("[data-run-seconds]");
   const overall = root.querySelector("[data-overall]");
-  const ended = new Set(["succeeded", "failed", "cancelled"]);
+  const attempt = root.querySelector("[data-attempt]");
   const POLL = 2000, FIRST_RETRY = 500, LAST_RETRY = 15000;
   const language = document.documentElement.lang;
   const MAY_NOT = 1008; // Policy violation, in RFC 6455
 
   let state = root.dataset.state;
-  let begun = Date.now() - 1000 * Number(root.dataset.elapsed);
+  // On this browser's own clock: only the time that has passed since the last message counts, never what its clock says.
+  let begun = root.dataset.elapsed === "" ? null : performance.now() - 1000 * Number(root.dataset.elapsed);
   let socket = null;
   let retry = FIRST_RETRY;
   let poller = 0;
@@ -36,8 +39,8 @@ if (root) {
 
   function duration(seconds) {
     if (seconds < 10) return `${seconds.toFixed(1)} s`;
-    if (seconds < 60) return `${Math.round(seconds)} s`;
-    return `${Math.floor(seconds / 60)} min ${String(Math.round(seconds) % 60).padStart(2, "0")} s`;
+    const whole = Math.round(seconds), minutes = Math.floor(whole / 60);
+    return minutes ? `${minutes} min ${String(whole % 60).padStart(2, "0")} s` : `${whole} s`;
   }
 
   function badge(place, name) {
@@ -64,8 +67,8 @@ if (root) {
       // All that a screen reader is told without asking: a log of thirty lines a second would drown it.
       said.textContent = `${item.querySelector(".title").textContent}: ${item.querySelector("[data-badge]").textContent}`;
     }
-    item.dataset.since = step.state === "running" ? Date.now() - (step.seconds || 0) * 1000 : "";
-    if (step.seconds !== null) item.querySelector("[data-seconds]").textContent = duration(step.seconds);
+    item.dataset.since = step.state === "running" ? performance.now() - (step.seconds || 0) * 1000 : "";
+    item.querySelector("[data-seconds]").textContent = step.took || (step.seconds === null ? "" : duration(step.seconds));
     showProgress(item, step);
   }
 
@@ -75,33 +78,26 @@ if (root) {
     overall.querySelector("[data-done]").textContent = done;
   }
 
-  window.setInterval(() => {
-    if (state === "running") elapsed.textContent = duration((Date.now() - begun) / 1000);
+  const clock = window.setInterval(() => {
+    if (!root.isConnected) { leave("ended"); window.clearInterval(clock); return; }
+    if (state === "running" && begun !== null) elapsed.textContent = duration((performance.now() - begun) / 1000);
     for (const item of root.querySelectorAll('[data-step][data-state="running"]')) {
       if (!item.dataset.since) continue;
-      item.querySelector("[data-seconds]").textContent = duration((Date.now() - Number(item.dataset.since)) / 1000);
+      item.querySelector("[data-seconds]").textContent = duration((performance.now() - Number(item.dataset.since)) / 1000);
     }
   }, 1000);
 
   // --- the run ------------------------------------------------------------------------------------------------
 
-  // What depends on the outcome (actions, proofs, error and remedy) is made by the server: fetch it again.
-  async function refresh() {
-    const answer = await fetch(window.location.pathname, { headers: { Accept: "text/html" } });
-    if (!answer.ok) return;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    for (const part of document.querySelectorAll("[data-refresh]")) {
-      const fresh = page.getElementById(part.id);
-      if (fresh) part.replaceChildren(...fresh.childNodes);
-    }
-  }
-
   function showRun(run) {
+    begun = run.seconds === null ? null : performance.now() - 1000 * run.seconds;
+    elapsed.textContent = run.took || (run.seconds === null ? "" : duration(run.seconds));
+    attempt.textContent = run.attempt;
     if (run.state === state) return;
-    if (run.state === "running") begun = Date.now() - 1000 * Number(root.dataset.elapsed);
     state = run.state;
     root.dataset.state = state;
     badge(root.querySelector("[data-run-badge]"), state);
+    // What depends on the outcome (actions, proofs, error and remedy) is made by the server.
     refresh();
   }
 
@@ -112,7 +108,7 @@ if (root) {
     if (finished()) stop();
   }
 
-  function finished() { return ended.has(state) && log.cursor >= Number(root.dataset.lastSeq); }
+  function finished() { return ENDED.has(state) && log.cursor >= Number(root.dataset.lastSeq); }
 
   // --- the line -----------------------------------------------------------------------------------------------
 
@@ -186,3 +182,18 @@ if (root) {
   if (finished()) showLink("ended");
   else connect();
 }
+
+let followed = document.querySelector("[data-run]");
+if (followed) follow(followed);
+
+// A page about another run than before, or about a further attempt of one that had ended, shows and follows that one.
+document.addEventListener("page:refreshed", (event) => {
+  const place = document.getElementById("run"), fresh = event.detail.page.getElementById("run");
+  if (!place || !fresh) return;
+  const now = fresh.querySelector("[data-run]");
+  const begun = followed && now && ENDED.has(followed.dataset.state) && !ENDED.has(now.dataset.state);
+  if (followed?.dataset.run === now?.dataset.run && !begun && (followed || place.textContent.trim() === fresh.textContent.trim())) return;
+  place.replaceChildren(...fresh.childNodes);
+  followed = place.querySelector("[data-run]");
+  if (followed) follow(followed);
+});

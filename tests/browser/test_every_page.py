@@ -35,6 +35,7 @@ SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 360, "height
 GROUNDS = {"light": "rgb(244, 246, 249)", "dark": "rgb(17, 26, 36)"}
 NO_PAGES = {
     "replica_bulk_example": "a table to download",
+    "counters": "a part of every page",
     "run_lines": "JSON for run.js",
     "run_find": "JSON for run.js",
     "run_log": "text",

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from replicas.backends.freeipa import realm, records, serving
 from replicas.backends.freeipa.access import address_of, session
 from replicas.backends.freeipa.leftovers import directory_at
+from replicas.backends.freeipa.replication import root
 from replicas.backends.freeipa.suggesting import suggest
-from replicas.clients import vectors
+from replicas.clients import replication
 from replicas.clients.freeipa.session import Session
-from replicas.clients.vectors import Changes
+from replicas.clients.replication import Copy
 from replicas.errors import PortalError, StepError
 from replicas.lifecycle import certificates
+from replicas.lifecycle.agreements import direction
 from replicas.lifecycle.base import (
     AgreementHealth,
     CertificateHealth,
@@ -24,7 +26,6 @@ from replicas.lifecycle.base import (
     ServerHealth,
     SuggestedAgreement,
 )
-from replicas.lifecycle.steps import update_vectors
 from replicas.together import together
 
 NAME_SERVER = "DNS server"
@@ -34,12 +35,12 @@ SHOWN = {"CA server": "CA", NAME_SERVER: "DNS", "KRA server": "KRA", "AD trust c
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one server's directory says: what it has of each supplier, None when the account may not know.
+    """What one server's directory says of its copy of each suffix, and the certificates that it presents.
 
-    The certificates are those that it presents, whether its directory says anything or not.
+    Those do not depend on the directory.
     """
 
-    vector: Mapping[int, Changes] | None
+    copies: Mapping[str, Copy] = field(default_factory=dict)
     problem: str = ""
     certificates: tuple[CertificateHealth, ...] = ()
 
@@ -52,7 +53,7 @@ async def look(ctx: Context) -> Health:
         segments = await realm.segments(opened, suffixes)
         torn = {suffix: await _torn(opened, suffix) for suffix in suffixes}
         announced = await records.every(opened) if ctx.job.realm.dns else ()
-    answers = await together(*(_ask(ctx, one.name) for one in servers))
+    answers = await together(*(_ask(ctx, one) for one in servers))
     seen = {one.name: answer for one, answer in zip(servers, answers, strict=True)}
     return Health(
         servers=tuple(_server(one, seen[one.name].problem, one.name in hidden) for one in servers),
@@ -102,16 +103,17 @@ async def _torn(opened: Session, suffix: str) -> str:
     return ""
 
 
-async def _ask(ctx: Context, name: str) -> Seen:
+async def _ask(ctx: Context, server: realm.Server) -> Seen:
+    name, master = server.name, ctx.job.master
     presented: tuple[CertificateHealth, ...] = ()
     try:
-        address = ctx.job.master.address if name == ctx.job.master.hostname else await address_of(ctx, name)
+        address = master.address if name == master.hostname else await address_of(ctx, name)
         presented = await certificates.of_server(name, address)
         async with directory_at(ctx, name, address) as bound:
-            values = await update_vectors.values(bound, ctx.job.realm.suffix)
+            copies = {suffix: await replication.read(bound, root(ctx.job, suffix)) for suffix in server.suffixes}
     except PortalError as error:
-        return Seen(None, str(error), presented)
-    return Seen(vectors.changes(values) if values else None, certificates=presented)
+        return Seen({}, str(error), presented)
+    return Seen(copies, certificates=presented)
 
 
 def _server(one: realm.Server, problem: str, hidden: bool) -> ServerHealth:
@@ -123,24 +125,23 @@ def _server(one: realm.Server, problem: str, hidden: bool) -> ServerHealth:
 def agreements(
     segments: Iterable[realm.Segment], torn: Mapping[str, str], seen: Mapping[str, Seen]
 ) -> Iterator[AgreementHealth]:
-    """Both ways of each pair of servers, once for all suffixes; the lag is that of the suffix `domain`."""
+    """Yield both ways of each pair of servers, once for all suffixes; the lag is the largest of any suffix."""
     problems: dict[tuple[str, str], str] = {}
     suffixes: dict[tuple[str, str], list[str]] = {}
     for one in segments:
         for pair in ((one.left, one.right), (one.right, one.left)):
             problems[pair] = problems.get(pair, "") or torn.get(one.suffix, "")
             suffixes.setdefault(pair, []).append(one.suffix)
+    copies = {name: one.copies for name, one in seen.items()}
     for pair, problem in sorted(problems.items()):
-        yield replace(_agreement(*pair, problem, seen), suffixes=tuple(suffixes[pair]))
+        found = direction(*pair, copies, suffixes[pair], problem or _silent(pair, seen))
+        yield replace(found, suffixes=tuple(suffixes[pair]))
 
 
-def _agreement(supplier: str, consumer: str, problem: str, seen: Mapping[str, Seen]) -> AgreementHealth:
-    unknown = Seen(None, "It is no server of the realm.")
-    ends = {name: seen.get(name, unknown) for name in (supplier, consumer)}
-    silent = next((f"{name}: {end.problem}" for name, end in ends.items() if end.problem), "")
-    sent, got = ends[supplier].vector, ends[consumer].vector
-    lag = vectors.behind(sent, got) if sent is not None and got is not None else None
-    return AgreementHealth(supplier, consumer, lag, problem or silent)
+def _silent(pair: Iterable[str], seen: Mapping[str, Seen]) -> str:
+    unknown = Seen({}, "It is not a server of the realm.")
+    ends = {name: seen.get(name, unknown) for name in pair}
+    return next((f"{name}: {end.problem}" for name, end in ends.items() if end.problem), "")
 
 
 def suggestions(servers: Iterable[realm.Server], segments: Iterable[realm.Segment]) -> Iterator[SuggestedAgreement]:

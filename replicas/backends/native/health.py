@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from replicas.backends.native.access import directory, directory_at
 from replicas.backends.native.names import Names
 from replicas.backends.native.topology import Server, address_of, masters
-from replicas.clients import vectors
-from replicas.clients.ldap import Directory
-from replicas.clients.vectors import Changes
+from replicas.clients import replication
+from replicas.clients.replication import Copy
 from replicas.errors import PortalError
 from replicas.lifecycle import certificates
-from replicas.lifecycle.base import AgreementHealth, CertificateHealth, Context, Health, ServerHealth
+from replicas.lifecycle.agreements import direction
+from replicas.lifecycle.base import CertificateHealth, Context, Health, ServerHealth
 from replicas.together import together
 
-STATUS = ("nsDS5ReplicaHost", "nsds5replicaLastUpdateStatus")
-FINE = re.compile(r"^(?:Error \(0\)|0 )")
 ROLES = ("CA", "DNS")
+SUFFIX = ""
+"""There is one, which needs no name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one server says of itself; `vector` has the changes of each supplier, by its id."""
+    """What one server says of itself: its copy of the suffix, which has its agreements, and its certificates."""
 
     server: Server
-    vector: Mapping[int, Changes] = field(default_factory=dict)
-    sends_to: Mapping[str, str] = field(default_factory=dict)
+    copy: Copy | None = None
     certificates: tuple[CertificateHealth, ...] = ()
     problem: str = ""
 
@@ -38,10 +36,14 @@ async def look(ctx: Context) -> Health:
     async with directory(ctx, "master") as bound:
         known = await masters(bound, names)
     seen = {one.server.name: one for one in await together(*(_ask(ctx, names, server) for server in known.values()))}
+    copies = {name: {} if one.copy is None else {SUFFIX: one.copy} for name, one in seen.items()}
     return Health(
         servers=tuple(ServerHealth(one.server.name, _roles(one.server), one.problem) for one in seen.values()),
         agreements=tuple(
-            _agreement(one, host, status, seen) for one in seen.values() for host, status in one.sends_to.items()
+            direction(one.server.name, consumer, copies, [SUFFIX], _silent(consumer, seen))
+            for one in seen.values()
+            if one.copy is not None
+            for consumer in one.copy.agreements
         ),
         certificates=(
             certificates.authority(ctx.job.realm),
@@ -58,29 +60,15 @@ async def _ask(ctx: Context, names: Names, server: Server) -> Seen:
         )
         presented = await certificates.of_server(server.name, address)
         async with directory_at(ctx, server.name, address) as bound:
-            vector, sends_to = await _vector(bound, names), await _agreements(bound, names)
+            copy = await replication.read(bound, names.suffix)
     except PortalError as error:
         return Seen(server, certificates=presented, problem=str(error))
-    return Seen(server, vector, sends_to, presented)
+    return Seen(server, copy, presented)
 
 
-async def _vector(bound: Directory, names: Names) -> dict[int, Changes]:
-    found = await bound.search(names.suffix, vectors.VECTOR, [vectors.ATTRIBUTE])
-    return vectors.changes(value for _, entry in found for value in entry.get(vectors.ATTRIBUTE, []))
-
-
-async def _agreements(bound: Directory, names: Names) -> dict[str, str]:
-    """The status of the last update, by the host that it was sent to."""
-    found = await bound.search(names.mapping_tree, "(objectClass=nsds5ReplicationAgreement)", STATUS)
-    return {"".join(entry.get(STATUS[0], [])).lower(): "".join(entry.get(STATUS[1], [])) for _, entry in found}
-
-
-def _agreement(supplier: Seen, host: str, status: str, seen: Mapping[str, Seen]) -> AgreementHealth:
-    consumer = seen.get(host)
-    answers = consumer is not None and not consumer.problem
-    lag = vectors.behind(supplier.vector, consumer.vector) if consumer is not None and answers else None
-    problem = "" if not status or FINE.match(status) else status
-    return AgreementHealth(supplier.server.name, host, lag, problem or ("" if answers else f"{host} does not answer."))
+def _silent(consumer: str, seen: Mapping[str, Seen]) -> str:
+    answers = consumer in seen and not seen[consumer].problem
+    return "" if answers else f"{consumer} does not answer."
 
 
 def _roles(server: Server) -> tuple[str, ...]:

@@ -15,6 +15,8 @@ from replicas.lifecycle.steps.convergence import QUIET_SECONDS, REPLICATED_SECON
 REFERRAL, UNWILLING = 10, 53
 """What a server answers that takes no changes now; the second also to cleaning an id that it is cleaning already."""
 POLL_SECONDS = 0.1
+TRAVEL_SECONDS = 5.0
+"""A deletion that has not reached another server after this long is made there too."""
 QUIET_LOOKS = 10
 """After this many looks in a row that found nothing, nothing is under way any more."""
 
@@ -75,20 +77,30 @@ async def kept_alive(bound: Directory, suffix: str, number: int) -> list[str]:
 
 
 async def end_keep_alive(ctx: Context, servers: Sequence[Directory], number: int) -> None:
-    """Remove that entry, wherever it turns up while changes still travel."""
+    """Remove that entry, wherever it turns up while changes still travel.
+
+    On one server at a time: what two servers delete by themselves is two changes, of which the second one never gets
+    into the update vector of the server that made the first.
+    """
     suffix, end, quiet = ctx.job.realm.suffix, time.monotonic() + REPLICATED_SECONDS, 0
+    patience = 0.0
     while quiet < QUIET_LOOKS and time.monotonic() < end:
         there = [(bound, dn) for bound in servers for dn in await kept_alive(bound, suffix, number)]
-        for bound, dn in there:
-            try:
-                await bound.delete(dn)
-            except LdapRefused as error:
-                if error.code not in (REFERRAL, UNWILLING):
-                    raise
-            else:
-                ctx.log(f"Removed on {bound.hostname}: {dn}")
+        if there and time.monotonic() >= patience:
+            await _delete(ctx, *there[0])
+            patience = time.monotonic() + TRAVEL_SECONDS
         quiet = 0 if there else quiet + 1
         await asyncio.sleep(POLL_SECONDS)
+
+
+async def _delete(ctx: Context, bound: Directory, dn: str) -> None:
+    try:
+        await bound.delete(dn)
+    except LdapRefused as error:
+        if error.code not in (REFERRAL, UNWILLING):
+            raise
+    else:
+        ctx.log(f"Removed on {bound.hostname}: {dn}")
 
 
 async def _start(ctx: Context, bound: Directory, number: int, suffix: str) -> None:

@@ -106,7 +106,7 @@ export class Log {
   // --- links to lines and steps -------------------------------------------------------------------------------
 
   clicked(event) {
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (!this.root.isConnected || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const link = event.target.closest?.("a[data-line], a.line-seq, a[data-filter-step]");
     if (!link) return;
     event.preventDefault();
@@ -121,6 +121,7 @@ export class Log {
   }
 
   goToLinked() {
+    if (!this.root.isConnected) return;
     const linked = HASH.exec(window.location.hash);
     if (linked) this.goTo(Number(linked[1]));
   }

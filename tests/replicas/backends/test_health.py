@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from replicas.backends.freeipa import health as freeipa
+from replicas.backends.freeipa.realm import Server as IpaServer
 from replicas.backends.native import health as native
 from replicas.backends.native.names import Names
 from replicas.backends.native.topology import Server
@@ -30,7 +31,11 @@ def ask_native(ctx: ReadingContext, name: str) -> Awaitable[native.Seen]:
     return native._ask(ctx, Names(ctx.job), Server(name, {}))
 
 
-@pytest.mark.parametrize(("module", "ask"), [(freeipa, freeipa._ask), (native, ask_native)])
+def ask_freeipa(ctx: ReadingContext, name: str) -> Awaitable[freeipa.Seen]:
+    return freeipa._ask(ctx, IpaServer(name, (), ("domain",)))
+
+
+@pytest.mark.parametrize(("module", "ask"), [(freeipa, ask_freeipa), (native, ask_native)])
 async def test_every_server_s_certificates_even_if_its_directory_is_silent(
     module: ModuleType, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,7 @@ from tests.replicas.lifecycle.rows import make_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Communicator: Any = ApplicationCommunicator  # asgiref leaves it untyped
+NOT_BEGUN = {"attempt": 1, "seconds": None, "took": ""}
 router = URLRouter([path("ws/runs/<int:run_id>/", RunConsumer.as_asgi())])
 
 
@@ -100,12 +101,13 @@ async def test_full_log_then_live_then_the_end(run: Run, viewer: User) -> None:
     await browser.send('{"cursor": 0}')
     assert await lines(browser, 2500) == list(range(1, 2501))
     states = await browser.receive()
-    assert states["run"] == {"state": "queued", "error": "", "remedy": ""}
-    assert states["steps"] == [{"index": 1, "state": "running", "done": 0, "total": 0, "unit": "", "seconds": None}]
+    assert states["run"] == {"state": "queued", "error": "", "remedy": "", **NOT_BEGUN}
+    step = {"index": 1, "state": "running", "done": 0, "total": 0, "unit": "", "seconds": None, "took": ""}
+    assert states["steps"] == [step]
     await sync_to_async(add_lines)(run, 3)
     assert await lines(browser, 2503) == [2501, 2502, 2503]
     await Run.objects.filter(pk=run.pk).aupdate(state=RunState.FAILED, error="No.", remedy="Yes.")
-    assert (await browser.receive())["run"] == {"state": "failed", "error": "No.", "remedy": "Yes."}
+    assert (await browser.receive())["run"] == {"state": "failed", "error": "No.", "remedy": "Yes.", **NOT_BEGUN}
     assert await browser.closed() == 1000
 
 

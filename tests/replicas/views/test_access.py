@@ -62,6 +62,7 @@ PAGES = {
     "table_check": Page({"operator"}, "", "post", TABLE),
     "table_discard": Page({"operator"}, "", "post", TABLE),
     "approvals": Page(EVERYBODY),
+    "counters": Page(EVERYBODY),
     "plan": Page(EVERYBODY, "waiting"),
     "plan_check": Page(OPERATORS | {"approver", "administrator"}, "waiting", "post"),
     "approve": Page({"approver", "both", "root"}, "waiting", "post"),

@@ -17,7 +17,8 @@ from django.urls import reverse
 
 from replicas.actions import host_keys
 from replicas.choices import PlanAction, PlanState, RunState
-from replicas.models import Plan, Run
+from replicas.models import Plan, Replica, Run
+from replicas.stream import page_consumer, topics
 from replicas.views.newest import PLANS
 from tests.replicas.views import world as w
 from tests.replicas.views.conftest import World
@@ -125,6 +126,24 @@ def loaded(world: World, where: str) -> Counter[str]:
         for model in (Plan, Run):
             post_init.disconnect(count, sender=model)
     return found
+
+
+def test_many_pages_are_as_many_queries_as_one(world: World) -> None:
+    def reading(watched: list[frozenset[str]]) -> int:
+        with CaptureQueriesContext(connection) as captured:
+            stamps = page_consumer.read(watched)
+        assert set(stamps) == set(watched)
+        return len(captured)
+
+    def pages() -> list[frozenset[str]]:
+        keys = Replica.objects.values_list("pk", flat=True)
+        realm = f"realm:{world.master.realm_id}"
+        return [frozenset({f"replica:{key}", realm, topics.WORK, f"person:{key}"}) for key in keys]
+
+    few = reading(pages()[:1])
+    grow(world, range(12))
+    assert len(pages()) > 12
+    assert reading(pages()) == few <= 13
 
 
 def who(where: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import timedelta
 from typing import Any
 from xml.etree import ElementTree
 
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from replicas.actions import look_now
 from replicas.lifecycle import looking
+from replicas.lifecycle.looking import Progress
 from replicas.models import Credential, RealmLook
 from replicas.views.topology import NODE_HEIGHT, NODE_WIDTH, OTHER, OUTLINES, Node, draw
 from tests.replicas.views.conftest import World
@@ -61,7 +63,7 @@ def test_everything_that_was_seen_is_on_the_page(looked: World) -> None:
     shown = page(looked)
     for text in (
         "95 s behind",
-        "in step",
+        "in sync",
         "broken",
         "700 days",
         "12 days",
@@ -76,7 +78,7 @@ def test_an_agreement_that_nobody_measured_is_not_called_broken(looked: World) -
     agreement = {"supplier": MASTER, "consumer": VERIFIED, "lag": None, "problem": ""}
     saw(agreements=[agreement], suggested=[])
     shown = page(looked)
-    assert "not measured" in shown
+    assert "unknown" in shown
     assert "Another agreement would help" not in shown
 
 
@@ -89,7 +91,7 @@ def picture_in(shown: str) -> ElementTree.Element:
 def test_the_picture_says_everything_in_words_too(looked: World) -> None:
     svg = picture_in(page(looked))
     texts = [text.text for text in svg.iter("text")]
-    assert {"in step", "95 s behind", "broken", "✖ unwell"} <= set(texts)
+    assert {"in sync", "95 s behind", "broken", "✖ unwell"} <= set(texts)
     looks = [group.get("class") for group in svg.iter("g")]
     assert [look for look in looks if look and look.startswith("edge")] == [
         "edge edge-good",
@@ -202,11 +204,11 @@ def test_the_dashboard_names_every_agreement_with_its_lag_the_worst_first(looked
     shown = looked.client("viewer").get(reverse("dashboard")).content.decode().split('class="lags">')[1]
     rows = [" ".join(re.sub("<[^>]*>", " ", row).split()) for row in shown.split("</div>")[0].split("</li>")]
     assert rows == [
-        "broken ipaserver → lost, not measured",
+        "broken ipaserver → lost, unknown",
         "broken lost → far.example.org, 7200 s behind",
-        "not measured verified → lost",
+        "unknown verified → lost",
         "2 more agreements 95 s behind verified → ipaserver",
-        "in step ipaserver → verified",
+        "in sync ipaserver → verified",
         "",
     ]
 
@@ -217,7 +219,7 @@ def test_the_dashboard_shows_no_lags_that_may_be_over(looked: World) -> None:
     assert "ipaserver.example.com does not answer." in shown
     assert "behind" not in shown
     saw(agreements=[])
-    assert "no agreement was seen" in looked.client("viewer").get(reverse("dashboard")).content.decode()
+    assert "no replication agreements found" in looked.client("viewer").get(reverse("dashboard")).content.decode()
 
 
 def test_the_dashboard_leads_to_the_agreements_that_it_does_not_show(looked: World) -> None:
@@ -286,8 +288,74 @@ def agreements(count: int) -> list[dict[str, Any]]:
 def test_a_realm_that_could_not_be_asked_says_why_and_what_was_before(looked: World) -> None:
     RealmLook.objects.update(**looking.failed("ipaserver.example.com does not answer.", "Start it."))
     shown = page(looked)
-    for text in ("ipaserver.example.com does not answer.", "Start it.", "from the last time", "95 s behind"):
+    for text in (
+        "ipaserver.example.com does not answer.",
+        "Start it.",
+        "Showing the last successful check.",
+        "95 s behind",
+    ):
         assert text in shown, text
+
+
+def moved(**seconds: float) -> RealmLook:
+    """A check of which these things happened so long ago."""
+    now = timezone.now()
+    return RealmLook(**{name: now - timedelta(seconds=ago) for name, ago in seconds.items()})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "state"),
+    [
+        ({}, Progress.NONE),
+        ({"at": 60}, Progress.NONE),
+        ({"asked_at": 70, "started_at": 69, "at": 60}, Progress.NONE),
+        ({"asked_at": 5}, Progress.QUEUED),
+        ({"asked_at": 5, "started_at": 80, "at": 60}, Progress.QUEUED),
+        ({"asked_at": 30, "started_at": 80, "at": 60}, Progress.UNATTENDED),
+        ({"asked_at": 5, "started_at": 4, "at": 60}, Progress.WORKING),
+        ({"asked_at": 70, "started_at": 60}, Progress.WORKING),
+        ({"asked_at": 9000, "started_at": 8000, "at": 9999}, Progress.NONE),
+    ],
+)
+def test_the_progress_of_a_check(seconds: dict[str, float], state: Progress) -> None:
+    assert looking.progress(moved(**seconds), timezone.now()) is state
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words", "wrong"),
+    [
+        ({"asked_at": 1}, "Checking the realm…", "no worker"),
+        ({"asked_at": 30}, "Make sure a worker is running.", "Checking the realm…"),
+        ({"asked_at": 30, "started_at": 29}, "Checking the realm…", "no worker"),
+        ({"asked_at": 30, "started_at": 29, "at": 20}, "Checked", "Checking the realm…"),
+    ],
+)
+def test_the_pages_of_a_realm_say_whether_it_is_checked(
+    looked: World, seconds: dict[str, float], words: str, wrong: str
+) -> None:
+    now = timezone.now()
+    fields: dict[str, Any] = {"at": now - timedelta(hours=1), "started_at": None}
+    fields |= {name: now - timedelta(seconds=ago) for name, ago in seconds.items()}
+    RealmLook.objects.update(**fields)
+    for name in ("realm", "realm_dns"):
+        shown = page(looked, name)
+        assert words in shown
+        assert wrong not in shown
+
+
+def test_no_second_check_begins_beside_one_that_works(world: World) -> None:
+    realm, now = world.master.realm, timezone.now()
+    assert looking.claim(realm, 0)
+    assert looking.claim(realm, 0), "no worker has begun it"
+    RealmLook.objects.update(started_at=timezone.now())
+    assert not looking.claim(realm, 0)
+    RealmLook.objects.update(at=timezone.now())
+    assert looking.claim(realm, 0)
+    long_ago = now - timedelta(seconds=looking.MOST_SECONDS + 1)
+    RealmLook.objects.update(asked_at=long_ago, started_at=long_ago, at=None)
+    assert looking.claim(realm, 0), "its worker is gone"
+    RealmLook.objects.update(asked_at=None, started_at=timezone.now(), at=None)
+    assert looking.claim(realm, 900), "a run has ended"
 
 
 def test_looking_now(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,9 +363,17 @@ def test_looking_now(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(look_now, "look", asked.append)
     monkeypatch.setattr(transaction, "on_commit", lambda work: work())
     where = reverse("realm_look", args=[world.master.realm_id])
-    assert "being looked at" in world.client("operator").post(where, follow=True).content.decode()
+    assert "Checking the realm…" in world.client("operator").post(where, follow=True).content.decode()
     assert asked == [world.master.realm_id]
-    assert "is being looked at already" in world.client("approver").post(where, follow=True).content.decode()
+    shown = world.client("approver").post(where, {"page": "realm_dns"}, follow=True)
+    assert "is being checked already" in shown.content.decode()
+    assert shown.request["PATH_INFO"] == reverse("realm_dns", args=[world.master.realm_id])
+    assert asked == [world.master.realm_id]
+    ended = timezone.now() - timedelta(seconds=20)
+    RealmLook.objects.update(asked_at=ended - timedelta(seconds=2), at=ended)
+    after = world.client("operator").post(where, follow=True).content.decode()
+    assert re.search(r"was checked 2[23] s ago\. Refresh again in 3[78] s\.", after)
+    assert "Checking the realm…" not in after
     assert asked == [world.master.realm_id]
     RealmLook.objects.all().delete()
     Credential.objects.all().delete()

@@ -61,7 +61,7 @@ async def test_a_look_expects_what_the_realm_itself_does(
     body = {"result": {"result": {"ipa_records": lines, "location_records": []}}, "error": None, "id": 0}
     recorded.replay.armed[-1]["response"] = recorded.replay.armed[-1]["response"] | {"body": body}
 
-    async def ask(ctx: object, name: str) -> Seen:
+    async def ask(ctx: object, server: Server) -> Seen:
         return Seen({})
 
     monkeypatch.setattr(health, "_ask", ask)

@@ -18,6 +18,7 @@ from replicas.backends.freeipa.steps.check import CheckHosts
 from replicas.backends.freeipa.steps.removable import parts, refuse_cut, refuse_last
 from replicas.backends.freeipa.steps.verify import MISSING, VerifySystemRecords
 from replicas.backends.freeipa.symptoms import SYMPTOMS
+from replicas.clients.replication import Copy
 from replicas.clients.vectors import Changes
 from replicas.errors import DnsError, StepError, WrongPassword
 from replicas.lifecycle.base import Record
@@ -179,7 +180,13 @@ def test_agreements_are_the_segments_both_ways() -> None:
     segments = [Segment("domain", "x", "a", "b"), Segment("ca", "y", "a", "b"), Segment("domain", "z", "b", "c")]
     first = "5f1a0000000000030000"
     newer, older = {3: Changes(first, "5f1a000a000000030000")}, {3: Changes(first, first)}
-    seen = {"a": health.Seen(newer), "b": health.Seen(older), "c": health.Seen(None)}
+    hosts, clock = {3: "a"}, float(0x5F1A000A + 10)
+    newest, behind = (Copy(vector, hosts=hosts, clock=clock) for vector in (newer, older))
+    seen = {
+        "a": health.Seen({"domain": newest, "ca": newest}),
+        "b": health.Seen({"domain": behind, "ca": newest}),
+        "c": health.Seen({"domain": Copy()}),
+    }
     found = {(one.supplier, one.consumer): one for one in health.agreements(segments, {"ca": "torn"}, seen)}
     problems = {pair: one.problem for pair, one in found.items()}
     assert problems == {("a", "b"): "torn", ("b", "a"): "torn", ("b", "c"): "", ("c", "b"): ""}
@@ -190,7 +197,7 @@ def test_agreements_are_the_segments_both_ways() -> None:
 
 def test_a_server_that_does_not_answer_breaks_its_agreements() -> None:
     segments = [Segment("domain", "x", "a", "b")]
-    seen = {"a": health.Seen({}), "b": health.Seen(None, "no answer")}
+    seen = {"a": health.Seen({"domain": Copy()}), "b": health.Seen({}, "no answer")}
     assert [one.problem for one in health.agreements(segments, {}, seen)] == ["b: no answer", "b: no answer"]
 
 
