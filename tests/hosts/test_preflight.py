@@ -23,7 +23,7 @@ pytestmark = pytest.mark.hosts
 NAME = "ipareplica.example.com"
 INSTALL = {
     "hosts", "addresses", "resolvable", "password", "existing", "blank", "ports", "resources", "authority", "updates",
-    "name-in-dns", "forwarders", "certificates", "agreements", "own-name", "settings",
+    "writable", "name-in-dns", "forwarders", "certificates", "agreements", "own-name", "settings",
 }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 
-from replicas.backends.native import checks
+from replicas.backends.native import checks, plan
 from replicas.backends.native.access import directory
 from replicas.backends.native.names import Names
 from replicas.backends.native.steps.removable import CheckRemovable
@@ -13,6 +13,7 @@ from replicas.clients import dns
 from replicas.errors import DnsError, StepError
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.steps import host_advice, host_checks
+from replicas.lifecycle.steps import writable as writing
 from replicas.together import together
 
 STATUS = ("nsDS5ReplicaHost", "nsds5replicaLastUpdateStatus", "nsds5BeginReplicaRefresh")
@@ -92,7 +93,19 @@ async def settings(ctx: Context) -> str:
 
 
 Check = Callable[[Context], Awaitable[str]]
-HINDRANCES: dict[str, Check] = {**checks.CHECKS, "removable": removable, "reachable": host_advice.reachable}
+
+
+async def writable(ctx: Context) -> str:
+    """Nothing keeps the files of the plan's steps from being written. Raises StepError, HostError."""
+    return await writing.require(ctx, plan.ACTIONS[ctx.job.action](ctx.job))
+
+
+HINDRANCES: dict[str, Check] = {
+    **checks.CHECKS,
+    "removable": removable,
+    "reachable": host_advice.reachable,
+    "writable": writable,
+}
 """What the plan's own steps would fail with."""
 ADVICE: dict[str, Check] = {
     "name-in-dns": name_in_dns,
@@ -104,8 +117,8 @@ ADVICE: dict[str, Check] = {
 }
 """What does not stop the plan, and causes trouble later."""
 CHECKS: dict[str, tuple[str, ...]] = {
-    "install": (*checks.CHECKS, *ADVICE),
-    "dns": ("password", "updates", "ports", "forwarders"),
+    "install": (*checks.CHECKS, "writable", *ADVICE),
+    "dns": ("password", "updates", "ports", "writable", "forwarders"),
     "records": ("password", "updates"),
     "undo": ("password", "reachable"),
     "remove": ("password", "reachable", "removable"),
