@@ -32,18 +32,16 @@ async def existing(ctx: Context) -> str:
     if ctx.facts.get(CLAIM):
         return "What the realm knows of the replica comes from this run"
     job, known = ctx.job, Names(ctx.job)
-    found = []
     async with directory(ctx, "master") as bound:
-        for dn in (known.master_entry, known.to_replica):
-            if await bound.get(dn, ["cn"]):
-                found.append(dn)
+        entries = [dn for dn in (known.master_entry, known.to_replica) if await bound.get(dn, ["cn"])]
         principal = f"{known.principals[0]}@{job.realm.name}"
-        found += [dn for dn, _ in await bound.search(known.suffix, f"(krbPrincipalName={principal})", ["cn"])]
-    if found:
+        keys = [dn for dn, _ in await bound.search(known.suffix, f"(krbPrincipalName={principal})", ["cn"])]
+    if entries or keys:
+        commands = [f"ldapdelete '{dn}'" for dn in entries] + [f"kadmin.local delprinc {principal}"] * bool(keys)
         raise StepError(
-            f"{job.replica.hostname} already exists on {job.master.hostname}: {'; '.join(found)}.",
-            "Undo or remove that replica first; what remains is removed with ldapdelete (the agreement and the "
-            f"entry among the masters) and kadmin.local delprinc {known.principals[0]}.",
+            f"{job.replica.hostname} already exists on {job.master.hostname}: {'; '.join([*entries, *keys])}.",
+            f"Undo or remove that replica first. If that was done, remove what is left on {job.master.hostname}: "
+            f"{'; '.join(commands)}.",
         )
     return f"{job.realm.name} does not know {job.replica.hostname} yet"
 
@@ -53,10 +51,16 @@ async def blank(ctx: Context) -> str:
     if ctx.facts.get(CLAIM):
         return "What is on the replica comes from this run"
     replica, job = await ctx.host("replica"), ctx.job
-    if await replica.exists(Names(job).folder):
+    folder = Names(job).folder
+    if await replica.exists(f"{folder}/dse.ldif"):
         raise StepError(
-            f"{job.replica.hostname} already has a Directory Server instance {Names(job).folder}.",
+            f"{job.replica.hostname} already has a Directory Server instance {folder}.",
             f"If nothing needs it, remove it with dsctl {job.instance} remove --do-it.",
+        )
+    if await replica.exists(folder):
+        raise StepError(
+            f"{job.replica.hostname} already has {folder}, which is not a Directory Server instance.",
+            "See what it is for: the instance of the replica needs this place.",
         )
     if missing := await queries.programs_missing(replica, PROGRAMS + (("named",) if job.options.setup_dns else ())):
         raise StepError(

@@ -80,7 +80,11 @@ async def address_of(ctx: Context, hostname: str) -> str:
     master = await ctx.host("master")
     found = await queries.addresses_of(master, hostname, "ahostsv4") or await queries.addresses_of(master, hostname)
     if not found:
-        raise StepError(f"{master.name} cannot resolve {hostname}.", f"Correct its records, or remove {hostname}.")
+        raise StepError(
+            f"{master.name} cannot resolve {hostname}.",
+            f"See that {hostname} has address records, and that {master.name} asks a name server that knows them "
+            f"(getent ahosts {hostname}).",
+        )
     return found[0]
 
 
