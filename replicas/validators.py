@@ -178,7 +178,7 @@ def validate_login(name: str) -> None:
     """Accept an account name of a Linux host, also one of a directory (useradd(8), sssd.conf(5))."""
     if not re.fullmatch(LOGIN, name) or name in (".", "..") or name.isdigit() or len(name) > MAX_LOGIN:
         text = _(
-            "“%(name)s” is not an account name. Use at most %(longest)d letters, digits, dots, hyphens and "
+            "“%(name)s” is not an account name. Use at most %(longest)d characters: letters, digits, dots, hyphens and "
             "underscores, as in svc.portal. An account of a domain is written as in svc.portal@ad.example.com."
         )
         raise ValidationError(text, code="login", params={"name": name, "longest": MAX_LOGIN})

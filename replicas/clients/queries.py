@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from replicas.clients.host import Host
 
+HOSTS = "/etc/hosts"
 ABSENT = "absent"
 """In the place of a state that systemd does not have for a unit."""
 
@@ -37,6 +38,17 @@ async def addresses_of(host: Host, name: str, database: str = "ahosts") -> tuple
             # An interface means something on that host only.
             found.append(str(ip_address(line.split()[0].partition("%")[0])))
     return tuple(dict.fromkeys(found))
+
+
+async def hosts_file(host: Host, name: str) -> dict[int, str]:
+    """Return the lines of /etc/hosts that give the name an address, by their number (hosts(5)). Raises HostError."""
+    text = (await host.run("cat", HOSTS, check=False)).text
+    found = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.partition("#")[0].lower().split()
+        if name.lower() in words[1:]:
+            found[number] = line.strip()
+    return found
 
 
 async def existing(host: Host, *paths: str) -> list[str]:

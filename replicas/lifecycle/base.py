@@ -249,6 +249,10 @@ class Step:
         """What the step will touch, concretely: records, certificates, files, ports, commands."""
         return []
 
+    def writes(self, job: Job) -> list[tuple[Role, str]]:
+        """Return the files that `run` replaces and the folders in which it makes files, each with its host."""
+        return []
+
     def undo_touches(self, job: Job) -> list[Touch]:
         """The same of undo."""
         return self.touches(job)

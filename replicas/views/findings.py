@@ -20,6 +20,7 @@ NAMES = {
     "existing": _("Leftovers in the realm"),
     "blank": _("Blank host"),
     "ports": _("Free ports"),
+    "writable": _("Writable files"),
     "resources": _("Space and clocks"),
     "authority": _("Certificate authority"),
     "updates": _("DNS updates"),

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.hosts
 NAME = "ipareplica.example.com"
 INSTALL = {
     "hosts", "addresses", "resolvable", "password", "existing", "blank", "ports", "resources", "authority", "updates",
+    "writable",
     "name-in-dns", "forwarders", "certificates", "agreements", "own-name", "settings", "alias", "zones", "reverse",
     "name-servers", "forwarder-loops",
 }  # fmt: skip

@@ -64,8 +64,8 @@ async def address_of(ctx: Context, hostname: str) -> str:
     if not found:
         raise StepError(
             f"{master.name} cannot resolve {hostname}.",
-            f"See that {hostname} has address records that {master.name} finds. If {hostname} is gone for good, remove "
-            "it from the realm.",
+            f"See that {hostname} has address records, and that {master.name} asks a name server that knows them "
+            f"(getent ahosts {hostname}).",
         )
     return await _reached(list(found))
 

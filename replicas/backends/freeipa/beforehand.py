@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from replicas.backends.freeipa import advice, checks, dns_checks, later, nameservice
+from replicas.backends.freeipa import advice, checks, dns_checks, later, nameservice, plan
 from replicas.backends.freeipa.later import Check
 from replicas.backends.freeipa.steps.removable import removable
+from replicas.lifecycle.base import Context
 from replicas.lifecycle.steps import host_advice, name_checks
+from replicas.lifecycle.steps import writable as writing
+
+
+async def writable(ctx: Context) -> str:
+    """Nothing keeps the files of the plan's steps from being written. Raises StepError, HostError."""
+    return await writing.require(ctx, plan.ACTIONS[ctx.job.action](ctx.job))
+
 
 HINDRANCES: dict[str, Check] = {
     **checks.CHECKS,
     **{name: check for found in later.CHECKS.values() for name, check in found.items()},
     "removable": removable,
+    "writable": writable,
 }
 """What the plan's own steps would fail with."""
 ADVICE: dict[str, Check] = {
@@ -23,10 +32,12 @@ ADVICE: dict[str, Check] = {
     "certificates": host_advice.certificates,
 }
 """What does not stop the plan, and causes trouble later."""
+WRITING = ("ca", "kra")
+"""Actions that run an installer on a server that serves, beside DNS."""
 CHECKS: dict[str, tuple[str, ...]] = {
-    **{action: tuple(found) for action, found in later.CHECKS.items()},
-    "install": (*checks.CHECKS, *ADVICE),
-    "dns": (*later.CHECKS["dns"], "name-servers", "forwarders", "forwarder-loops"),
+    **{action: (*found, *(("writable",) if action in WRITING else ())) for action, found in later.CHECKS.items()},
+    "install": (*checks.CHECKS, "writable", *ADVICE),
+    "dns": (*later.CHECKS["dns"], "writable", "name-servers", "forwarders", "forwarder-loops"),
     "records": ("signing-in",),
     "undo": ("signing-in", "reachable"),
     "remove": ("signing-in", "reachable", "removable"),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from replicas.backends.native import checks, dns_checks
+from replicas.backends.native import checks, dns_checks, plan
 from replicas.backends.native.access import directory
 from replicas.backends.native.names import Names
 from replicas.backends.native.steps.removable import CheckRemovable
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.steps import host_advice, host_checks, name_checks
+from replicas.lifecycle.steps import writable as writing
 
 STATUS = ("nsDS5ReplicaHost", "nsds5replicaLastUpdateStatus", "nsds5BeginReplicaRefresh")
 
@@ -57,11 +58,19 @@ async def settings(ctx: Context) -> str:
 
 
 Check = Callable[[Context], Awaitable[str]]
+
+
+async def writable(ctx: Context) -> str:
+    """Nothing keeps the files of the plan's steps from being written. Raises StepError, HostError."""
+    return await writing.require(ctx, plan.ACTIONS[ctx.job.action](ctx.job))
+
+
 HINDRANCES: dict[str, Check] = {
     **checks.CHECKS,
     "zone-changes": dns_checks.removable,
     "removable": removable,
     "reachable": host_advice.reachable,
+    "writable": writable,
 }
 """What the plan's own steps would fail with."""
 ADVICE: dict[str, Check] = {
@@ -77,8 +86,8 @@ ADVICE: dict[str, Check] = {
 }
 """What does not stop the plan, and causes trouble later."""
 CHECKS: dict[str, tuple[str, ...]] = {
-    "install": (*checks.CHECKS, *ADVICE),
-    "dns": ("password", "updates", "ports", "zones", "name-servers", "forwarders", "forwarder-loops"),
+    "install": (*checks.CHECKS, "writable", *ADVICE),
+    "dns": ("password", "updates", "ports", "writable", "zones", "name-servers", "forwarders", "forwarder-loops"),
     "records": ("password", "updates", "zones", "name-servers"),
     "undo": ("password", "reachable", "zone-changes"),
     "remove": ("password", "reachable", "removable", "zone-changes"),

@@ -52,12 +52,18 @@ async def blank(ctx: Context) -> str:
     if ctx.facts.get(CLAIM):
         return "What is on the replica comes from this run"
     replica, job = await ctx.host("replica"), ctx.job
-    if await replica.exists(Names(job).folder):
+    folder = Names(job).folder
+    if await replica.exists(f"{folder}/dse.ldif"):
         raise StepError(
-            f"{job.replica.hostname} already has a Directory Server instance {Names(job).folder}, which is "
+            f"{job.replica.hostname} already has a Directory Server instance {folder}, which is "
             f"{await _activity(replica, f'dirsrv@{job.instance}')}.",
             f"This host may be a server of {job.realm.name}: choose another host. If the server is not needed any "
             "more, remove it from its realm first.",
+        )
+    if await replica.exists(folder):
+        raise StepError(
+            f"{job.replica.hostname} already has {folder}, which is not a Directory Server instance.",
+            "See what it is for: the instance of the replica needs this place.",
         )
     if missing := await queries.programs_missing(replica, PROGRAMS + (("named",) if job.options.setup_dns else ())):
         raise StepError(

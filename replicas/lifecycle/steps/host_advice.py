@@ -5,7 +5,7 @@ Each check returns what it found, or raises StepError with what to do about it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from ipaddress import ip_address
 from typing import Any
 
@@ -31,15 +31,24 @@ async def reachable(ctx: Context) -> str:
 async def own_name(ctx: Context) -> str:
     """The replica's own name leads to an address that others can use too."""
     replica = ctx.job.replica.hostname
-    found = await queries.addresses_of(await ctx.host("replica"), replica)
-    loops = sorted(address for address in found if ip_address(address).is_loopback)
+    host = await ctx.host("replica")
+    loops = sorted(one for one in await queries.addresses_of(host, replica) if ip_address(one).is_loopback)
     if loops:
-        raise StepError(
-            f"{replica} resolves its own name to {', '.join(loops)}.",
-            f"Find out what answers so: usually a line of /etc/hosts on {replica}, or a module in its nsswitch.conf. "
-            "Then have the name lead to an address of the network.",
-        )
+        lines = await queries.hosts_file(host, replica)
+        raise StepError(f"{replica} resolves its own name to {', '.join(loops)}.", _own_name_remedy(ctx, lines, loops))
     return f"{replica} does not take its name for a loopback address"
+
+
+def _own_name_remedy(ctx: Context, lines: Mapping[int, str], loops: Collection[str]) -> str:
+    """Names the lines of its /etc/hosts that were read there, if it is in one."""
+    replica = ctx.job.replica
+    named = [f'line {number} ("{line}")' for number, line in lines.items() if line.split()[0] in loops]
+    if named:
+        return f"Take the name off {' and '.join(named)} of {queries.HOSTS} on {replica.hostname}."
+    return (
+        f'{queries.HOSTS} on {replica.hostname} does not give it this address: see the line "hosts" of its '
+        f'/etc/nsswitch.conf. A line "{replica.address} {replica.hostname}" in {queries.HOSTS} counts first.'
+    )
 
 
 async def forwarders(ctx: Context) -> str:

@@ -103,10 +103,19 @@ async def resolvable(ctx: Context) -> str:
         raise StepError(
             f"{job.master.hostname} resolves {job.replica.hostname} to {', '.join(sorted(found - local))}, which no "
             f"interface of the replica has; it has {', '.join(sorted(local))}.",
-            "Find out what answers so: a record of that name or a wildcard in its zone, or /etc/hosts on "
-            f"{job.master.hostname}. Then have the name lead to the replica's address.",
+            await _record_remedy(ctx),
         )
     return f"{job.master.hostname} resolves {job.replica.hostname} to {', '.join(sorted(found))}"
+
+
+async def _record_remedy(ctx: Context) -> str:
+    """Where the master has the address from, as far as that can be seen there."""
+    name, master = ctx.job.replica.hostname, await ctx.host("master")
+    lines = await queries.hosts_file(master, name)
+    if lines:
+        named = " and ".join(f'line {number} ("{line}")' for number, line in lines.items())
+        return f"Correct {named} of {queries.HOSTS} on {master.name}."
+    return f"Correct the address records of {name}, or let {master.name} ask a name server that has the right ones."
 
 
 async def _reachable(ctx: Context) -> None:

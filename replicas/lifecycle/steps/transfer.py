@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from replicas.errors import BundleError, CommandFailed
 from replicas.lifecycle.base import Context, Step, Touch
-from replicas.lifecycle.job import Job
+from replicas.lifecycle.job import Job, Role
 from replicas.lifecycle.steps import sealed
 from replicas.lifecycle.steps.leftovers import discard, drop_empty, stop_commands, sweep_replica
 
@@ -32,6 +32,9 @@ class TransferBundle(Step):
 
     def touches(self, job: Job) -> list[Touch]:
         return [Touch("file", f"{job.bundle_path} (mode 0600, root)", job.replica.hostname)]
+
+    def writes(self, job: Job) -> list[tuple[Role, str]]:
+        return [("replica", job.bundle_path)]
 
     async def done(self, ctx: Context) -> bool:
         digest, path = ctx.facts.get(sealed.SHA256), ctx.job.bundle_path

@@ -73,3 +73,17 @@ async def test_a_mount_point_with_spaces(replica: ssh.Host) -> None:
     finally:
         await replica.run("umount", point)
         await replica.run("rmdir", point)
+
+
+async def test_lines_of_the_hosts_file(lab: Lab, replica: ssh.Host) -> None:
+    before = await replica.read("/etc/hosts")
+    text = (
+        b"127.0.0.1 localhost\n# 127.0.1.1 a.example.com\n127.0.1.1\tA.Example.com a # own\n192.0.2.1 ba.example.com\n"
+    )
+    await replica.write("/etc/hosts", text + b"::1 a.example.com\r\n", mode=0o644)
+    try:
+        found = await queries.hosts_file(replica, "a.example.com")
+        assert found == {3: "127.0.1.1\tA.Example.com a # own", 5: "::1 a.example.com"}
+        assert await queries.hosts_file(replica, "192.0.2.1") == {}
+    finally:
+        await replica.write("/etc/hosts", before, mode=0o644)

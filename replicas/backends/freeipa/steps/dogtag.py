@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from replicas.backends.freeipa import dogtag, opening, outcome, serving
 from replicas.backends.freeipa.access import session
+from replicas.backends.freeipa.files import CA_FILES
 from replicas.backends.freeipa.installer import Installer
 from replicas.backends.freeipa.replication import CA
 from replicas.backends.freeipa.steps.prove import PROOFS
 from replicas.clients.programs import launch
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step, Touch
-from replicas.lifecycle.job import Job
+from replicas.lifecycle.job import Job, Role
 from replicas.lifecycle.steps.convergence import converged
 from replicas.lifecycle.steps.leftovers import unfinished
 
@@ -44,6 +45,9 @@ class AddRole(Step):
 
     def lasting(self, job: Job) -> list[str]:
         return [f"The {self.part.short}, with a copy of its keys, goes only with the server itself."]
+
+    def writes(self, job: Job) -> list[tuple[Role, str]]:
+        return [("replica", path) for path in CA_FILES]
 
     async def done(self, ctx: Context) -> bool:
         units = f"replica-portal-*-replica-{ctx.job.action}*"

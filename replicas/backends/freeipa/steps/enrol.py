@@ -5,11 +5,12 @@ from __future__ import annotations
 from replicas.backends.freeipa import bundle, leftovers, opening, outcome
 from replicas.backends.freeipa.access import session
 from replicas.backends.freeipa.checks import CLIENT
+from replicas.backends.freeipa.files import CLIENT_FILES
 from replicas.backends.freeipa.installer import Installer
 from replicas.clients.programs import launch
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step, Touch
-from replicas.lifecycle.job import Job
+from replicas.lifecycle.job import Job, Role
 from replicas.lifecycle.steps.leftovers import stop_commands, unfinished
 
 PROGRAM = "/usr/sbin/ipa-client-install"
@@ -43,6 +44,9 @@ class EnrolHost(Step):
 
     def undo_touches(self, job: Job) -> list[Touch]:
         return [Touch("command", "ipa-client-install --uninstall --unattended", job.replica.hostname)]
+
+    def writes(self, job: Job) -> list[tuple[Role, str]]:
+        return [("replica", path) for path in CLIENT_FILES]
 
     async def done(self, ctx: Context) -> bool:
         """Both sides say so: the host is configured, and the realm knows its key."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from replicas.backends.freeipa import nameservice, outcome, serving
+from replicas.backends.freeipa.files import NAME_SERVER_FILES
 from replicas.backends.freeipa.installer import Installer
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step, Touch
-from replicas.lifecycle.job import Job
+from replicas.lifecycle.job import Job, Role
 from replicas.lifecycle.steps.leftovers import unfinished
 
 INSTALL_SECONDS = 1800.0
@@ -35,6 +36,9 @@ class InstallNameServer(Step):
 
     def lasting(self, job: Job) -> list[str]:
         return ["Name service goes only with the server itself."]
+
+    def writes(self, job: Job) -> list[tuple[Role, str]]:
+        return [("replica", path) for path in NAME_SERVER_FILES]
 
     async def done(self, ctx: Context) -> bool:
         return await serving.serves(ctx, serving.DNS) and not await unfinished(await ctx.host("replica"), UNITS)

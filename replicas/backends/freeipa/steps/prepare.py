@@ -8,7 +8,7 @@ from replicas.clients.freeipa.errors import Duplicate, MembersRefused, NotFound
 from replicas.clients.freeipa.session import Session
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step, Touch
-from replicas.lifecycle.job import Job
+from replicas.lifecycle.job import Job, Role
 from replicas.lifecycle.steps import packing, sealed
 from replicas.lifecycle.steps.leftovers import discard, sweep_master
 
@@ -59,6 +59,9 @@ class PrepareBundle(Step):
         if not (lost := job.options.instead_of):
             return []
         return [f"{lost} is left out: the bundle on it stays, and it must not come back before it is removed itself."]
+
+    def writes(self, job: Job) -> list[tuple[Role, str]]:
+        return [("master", job.bundle_path)]
 
     async def done(self, ctx: Context) -> bool:
         return await packing.kept(ctx)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from replicas.backends.freeipa import bundle, leftovers, opening, outcome, removing, serving, uploaded
 from replicas.backends.freeipa.access import SERVERS, session
 from replicas.backends.freeipa.checks import SERVER_STATE
+from replicas.backends.freeipa.files import NAME_SERVER_FILES, SERVER_FILES
 from replicas.backends.freeipa.installer import Installer
 from replicas.clients.programs import launch
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step, Touch
-from replicas.lifecycle.job import Job
+from replicas.lifecycle.job import Job, Role
 from replicas.lifecycle.steps.convergence import converged
 from replicas.lifecycle.steps.leftovers import stop_commands, unfinished
 
@@ -65,6 +66,10 @@ class PromoteReplica(Step):
         records = f"The A, AAAA and PTR records of {job.replica.hostname} go with the server, whoever made them."
         lost = "Data that only this server had is lost: its last changes, if no other server has them."
         return [lost, *([records] if job.realm.dns else [])]
+
+    def writes(self, job: Job) -> list[tuple[Role, str]]:
+        paths = SERVER_FILES + NAME_SERVER_FILES if job.options.setup_dns else SERVER_FILES
+        return [("replica", path) for path in paths]
 
     async def done(self, ctx: Context) -> bool:
         # Its last words come after the realm knows of the server.

@@ -8,7 +8,7 @@ from replicas.backends.native.places import Placed, put
 from replicas.backends.native.steps.directory import REPLICA_ID
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step, Touch
-from replicas.lifecycle.job import Job
+from replicas.lifecycle.job import Job, Role
 from replicas.lifecycle.steps import sealed
 from replicas.lifecycle.steps.leftovers import discard, drop_empty
 
@@ -45,6 +45,9 @@ class ConfigureAuthority(Step):
 
     def lasting(self, job: Job) -> list[str]:
         return [f"{job.replica.hostname} has had the key of the authority of {job.realm.name}."]
+
+    def writes(self, job: Job) -> list[tuple[Role, str]]:
+        return [("replica", path) for path in (CA_FOLDER, *AGENT, *DOGTAG)]
 
     async def done(self, ctx: Context) -> bool:
         if not sealed.is_about(ctx.facts, CERTIFIED):

@@ -14,7 +14,7 @@ from replicas.backends.native.units import active, start, stop
 from replicas.clients import vectors
 from replicas.errors import DirectoryError, StepError, WrongPassword
 from replicas.lifecycle.base import Context, Step, Touch
-from replicas.lifecycle.job import Job
+from replicas.lifecycle.job import Job, Role
 from replicas.lifecycle.steps import sealed
 from replicas.lifecycle.steps.leftovers import drop_empty, stop_commands
 
@@ -65,6 +65,12 @@ class ConfigureDirectory(Step):
 
     def undo_lasting(self, job: Job) -> list[str]:
         return [f"The copy of the directory on {job.replica.hostname} is deleted."]
+
+    def writes(self, job: Job) -> list[tuple[Role, str]]:
+        return [
+            ("replica", path)
+            for path in (Names(job).environment, "/etc/dirsrv", "/var/lib/dirsrv", "/var/log/dirsrv", DIRECTORY_KEYTAB)
+        ]
 
     async def done(self, ctx: Context) -> bool:
         return sealed.is_about(ctx.facts, CERTIFIED) and await self._made(ctx)

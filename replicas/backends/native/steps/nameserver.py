@@ -14,7 +14,7 @@ from replicas.backends.native.units import active, bring_back, start, stop
 from replicas.clients import dns, dns_update
 from replicas.errors import DnsError, StepError
 from replicas.lifecycle.base import Context, Record, Step, Touch
-from replicas.lifecycle.job import Job
+from replicas.lifecycle.job import Job, Role
 from replicas.lifecycle.steps.dns_records import wait_until_served
 from replicas.lifecycle.steps.leftovers import discard
 from replicas.lifecycle.steps.zones import Placed as PlacedRecord
@@ -66,6 +66,9 @@ class ConfigureNameServer(Step):
             *(Touch("file", f"{path}, as it was", replica) for path in (OPTIONS, ZONES, TSIG_KEY, RESOLVER)),
             Touch("service", "named", replica),
         ]
+
+    def writes(self, job: Job) -> list[tuple[Role, str]]:
+        return [("replica", path) for path in (OPTIONS, ZONES, TSIG_KEY, RESOLVER, "/var/cache/bind")]
 
     async def done(self, ctx: Context) -> bool:
         if not ctx.facts.get(READY) or not await active(ctx, "named"):

@@ -14,7 +14,7 @@ from replicas.backends.native.names import (
 from replicas.backends.native.opening import SECONDS, open_bundle, refuse_foreign_addresses
 from replicas.backends.native.places import Placed, keep, put, restore
 from replicas.lifecycle.base import Context, Step, Touch
-from replicas.lifecycle.job import Job
+from replicas.lifecycle.job import Job, Role
 from replicas.lifecycle.steps import sealed
 from replicas.lifecycle.steps.leftovers import drop_empty
 from replicas.together import together
@@ -53,6 +53,9 @@ class OpenBundle(Step):
         if reason := job.options.other_host_reason:
             found.append(Touch("exception", f"a bundle for another host is accepted, because: {reason}"))
         return found
+
+    def writes(self, job: Job) -> list[tuple[Role, str]]:
+        return [("replica", path) for path in (*self._paths(job), TRUSTED, "/etc/ssl/certs")]
 
     async def done(self, ctx: Context) -> bool:
         if not sealed.is_about(ctx.facts, sealed.OPENED):

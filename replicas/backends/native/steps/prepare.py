@@ -7,7 +7,7 @@ import secrets
 from replicas.backends.native import bundle, lost
 from replicas.backends.native.names import CA_FOLDER
 from replicas.lifecycle.base import Context, Step, Touch
-from replicas.lifecycle.job import Job
+from replicas.lifecycle.job import Job, Role
 from replicas.lifecycle.steps import packing, sealed
 from replicas.lifecycle.steps.leftovers import discard, sweep_master
 from replicas.together import together
@@ -59,6 +59,9 @@ class PrepareBundle(Step):
 
     def undo_lasting(self, job: Job) -> list[str]:
         return [REVOKED, *lost.lasting(job)]
+
+    def writes(self, job: Job) -> list[tuple[Role, str]]:
+        return [("master", job.bundle_path), ("master", CA_FOLDER)]
 
     async def done(self, ctx: Context) -> bool:
         return not ctx.facts.get(ISSUE) and await packing.kept(ctx)

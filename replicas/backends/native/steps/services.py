@@ -17,7 +17,7 @@ from replicas.backends.native.places import Placed, keep, put, restore
 from replicas.backends.native.topology import cut_off, remaining
 from replicas.backends.native.units import active, bring_back, start, stop
 from replicas.lifecycle.base import Context, Step, Touch
-from replicas.lifecycle.job import Job
+from replicas.lifecycle.job import Job, Role
 from replicas.lifecycle.steps import sealed
 from replicas.lifecycle.steps.leftovers import discard, drop_empty
 from replicas.together import together
@@ -45,6 +45,9 @@ class ConfigureTime(Step):
     def touches(self, job: Job) -> list[Touch]:
         replica = job.replica.hostname
         return [Touch("file", CHRONY, replica), Touch("service", "chrony", replica), Touch("port", "UDP 123", replica)]
+
+    def writes(self, job: Job) -> list[tuple[Role, str]]:
+        return [("replica", CHRONY)]
 
     async def done(self, ctx: Context) -> bool:
         return await (await ctx.host("replica")).exists(CHRONY) and await active(ctx, "chrony")
@@ -79,6 +82,10 @@ class ConfigureWeb(Step):
             Touch("service", "apache2", replica),
             Touch("port", "TCP 80, 443", replica),
         ]
+
+    def writes(self, job: Job) -> list[tuple[Role, str]]:
+        links = ("/etc/apache2/sites-enabled", "/etc/apache2/mods-enabled")
+        return [("replica", path) for path in (SITE, WEB_ROOT, *links)]
 
     async def done(self, ctx: Context) -> bool:
         if not sealed.is_about(ctx.facts, CERTIFIED):
@@ -124,6 +131,9 @@ class ConfigureKerberos(Step):
             Touch("port", "TCP and UDP 88, 464; TCP 749", replica),
             *(Touch("principal", principal, job.realm.name) for principal in Names(job).principals),
         ]
+
+    def writes(self, job: Job) -> list[tuple[Role, str]]:
+        return [("replica", path) for path in (CLIENT, KDC_FOLDER, KEYTAB, *DROP_INS)]
 
     async def done(self, ctx: Context) -> bool:
         replica = await ctx.host("replica")
