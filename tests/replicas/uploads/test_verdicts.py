@@ -133,6 +133,16 @@ def test_many_certificates_of_one_name_are_no_search_without_end() -> None:
     assert time.process_time() - begin < 5
 
 
+def test_layers_of_renewed_authorities_are_no_search_without_end() -> None:
+    """Each of the four certificates of a layer may be above each one of the layer below: 4**9 paths, and no root."""
+    layers = [issue(f"L{n}", f"L{n + 1}", key(0), key(0), constraints()) for n in range(9) for _renewal in range(4)]
+    leaf = issue(HOST, "L0", key(0), key(2), names(HOST))
+    begin = time.process_time()
+    with pytest.raises(CertificateError, match="L9, which issued CN=L8, is missing"):
+        read([("upload", pkcs8() + pem(leaf, *layers))])
+    assert time.process_time() - begin < 2
+
+
 def test_too_many_certificates_are_refused() -> None:
     many: list[x509.Certificate] = [issue(f"N{n}", "Root", key(0), key(1)) for n in range(1001)]
     with pytest.raises(CertificateError, match="more than 1000 certificates"):
