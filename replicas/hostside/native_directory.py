@@ -3,9 +3,10 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from typing import Any, Dict
 
-from replicas.hostside import ldif
+from replicas.hostside import ldif, pem
 
 SCHEMA = "/usr/share/dirsrv/data/60kerberos.ldif"
 
@@ -31,7 +32,19 @@ def certificate(folder: str, package: str, pin: str, authority: str) -> None:
     while there(folder, "Server-Cert"):
         run("certutil", "-F", "-d", folder, "-f", word, "-n", "Server-Cert")
     run("pk12util", "-i", package, "-d", folder, "-k", word, "-w", pin)
-    run("certutil", "-A", "-d", folder, "-f", word, "-n", "CA", "-t", "CT,,", "-a", "-i", authority)
+    trust(folder, word, authority)
+
+
+def trust(folder: str, word: str, authority: str) -> None:
+    """Trust every certificate in the file. certutil reads the first alone, which may be the one before a renewal."""
+    with open(authority, "rb") as stream:
+        certificates = pem.certificates(stream.read())
+    for number, certificate in enumerate(certificates, 1):
+        nickname = "CA" if number == 1 else f"CA {number}"
+        with tempfile.NamedTemporaryFile(dir=folder) as file:
+            file.write(certificate)
+            file.flush()
+            run("certutil", "-A", "-d", folder, "-f", word, "-n", nickname, "-t", "CT,,", "-i", file.name)
 
 
 def there(folder: str, nickname: str) -> bool:

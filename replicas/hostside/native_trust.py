@@ -16,7 +16,7 @@ LINK = f"{STORE}/ipa-ca.pem"
 
 
 def trust(pem: str) -> None:
-    native_put.put(SOURCE, 0o644, "root:root", pem.encode("ascii"))
+    native_put.put(SOURCE, 0o644, "root:root", pem.encode("utf-8"))
     if not shutil.which("update-ca-certificates"):
         os.makedirs(STORE, exist_ok=True)
         with contextlib.suppress(FileExistsError):

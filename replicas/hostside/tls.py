@@ -30,7 +30,7 @@ def public() -> ssl.SSLContext:
 
 
 def add(context: ssl.SSLContext, certificate: bytes) -> bool:
-    """Trust a certificate (DER). Returns False for one that OpenSSL cannot read: nobody trusts that."""
+    """Trust a certificate (DER). Returns False for one that OpenSSL cannot read, which no program trusts."""
     try:
         context.load_verify_locations(cadata=certificate)
     except (ssl.SSLError, ValueError):

@@ -147,7 +147,7 @@ def _beyond_ascii(text: str) -> Iterator[str]:
     yield "".join(letter if letter.isascii() else f"&#x{ord(letter):x};" for letter in text)
     for escaped in ("\\{:03o}", "\\x{:02x}", "\\x{:02X}", "\\{:02x}", "\\{:02X}"):
         yield "".join(chr(byte) if byte < 0x80 else escaped.format(byte) for byte in secret)
-    # What is left is told apart from innocent text only when enough of it is the secret's own.
+    # The rest differs from innocent text only if it has enough of the secret.
     if sum(letter.isascii() for letter in text) >= SHORTEST:
         for blank in "?\ufffd":
             yield "".join(letter if letter.isascii() else blank for letter in text)

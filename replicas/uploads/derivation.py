@@ -1,6 +1,6 @@
 """The work that it takes to open an encrypted file, read from the file before anything is opened.
 
-Whoever writes a file chooses how often the key derivation repeats. The numbers are found by the object identifiers of
+The author of a file chooses how often the key derivation repeats. The numbers are found by the object identifiers of
 the algorithms, so nesting and BER's indefinite lengths do not matter.
 """
 

@@ -106,7 +106,7 @@ def problem(path: tuple[x509.Certificate, ...], now: datetime) -> CertificateErr
             check_authority(authority, depth)
         for certificate in path:
             check_key(certificate)
-        # The signature of a root by itself proves nothing, so nobody verifies it.
+        # A root's signature by itself proves nothing, so no program verifies it.
         for certificate in path[:-1] if len(path) > 1 else path:
             check_signature(certificate)
     except CertificateError as error:

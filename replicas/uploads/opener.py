@@ -1,4 +1,4 @@
-"""Open an encrypted key or PKCS#12 file in a process of its own, which the portal ends if it takes too long.
+"""Open an encrypted key or PKCS#12 file in a separate process, which ends if that takes too long.
 
 It runs by its path, and reads one JSON object from standard input: kind (pkcs8, pkcs12), content and passphrase
 (base64). It answers {"key": PKCS#8 in DER or "", "certificates": [DER]}, all in base64, or {"refused": true}.

@@ -13,8 +13,8 @@ from replicas.uploads import links
 
 LONGEST = 10
 """Certificates from a service's to the root."""
-MOST_SIGNATURES, MOST_PATHS = 200, 50
-"""What is verified and compared at most, however many certificates of one name there are."""
+MOST_SIGNATURES, MOST_PATHS, MOST_STEPS = 200, 50, 2000
+"""What is verified, compared and tried at most, however many certificates of one name there are."""
 Path = tuple[x509.Certificate, ...]
 
 
@@ -30,6 +30,7 @@ class Search:
         self._signatures: dict[tuple[x509.Certificate, x509.Certificate], bool] = {}
         self.incomplete: Path = ()
         self.too_long = False
+        self._steps = 0
 
     def best(self, certificate: x509.Certificate) -> Path | None:
         """The path in which nothing is wrong and that the realm knows; else the next best one."""
@@ -49,11 +50,12 @@ class Search:
         if self._is_root(last):
             yield path
             return
-        if len(path) > LONGEST:
-            self.too_long = True
+        self._steps += 1
+        if len(path) > LONGEST or self._steps > MOST_STEPS:
+            self.too_long = self.too_long or len(path) > LONGEST
             return
         issuers = [one for one in self._candidates(last) if one not in path and self._signed(last, one)]
-        if not issuers and len(path) > len(self.incomplete):
+        if (not issuers or not self.incomplete) and len(path) > len(self.incomplete):
             self.incomplete = path
         for issuer in issuers:
             yield from self._paths((*path, issuer))

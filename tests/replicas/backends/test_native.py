@@ -9,6 +9,7 @@ import itertools
 import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -38,7 +39,7 @@ from replicas.lifecycle.plan import freeze
 from replicas.lifecycle.steps import packing
 from replicas.lifecycle.steps.host_records import host_records
 from replicas.lifecycle.steps.zones import stuck
-from tests.replicas.uploads import issuing
+from tests.replicas.uploads import issuing, judges, table
 
 ORGANIZATION, COMMON = NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME
 
@@ -79,6 +80,21 @@ def test_a_configuration_in_another_form_is_the_same() -> None:
     )
     with pytest.raises(ldif.Malformed, match="no cn=config"):
         native_directory.configure(b"dn: cn=other\ncn: other\n", {}, "")
+
+
+def test_the_directory_trusts_every_certificate_of_the_authority(tmp_path: Path) -> None:
+    """An expired one comes first, as a renewal with the same key leaves it."""
+    judges.need_nss()
+    past, case = table.root(**table.PAST), table.by_root(table.rsa_key(0))
+    database = judges.Database(tmp_path, case.key_pem(), case.leaf, [])
+    folder = str(database.folder)
+    (tmp_path / "nss" / "pwdfile.txt").write_text(judges.PIN)
+    (tmp_path / "ca.crt").write_bytes(b"# both\n" + issuing.pem(past, *case.roots))
+    for _attempt in range(2):
+        native_directory.certificate(folder, str(tmp_path / "p12"), str(tmp_path / "pin"), str(tmp_path / "ca.crt"))
+    shown = subprocess.run(["certutil", "-L", "-d", folder], check=True, capture_output=True, text=True).stdout
+    assert shown.count("CT,, ") == 2
+    assert database.verify("Server-Cert", "V") == ""
 
 
 def test_a_bundle_opens_with_the_reader_that_hosts_use() -> None:

@@ -245,7 +245,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "a middle without constraints": lambda: below(
         make(name("Middle"), name("Root"), rsa_key(0), rsa_key(1), key_identifier(rsa_key(1)))
     ),
-    "a middle that is no authority": lambda: below(
+    "a middle that is not an authority": lambda: below(
         make(
             *(name("Middle"), name("Root"), rsa_key(0), rsa_key(1), key_identifier(rsa_key(1))),
             x509.BasicConstraints(ca=False, path_length=None),

@@ -209,6 +209,15 @@ def test_a_large_key_is_read_at_once_and_a_larger_one_refused(tmp_path: Path) ->
         contents("file", pkcs8(wrong), b"")
 
 
+def test_signed_data_of_openssl_is_read(tmp_path: Path) -> None:
+    """It is in the order in which OpenSSL read it, which is not the order of DER."""
+    (tmp_path / "all").write_bytes(pem(SERVER, MIDDLE, ROOT))
+    argv = ["openssl", "crl2pkcs7", "-nocrl", "-certfile", "all"]
+    for options in ([], ["-outform", "DER"]):
+        made = subprocess.run([*argv, *options], cwd=tmp_path, check=True, capture_output=True).stdout
+        assert upload(made, pkcs8()).chain == (MIDDLE, ROOT)
+
+
 def test_the_same_certificate_in_every_format_is_one(tmp_path: Path) -> None:
     assert isinstance(SERVER, x509.Certificate)
     der = [one.public_bytes(Encoding.DER) for one in (SERVER, MIDDLE, ROOT)]

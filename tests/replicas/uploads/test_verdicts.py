@@ -29,7 +29,7 @@ STRICTER = {
 }
 """NSS imports these keys, but no server of the realm can use them, or a policy of RHEL refuses them."""
 LAXER = ("a root signed with MD5",)
-"""Nobody verifies a root's signature by itself, but NSS 3.87 looks at its algorithm."""
+"""No client verifies a root's signature by itself, but NSS 3.87 refuses its algorithm."""
 REASONS = {
     "signed with SHA-1": f"CN={HOST} is signed with SHA1, which is too weak",
     "signed with MD5": f"CN={HOST} is signed with MD5, which is too weak",
@@ -121,7 +121,7 @@ def test_an_expired_certificate_alone_is_called_expired() -> None:
     assert "expired on" in refused(CASES["expired"]())
 
 
-def test_many_certificates_of_one_name_are_no_search_without_end() -> None:
+def test_many_certificates_of_one_name_take_bounded_time() -> None:
     crowd = [issue("Middle", "Middle", key(n % 7 + 10), key(n % 7 + 10), constraints()) for n in range(200)]
     ring = [issue(f"A{n}", f"A{m}", key(0), key(0), constraints()) for n in range(12) for m in range(12) if n != m]
     leaf = issue(HOST, "A0", key(0), key(2), names(HOST))
@@ -133,13 +133,23 @@ def test_many_certificates_of_one_name_are_no_search_without_end() -> None:
     assert time.process_time() - begin < 5
 
 
+def test_layers_of_renewed_authorities_take_bounded_time() -> None:
+    """Each of the four certificates of a layer may be above each one of the layer below: 4**9 paths, and no root."""
+    layers = [issue(f"L{n}", f"L{n + 1}", key(0), key(0), constraints()) for n in range(9) for _renewal in range(4)]
+    leaf = issue(HOST, "L0", key(0), key(2), names(HOST))
+    begin = time.process_time()
+    with pytest.raises(CertificateError, match="L9, which issued CN=L8, is missing"):
+        read([("upload", pkcs8() + pem(leaf, *layers))])
+    assert time.process_time() - begin < 2
+
+
 def test_too_many_certificates_are_refused() -> None:
     many: list[x509.Certificate] = [issue(f"N{n}", "Root", key(0), key(1)) for n in range(1001)]
     with pytest.raises(CertificateError, match="more than 1000 certificates"):
         read([("upload", pkcs8() + pem(*many))])
 
 
-def test_a_machine_without_openssl_is_told_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_machine_without_openssl_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CertificateError, match="has no openssl program"):
         verdict.require((CASES["as usual"]().leaf, middle(), root()), NOW + DAY)
