@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import asyncssh
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
 from django.conf import settings
 from django.core.checks import Error, Tags, register
 from django.db import DatabaseError
@@ -36,6 +40,36 @@ def private_files(app_configs: Any, **kwargs: Any) -> list[Error]:
         for path in (settings.SECRET_KEYS_FILE, settings.SSH_KEY_FILE)
         if path.exists() and path.stat().st_mode & 0o077
     ]
+
+
+@register(Tags.security)
+def readable_keys(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """The SSH key and the key of the checkpoints can be used without anybody who enters a passphrase."""
+    files = (
+        ("PORTAL_SSH_KEY_FILE", settings.SSH_KEY_FILE, asyncssh.read_private_key, "E010"),
+        ("PORTAL_CHECKPOINT_KEY_FILE", settings.CHECKPOINT_KEY_FILE, _read_pem, "E011"),
+    )
+    return [
+        Error(
+            f"{name} names {path}, which is not a private key that can be read.",
+            hint="Name a private key without a passphrase.",
+            id=f"portal.{number}",
+        )
+        for name, path, read, number in files
+        if path.exists() and not _succeeds(read, path)
+    ]
+
+
+def _read_pem(path: Path) -> object:
+    return serialization.load_pem_private_key(path.read_bytes(), None)
+
+
+def _succeeds(read: Callable[[Path], object], path: Path) -> bool:
+    try:
+        read(path)
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm):  # asyncssh's own errors are ValueErrors
+        return False
+    return True
 
 
 @register(Tags.security)

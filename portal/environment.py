@@ -103,10 +103,16 @@ def folder(name: str, default: Path) -> Path:
     except OSError as error:
         problem = f"names {path}, which cannot be used ({error.strerror or type(error).__name__})"
         raise SettingError(name, problem, "Name a directory that the portal's account may write to.") from None
-    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
-        problem = f"names {path}, where the portal's account may not read and write"
-        raise SettingError(name, problem, "Change the directory's owner, or name another one.")
+    require_access(name, path, os.R_OK | os.X_OK)
     return path
+
+
+def require_access(name: str, path: Path, mode: int) -> None:
+    """Raise SettingError unless this account has that access to the directory (access(2))."""
+    if not os.access(path, mode):
+        verb = "write" if mode & os.W_OK else "read"
+        problem = f"names {path}, where the portal's account may not {verb}"
+        raise SettingError(name, problem, "Change the directory's owner, or name another one.")
 
 
 def file(name: str, default: Path) -> Path:

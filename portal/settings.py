@@ -5,6 +5,7 @@ Raises SettingError, which `portal.startup` turns into one line.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,8 @@ TEMPLATES: list[dict[str, Any]] = [
 # Lower-case: error pages show every setting, and hide a password only where it is not part of a URL.
 database_url = take("DATABASE_URL")  # postgresql://USER:PASSWORD@HOST/NAME; empty: SQLite in DATA_DIR
 redis_url = take("REDIS_URL")  # rediss://:PASSWORD@HOST/0; empty: a queue in DATA_DIR, no channel layer
+if not database_url:
+    environment.require_access("PORTAL_DATA_DIR", DATA_DIR, os.W_OK)
 WORKERS = environment.integer("PORTAL_WORKERS", 4, minimum=1, maximum=100)
 """Runs that one worker process begins at a time. As many that lost their worker may come on top."""
 TASK_WORKERS = environment.integer("PORTAL_TASK_WORKERS", 4, minimum=1, maximum=100)

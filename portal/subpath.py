@@ -18,9 +18,19 @@ class SubPath:
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         root = settings.PUBLIC_PATH
+        if root and scope["type"] == "http" and scope["path"] == root:
+            await _redirect(f"{root}/", send)
+            return
         if root and scope["type"] in ("http", "websocket"):
             scope = scope | {"path": place(scope["path"], root, scope.get("root_path", "")), "root_path": root}
         await self.application(scope, receive, send)
+
+
+async def _redirect(path: str, send: Any) -> None:
+    """Cookies are for the path with its slash: without it nobody is signed in."""
+    headers = [(b"location", path.encode()), (b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 308, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
 
 
 def place(path: str, root: str, mounted: str = "") -> str:

@@ -103,6 +103,12 @@ class CredentialAdmin(ReadOnly):
     exclude = ("data_key", "ciphertext")
 
 
+class WebhookAdmin(ReadOnly):
+    """Neither the ciphertext nor the address, with which anyone could write to a chat."""
+
+    exclude = ("data_key", "ciphertext", "url")
+
+
 class PeopleAdmin(UserAdmin):  # type: ignore[type-arg]  # django-stubs makes it generic, Django does not
     """People and their roles, for administrators. Nobody is deleted: the history's names must stay unambiguous."""
 
@@ -227,4 +233,5 @@ for name in models.__all__:
     model = getattr(models, name)
     if name not in ("CredentialName", "KeytabName", "UploadName"):
         kind = CredentialAdmin if issubclass(model, Sealed) else ReadOnly
+        kind = WebhookAdmin if model is models.Webhook else kind
         admin.site.register(model, kind, list_select_related=NAMED_BY.get(model, ()))

@@ -121,6 +121,12 @@ def test_links_for_people_who_are_not_signed_in(portal: Portal, chromium: Browse
     page.context.close()
 
 
+def test_the_path_without_its_slash(portal: Portal) -> None:
+    """A proxy that removes the path has removed the difference, too."""
+    answer = httpx.get(f"{portal.url}{ROOT}")
+    assert (answer.status_code, answer.headers["Location"]) in ((308, f"{ROOT}/"), (302, f"{ROOT}/login/?next={ROOT}/"))
+
+
 def test_load_balancers_ask_with_and_without_the_path(portal: Portal) -> None:
     for path in (f"{ROOT}/healthz", "/healthz"):
         assert httpx.get(f"{portal.url}{path}", headers={"Host": "192.0.2.5"}).text == "ok\n"

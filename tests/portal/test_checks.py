@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import asyncssh
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
@@ -13,6 +14,9 @@ from django.core.management.base import SystemCheckError
 from pytest_django import Settings
 
 from portal import checks, services
+from replicas import keyring, privatefile, sshkey
+from replicas.audit import checkpoints
+from replicas.errors import PortalError
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")]
 ELSEWHERE = {"ENGINE": "django.db.backends.postgresql", "HOST": "db.example.com"}
@@ -25,6 +29,7 @@ def one_machine(settings: Settings, tmp_path: Path) -> None:
     settings.DATA_DIR = tmp_path
     settings.SECRET_KEYS_FILE, settings.SSH_KEY_FILE = tmp_path / "keys", tmp_path / "id"
     settings.DATABASES, settings.HUEY = {"default": SQLITE}, {}
+    settings.CHECKPOINT_KEY_FILE = tmp_path / "checkpoint-key.pem"
     settings.OWN_SECRET_KEY, settings.SECRET_KEYS = True, ""
 
 
@@ -44,9 +49,36 @@ def test_machines_that_share_a_database_share_their_keys(settings: Settings) -> 
     settings.DATABASES = {"default": ELSEWHERE}
     assert found() == {"portal.E005", "portal.E006", "portal.E007"}
     settings.OWN_SECRET_KEY = False
-    for path in (settings.SECRET_KEYS_FILE, settings.SSH_KEY_FILE):
-        path.touch(mode=0o600)
+    privatefile.create(settings.SECRET_KEYS_FILE, b"")
+    assert sshkey.private_key_path() == settings.SSH_KEY_FILE
     assert found() == set()
+
+
+@pytest.mark.parametrize("content", [b"", b"no key", b"\xff\xfe", b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n"])
+def test_keys_that_cannot_be_read(settings: Settings, content: bytes) -> None:
+    for path in (settings.SSH_KEY_FILE, settings.CHECKPOINT_KEY_FILE):
+        privatefile.create(path, content)
+    assert found() == {"portal.E010", "portal.E011"}
+
+
+def test_a_key_with_a_passphrase_cannot_be_used(settings: Settings) -> None:
+    key = asyncssh.generate_private_key("ssh-ed25519").export_private_key("pkcs8-pem", passphrase="canary-passphrase")
+    privatefile.create(settings.SSH_KEY_FILE, key)
+    assert found() == {"portal.E010"}
+
+
+def test_keys_that_the_portal_makes_can_be_read() -> None:
+    sshkey.private_key_path()
+    checkpoints.private_key()
+    assert found() == set()
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"canary-ring"])
+def test_a_key_ring_that_cannot_be_read_is_named(settings: Settings, content: bytes) -> None:
+    privatefile.create(settings.SECRET_KEYS_FILE, content)
+    with pytest.raises(PortalError, match=str(settings.SECRET_KEYS_FILE)) as caught:
+        keyring.ids()
+    assert "canary" not in str(caught.value)
 
 
 @pytest.mark.parametrize("host", ["", "localhost", "127.0.0.1", "::1", "/run/postgresql"])

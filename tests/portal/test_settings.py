@@ -298,6 +298,15 @@ def test_files_and_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     assert environment.folder(NAME, tmp_path) == tmp_path
 
 
+@pytest.mark.parametrize(("mode", "verb"), [(os.W_OK, "write"), (os.R_OK | os.X_OK, "read")])
+def test_a_folder_without_access_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mode: int, verb: str
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, wanted: wanted != mode)
+    message = refusal(environment.require_access, NAME, tmp_path, mode)
+    assert message.startswith(f"{NAME} names {tmp_path}, where the portal's account may not {verb}.")
+
+
 def start(argv: list[str], folder: Path, **values: str) -> tuple[int, str]:
     """Return the exit status and everything that was printed."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")}

@@ -208,6 +208,9 @@ def test_an_address_is_a_secret_everywhere(world: World) -> None:
     pages.append(client.post(act, {"url": url, "format": "teams"}).content.decode())
     pages.append(client.post(reverse("webhooks"), {"name": "team", "url": url}).content.decode())
     pages.append(client.post(reverse("webhooks"), {"name": "!", "url": url}).content.decode())
+    root = world.client("root")
+    for name, args in (("change", [hook.pk]), ("changelist", []), ("history", [hook.pk])):
+        pages.append(root.get(reverse(f"admin:replicas_webhook_{name}", args=args)).content.decode())
     assert not any(SECRET in page for page in pages)
     assert SECRET not in str(list(AuditEvent.objects.values_list("before", "after", "reason", "label")))
 
