@@ -142,3 +142,24 @@ def test_another_server_is_offered_for_a_removal_where_there_is_one(world: World
     client = world.client("operator")
     client.post(reverse("draft_submit", args=[draft.pk]), {"despite": "not checked yet"}, follow=True)
     assert Plan.objects.latest("pk").job["options"]["instead_of"] == "ipaserver.example.com"
+
+
+@pytest.mark.parametrize("state", [ReplicaState.VERIFIED, ReplicaState.REMOVING, ReplicaState.STOPPED])
+@pytest.mark.parametrize("mapped", [False, True])
+def test_the_host_of_another_server_is_refused_at_its_field(world: World, state: ReplicaState, mapped: bool) -> None:
+    """In either notation; no draft is made, so nothing is offered to be submitted."""
+    Replica.objects.filter(pk=world.verified.pk).update(state=state)
+    taken = world.verified.ssh_address
+    given = {"ssh_address": f"::ffff:{taken}" if mapped else taken, "master": world.master.pk}
+    answer = world.client("operator").post(reverse("replica_request"), ASKED | given)
+    assert "belongs to verified.example.com" in str(answer.context["form"].errors["ssh_address"])
+    assert not Draft.objects.exists()
+
+
+def test_a_clone_of_another_server_is_refused_on_the_form(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = world.verified.host_key.key
+    monkeypatch.setattr("replicas.actions.host_keys.fetch", lambda address, port: key)
+    page = world.client("operator").post(reverse("replica_request"), ASKED | {"master": world.master.pk})
+    assert "presents the SSH host key of verified.example.com (a replica, Verified)" in page.content.decode()
+    assert "clones of one image" in page.content.decode()
+    assert not Draft.objects.exists()
