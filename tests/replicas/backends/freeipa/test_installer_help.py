@@ -6,7 +6,9 @@ import pytest
 
 from replicas.backends.freeipa.backend import FreeIpaBackend
 from replicas.backends.freeipa.installer_options import ENCRYPTION, OFFER, SINCE, names
+from replicas.forms.bulk import COLUMNS
 from replicas.forms.requests import ReplicaRequestForm
+from replicas.lifecycle.job import UPLOADS
 from replicas.realm_rules import ONLY_LATER
 from tests.replicas.backends.freeipa.installer_help import LEFT_OUT, RECORDED, REPLICA, unknown, unused, used
 
@@ -75,9 +77,10 @@ def test_builds_of_one_version_differ_and_the_list_of_the_master_decides() -> No
     assert backend.offered({"FreeIPA": "4.12.2"}, {}) == backend.options
 
 
-def test_the_form_asks_for_every_option() -> None:
+def test_the_form_and_tables_of_requests_have_every_option() -> None:
     offered = FreeIpaBackend().options
     fields = set(ReplicaRequestForm(offered=offered).fields)
     assert offered - set(ONLY_LATER) <= fields
+    assert offered - {*ONLY_LATER, *UPLOADS} <= set(COLUMNS)
     older = ReplicaRequestForm(offered=FreeIpaBackend().offered({"FreeIPA": "4.9.0"}, {})).fields
     assert not set(SINCE) & set(older)
