@@ -6,7 +6,7 @@ import pytest
 
 from replicas.backends.freeipa.backend import FreeIpaBackend
 from replicas.backends.freeipa.installer_options import ENCRYPTION, OFFER, SINCE, names
-from replicas.forms.bulk import COLUMNS
+from replicas.forms.columns import COLUMNS
 from replicas.forms.requests import ReplicaRequestForm
 from replicas.lifecycle.job import UPLOADS
 from replicas.realm_rules import ONLY_LATER
