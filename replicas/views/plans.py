@@ -15,8 +15,9 @@ from replicas import permissions
 from replicas.actions.approve import approve as approve_plan
 from replicas.actions.drafts import check_again
 from replicas.actions.reject import reject as reject_plan
+from replicas.actions.replica_states import require_state
 from replicas.choices import Decision, PlanState
-from replicas.errors import PortalError
+from replicas.errors import Conflict, PortalError
 from replicas.forms.approvals import ApprovalForm
 from replicas.lifecycle.plan import lasting
 from replicas.lifecycle.voiding import differences
@@ -95,6 +96,15 @@ def reject(request: SignedInRequest, pk: int) -> HttpResponse:
     return redirect("plan", pk)
 
 
+def _misfit(found: Plan) -> list[str]:
+    """Why the plan does not fit what its replica is by now, in words."""
+    try:
+        require_state(found, found.replica)
+    except Conflict as error:
+        return [error.message]
+    return []
+
+
 def page(request: SignedInRequest, found: Plan, form: ApprovalForm, failure: PortalError | None = None) -> HttpResponse:
     waiting = found.state == PlanState.WAITING
     decisions = list(found.approvals.select_related("approver"))
@@ -111,7 +121,7 @@ def page(request: SignedInRequest, found: Plan, form: ApprovalForm, failure: Por
         "policy": policy,
         "given": sum(decision.decision == Decision.APPROVE for decision in decisions),
         "done": done,
-        "void": differences(found) if waiting else [],
+        "void": [*differences(found), *_misfit(found)] if waiting else [],
         "acts": plan_acts(request, found),
         "checks": Findings.of(found, timezone.now()),
         "may_check": waiting and permissions.may(request.user, "check"),

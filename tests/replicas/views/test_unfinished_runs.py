@@ -185,3 +185,18 @@ def test_a_running_removal_says_what_stopping_it_means(world: World) -> None:
     page = html.unescape(world.client("operator").get(reverse("replica", args=[replica.pk])).content.decode())
     assert page.count("the replica no longer serves, and the removal can only be finished") == 2
     assert "undo takes it back" not in page
+
+
+def test_a_plan_to_undo_what_was_verified_is_shown_as_void(world: World) -> None:
+    """A portal before this one let it be submitted."""
+    case = next(one for one in CASES if one.action == PlanAction.REMOVE and one.facts)
+    replica = made(world, case, RunState.CANCELLED).plan.replica
+    plan = w.plan_of(replica, PlanState.WAITING, PlanAction.UNDO)
+    page = html.unescape(world.client("approver").get(reverse("plan", args=[plan.pk])).content.decode())
+    assert "was verified, so its installation cannot be undone" in page
+    assert "This plan is void" in page
+    assert "Approve and run" not in page
+    data = {"digest": plan.digest, "reason": "fine"}
+    assert world.client("approver").post(reverse("approve", args=[plan.pk]), data).status_code == 200
+    plan.refresh_from_db()
+    assert plan.state == PlanState.WAITING
