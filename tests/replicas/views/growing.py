@@ -17,6 +17,7 @@ from replicas.models import (
     LogChunk,
     Master,
     Notice,
+    PasswordAttempt,
     Plan,
     PlanCredential,
     RealmLook,
@@ -47,6 +48,7 @@ def grow(world: World, numbers: range) -> None:
             for webhook in (hook, world.webhook):
                 Delivery.objects.create(webhook=webhook, body={"type": "run.succeeded"})
         AuditCheck.objects.create(by="root", events=number, checkpoints=1, seconds=0.1)
+        PasswordAttempt.objects.create(realm="EXAMPLE.COM", account="admin", user="operator", at=timezone.now())
 
 
 def realm(number: int) -> Master:

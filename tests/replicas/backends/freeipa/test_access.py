@@ -9,9 +9,10 @@ import pytest
 
 from replicas.backends.freeipa import access
 from replicas.backends.freeipa.access import address_of, session
+from replicas.backends.freeipa.backend import FreeIpaBackend
 from replicas.clients.freeipa import negotiate
 from replicas.clients.keytab import Keytab, KeytabError
-from replicas.errors import StepError
+from replicas.errors import StepError, WrongPassword
 from tests.replicas.backends.freeipa.conftest import Make
 from tests.replicas.clients.freeipa.conftest import Server
 from tests.replicas.keytabs import entry, keytab
@@ -85,3 +86,13 @@ async def test_another_server_is_reached_at_the_first_address_where_it_answers(
         assert await asked("192.0.2.1") == "192.0.2.1"
     with pytest.raises(StepError, match=r"ipaserver\.example\.com cannot resolve other\.example\.com"):
         await asked()
+
+
+async def test_a_typed_password_of_admin_is_proved_by_a_single_sign_in(context: Make, recorded: Server) -> None:
+    recorded.expect("login_ok")
+    await FreeIpaBackend().prove(context(), "admin")
+    recorded.expect("login_wrong_password")
+    made = context()
+    made.password = "wrong"
+    with pytest.raises(WrongPassword, match="does not know admin with this password"):
+        await FreeIpaBackend().prove(made, "admin")
