@@ -19,7 +19,8 @@ Row = Mapping[str, Any]
 def rate(health: Row, dns: Sequence[Row]) -> dict[str, Any]:
     """Columns of RealmLook for what a look found (lifecycle.base.Health in JSON, and its rows of DNS)."""
     found = summarise(health, dns)
-    return {"summary": found, "level": level(found)}
+    silent = len({name for row in dns for name in row.get("silent") or ()})
+    return {"summary": found, "silent": silent, "level": level(found, silent)}
 
 
 def summarise(health: Row, dns: Sequence[Row]) -> dict[str, Any]:
@@ -33,7 +34,6 @@ def summarise(health: Row, dns: Sequence[Row]) -> dict[str, Any]:
         "worst": [_brief(one) for one in worst_first[:WORST]],
         "certificate": min(health["certificates"], key=lambda one: one["days"], default=None),
         "missing": sum(is_missing(row) for row in dns),
-        "silent": len({name for row in dns for name in row.get("silent") or ()}),
         "bundles": len(health["bundles"]),
     }
 
@@ -43,11 +43,11 @@ def _brief(agreement: Row) -> Row:
     return {name: value for name, value in agreement.items() if name not in ("waiting", "clock", "tried")}
 
 
-def level(found: Row) -> RealmLevel:
+def level(found: Row, silent: int) -> RealmLevel:
     days = found["certificate"]["days"] if found["certificate"] else SOON_DAYS
     if found["unwell"] or found["broken"] or found["missing"] or days < 0:
         return RealmLevel.BAD
-    soon = days < SOON_DAYS or found["lag"] >= BEHIND_SECONDS or found.get("silent")
+    soon = days < SOON_DAYS or found["lag"] >= BEHIND_SECONDS or silent
     return RealmLevel.SOON if soon else RealmLevel.WELL
 
 

@@ -32,6 +32,13 @@ class RealmLook(models.Model):
     level = models.PositiveSmallIntegerField(
         choices=RealmLevel, default=RealmLevel.UNKNOWN, db_default=RealmLevel.UNKNOWN.value
     )
+    # Beside the summary, in which the version before this one knows no such key.
+    silent = models.PositiveIntegerField(
+        _("silent name servers"),
+        null=True,
+        db_default=0,
+        help_text=_("Name servers of the realm's zones that did not answer."),
+    )
     error = models.TextField(blank=True)
     remedy = models.TextField(blank=True)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from django.core.paginator import Page, Paginator
@@ -47,13 +47,16 @@ class Summary:
     lags: tuple[Lag, ...] = ()
     certificate: Mapping[str, Any] | None = None
     missing: int = 0
-    silent: int = 0
-    """Name servers that could not be asked."""
     bundles: int = 0
 
     @property
     def level(self) -> RealmLevel:
         return RealmLevel(self.look.level) if self.look is not None else RealmLevel.UNKNOWN
+
+    @property
+    def silent(self) -> int:
+        """Return how many name servers did not answer."""
+        return (self.look and self.look.silent) or 0
 
     @property
     def badge(self) -> str:
@@ -79,13 +82,17 @@ class Summary:
         return self.agreements - len(self.lags)
 
 
+KNOWN = {field.name for field in fields(Summary)}
+
+
 def summary(realm: Realm) -> Summary:
     look = getattr(realm, "look", None)
     if look is None or not look.summary:
         return Summary(realm, look)
     found: dict[str, Any] = look.summary
     lags = tuple(_lag(one, f".{realm.domain}") for one in found["worst"])
-    return Summary(realm, look, lags=lags, **{name: value for name, value in found.items() if name != "worst"})
+    # A later version may write more than this one knows.
+    return Summary(realm, look, lags=lags, **{name: value for name, value in found.items() if name in KNOWN})
 
 
 def _lag(agreement: Mapping[str, Any], domain: str) -> Lag:
