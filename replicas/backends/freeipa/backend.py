@@ -13,6 +13,7 @@ from replicas.errors import PortalError, StepError
 from replicas.lifecycle.base import Capabilities, Context, Finding, Health, PasswordName, Record, ReplicaState, Step
 from replicas.lifecycle.job import REALM_OPTIONS, Action, Job
 from replicas.lifecycle.steps.host_records import host_records
+from replicas.lifecycle.steps.name_server_records import of_request
 from replicas.lifecycle.symptoms import gettext_noop
 from replicas.together import together
 
@@ -76,7 +77,7 @@ class FreeIpaBackend:
 
     def records(self, job: Job) -> tuple[Record, ...]:
         """Those of the host; by which records its services are found, the realm itself says at each look."""
-        return host_records(job)
+        return host_records(job) + of_request(job)
 
     async def look(self, ctx: Context) -> Health:
         return await health.look(ctx)

@@ -11,6 +11,7 @@ from replicas.errors import PortalError, StepError
 from replicas.lifecycle.base import Capabilities, Context, Finding, Health, PasswordName, Record, ReplicaState, Step
 from replicas.lifecycle.job import Action, Job
 from replicas.lifecycle.steps.host_records import host_records
+from replicas.lifecycle.steps.name_server_records import of_request
 from replicas.lifecycle.symptoms import gettext_noop
 from replicas.together import together
 
@@ -50,7 +51,7 @@ class NativeBackend:
         return plan.ACTIONS[job.action](job)
 
     def records(self, job: Job) -> tuple[Record, ...]:
-        return host_records(job) + records.service_records(job)
+        return host_records(job) + records.service_records(job) + of_request(job)
 
     async def look(self, ctx: Context) -> Health:
         return await health.look(ctx)
