@@ -135,19 +135,8 @@ def _may_still_view(scope: dict[str, Any], run_id: int) -> bool:
     return known is not None and permissions.may(known, "view", Run.objects.filter(pk=run_id).first())
 
 
-def may_read(scope: dict[str, Any], what: str) -> bool:
-    """Tell whether the person may see pages; a refusal is recorded."""
-    user = scope["user"]
-    if not user.is_authenticated:
-        return False
-    if permissions.may(user, "view"):
-        return True
-    refused(permissions.Actor(user, (scope.get("client") or [""])[0]), "page", "", what)
-    return False
-
-
 def may_still_read(scope: dict[str, Any]) -> bool:
-    """Tell the same as the database says now."""
+    """Tell whether the person may see pages, as the database says now. The page itself records a refusal."""
     known = _person(scope)
     return known is not None and permissions.may(known, "view")
 

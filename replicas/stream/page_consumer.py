@@ -18,10 +18,12 @@ from django.utils.dateparse import parse_datetime
 
 from replicas.models import AuditEvent, RealmLook
 from replicas.stream import topics
-from replicas.stream.consumers import POLICY_VIOLATION, TRY_AGAIN, UNSUPPORTED_DATA, may_read, may_still_read
+from replicas.stream.consumers import POLICY_VIOLATION, TRY_AGAIN, UNSUPPORTED_DATA, may_still_read
 from replicas.stream.poller import Poller
 
 POLL_SECONDS = 1.0
+KINDS = ("replica", "plan", "run", "bundle")
+"""Of events that change what pages show: signing in, and the use of a password, do not."""
 CHANGED = '{"changed":true}'
 Topics = frozenset[str]
 
@@ -40,7 +42,7 @@ class PageConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
     pump: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
-        if await database_sync_to_async(may_read)(self.scope, "live page"):
+        if await database_sync_to_async(may_still_read)(self.scope):
             await self.accept()
         else:
             await self.close()
@@ -100,7 +102,7 @@ def changed_since(request: Request) -> bool:
     moved = Q(at__gte=request.since) | Q(asked_at__gte=request.since) | Q(started_at__gte=request.since)
     if realms and RealmLook.objects.filter(moved, realm__in=realms).exists():
         return True
-    return AuditEvent.objects.filter(at__gte=request.since).exists()
+    return AuditEvent.objects.filter(at__gte=request.since, kind__in=KINDS).exists()
 
 
 def read(watched: list[Topics]) -> dict[Topics, tuple[Hashable, ...]]:

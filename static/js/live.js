@@ -43,7 +43,7 @@ if (root) {
       if (socket === opening) socket = null;
       if (event.code === MAY_NOT) { over = true; update(); return; }
       if (document.hidden || over) return;
-      if (!opened) later(0); // No socket gets through: the page asks, now and then.
+      if (!opened) later(WITHOUT_SOCKET); // No socket gets through: the page asks, now and then.
       window.clearTimeout(again);
       again = window.setTimeout(connect, opened ? retry : WITHOUT_SOCKET);
       retry = Math.min(retry * 2, LAST_RETRY);

@@ -23,6 +23,7 @@ from replicas.lifecycle.base import (
 )
 from replicas.lifecycle.job import JSON, REALM_OPTIONS, Action, Job
 from replicas.lifecycle.steps.host_records import host_records
+from replicas.lifecycle.steps.name_server_records import of_request
 from replicas.lifecycle.symptoms import gettext_noop
 from replicas.together import together
 
@@ -80,7 +81,7 @@ class FreeIpaBackend:
 
     def records(self, job: Job) -> tuple[Record, ...]:
         """Those of the host; by which records its services are found, the realm itself says at each look."""
-        return host_records(job)
+        return host_records(job) + of_request(job)
 
     async def look(self, ctx: Context) -> Health:
         return await health.look(ctx)

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from replicas.backends.freeipa import realm, records, serving
+from replicas.backends.freeipa import realm, records, serving, zones
 from replicas.backends.freeipa.access import address_of, session
 from replicas.backends.freeipa.leftovers import directory_at
 from replicas.backends.freeipa.replication import root
@@ -26,6 +26,7 @@ from replicas.lifecycle.base import (
     ServerHealth,
     SuggestedAgreement,
 )
+from replicas.lifecycle.steps.name_server_records import name_server_records
 from replicas.together import together
 
 NAME_SERVER = "DNS server"
@@ -53,6 +54,7 @@ async def look(ctx: Context) -> Health:
         segments = await realm.segments(opened, suffixes)
         torn = {suffix: await _torn(opened, suffix) for suffix in suffixes}
         announced = await records.every(opened) if ctx.job.realm.dns else ()
+        named = await _name_servers(opened, servers, hidden) if ctx.job.realm.dns else ()
     answers = await together(*(_ask(ctx, one) for one in servers))
     seen = {one.name: answer for one, answer in zip(servers, answers, strict=True)}
     return Health(
@@ -64,8 +66,17 @@ async def look(ctx: Context) -> Health:
         ),
         suggested=tuple(suggestions(servers, segments)),
         name_servers=await name_servers(ctx, servers),
-        records=tuple(leading(servers, announced)),
+        records=(*leading(servers, announced), *named),
     )
+
+
+async def _name_servers(
+    opened: Session, servers: Iterable[realm.Server], hidden: Iterable[str]
+) -> tuple[tuple[str, Record], ...]:
+    """The NS records of the announced name servers, in each zone of the realm."""
+    serving = [one.name for one in servers if NAME_SERVER in one.roles and one.name not in hidden]
+    known = await zones.names(opened) if serving else []
+    return tuple((name, record) for name in serving for record in name_server_records(name, known))
 
 
 def leading(servers: Iterable[realm.Server], announced: Iterable[Record]) -> Iterator[tuple[str, Record]]:

@@ -33,6 +33,7 @@ from replicas.lifecycle.job import Action, Job
 from replicas.lifecycle.steps import ports
 from replicas.lifecycle.steps.connection_check import ConnectionCheck
 from replicas.lifecycle.steps.host_records import host_records
+from replicas.lifecycle.steps.name_server_records import of_request
 from replicas.lifecycle.steps.remove_bundle import RemoveBundle
 from replicas.lifecycle.steps.service_records import service_records
 from replicas.lifecycle.steps.transfer import TransferBundle
@@ -52,23 +53,23 @@ def install(job: Job) -> tuple[Step, ...]:
         ConnectionCheck(ports.of_conncheck, conncheck.CHECK),
         EnrolHost(job),
         PromoteReplica(job),
-        VerifySystemRecords(service_records(job)),
+        VerifySystemRecords(service_records(job) + of_request(job)),
         ProveService(),
         *(() if options.keep_bundle else (RemoveBundle(),)),
     )
 
 
 def dns(job: Job) -> tuple[Step, ...]:
-    return (CheckReady(), InstallNameServer(), VerifySystemRecords(service_records(job)))
+    return (CheckReady(), InstallNameServer(), VerifySystemRecords(service_records(job) + of_request(job)))
 
 
 def records(job: Job) -> tuple[Step, ...]:
-    return (UpdateSystemRecords(), VerifySystemRecords(service_records(job), strict=True))
+    return (UpdateSystemRecords(), VerifySystemRecords(service_records(job) + of_request(job), strict=True))
 
 
 def role(job: Job) -> tuple[Step, ...]:
     """A CA or a KRA."""
-    return (CheckReady(), AddRole(job), ProveRole(job), VerifySystemRecords(service_records(job)))
+    return (CheckReady(), AddRole(job), ProveRole(job), VerifySystemRecords(service_records(job) + of_request(job)))
 
 
 def hide(job: Job) -> tuple[Step, ...]:
@@ -76,7 +77,7 @@ def hide(job: Job) -> tuple[Step, ...]:
 
 
 def unhide(job: Job) -> tuple[Step, ...]:
-    return (CheckReady(), SetState(job, ENABLED), VerifySystemRecords(service_records(job)))
+    return (CheckReady(), SetState(job, ENABLED), VerifySystemRecords(service_records(job) + of_request(job)))
 
 
 def reinitialize(job: Job) -> tuple[Step, ...]:

@@ -24,6 +24,7 @@ from replicas.lifecycle.base import (
 from replicas.lifecycle.job import JSON, Action, Job
 from replicas.lifecycle.steps.connection_check import ADMIN
 from replicas.lifecycle.steps.host_records import host_records
+from replicas.lifecycle.steps.name_server_records import of_request
 from replicas.lifecycle.symptoms import gettext_noop
 from replicas.together import together
 
@@ -72,7 +73,7 @@ class NativeBackend:
         return plan.ACTIONS[job.action](job)
 
     def records(self, job: Job) -> tuple[Record, ...]:
-        return host_records(job) + records.service_records(job)
+        return host_records(job) + records.service_records(job) + of_request(job)
 
     async def look(self, ctx: Context) -> Health:
         return await health.look(ctx)

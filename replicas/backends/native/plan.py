@@ -20,14 +20,15 @@ from replicas.backends.native.steps.prove import ProveService
 from replicas.backends.native.steps.removable import CheckRemovable
 from replicas.backends.native.steps.revoke import RevokeCertificates
 from replicas.backends.native.steps.services import ConfigureKerberos, ConfigureTime, ConfigureWeb
+from replicas.backends.native.steps.zone_name_servers import AddNameServerRecords, VerifyReplicaRecords
 from replicas.lifecycle.base import Step
 from replicas.lifecycle.job import Action, Job
 from replicas.lifecycle.steps.connection_check import ConnectionCheck
 from replicas.lifecycle.steps.dns_records import AddMissingRecords, AddRecords, InstallRecords
 from replicas.lifecycle.steps.host_records import host_records
+from replicas.lifecycle.steps.name_server_records import of_request
 from replicas.lifecycle.steps.remove_bundle import RemoveBundle
 from replicas.lifecycle.steps.transfer import TransferBundle
-from replicas.lifecycle.steps.verify_dns import VerifyRecords
 from replicas.lifecycle.undo import undo as undoing
 
 
@@ -51,18 +52,22 @@ def install(job: Job) -> tuple[Step, ...]:
         # After the records, so that its copies have them all, and nobody waits for a notification.
         *((ConfigureNameServer(),) if options.setup_dns else ()),
         EnableServices(),
-        VerifyRecords(service_records(job)),
+        VerifyReplicaRecords(service_records(job) + of_request(job)),
         ProveService(),
         *(() if options.keep_bundle else (RemoveBundle(),)),
     )
 
 
 def dns(job: Job) -> tuple[Step, ...]:
-    return (ConfigureNameServer(), EnableServices(), VerifyRecords(service_records(job)))
+    return (ConfigureNameServer(), EnableServices(), VerifyReplicaRecords(service_records(job) + of_request(job)))
 
 
 def records(job: Job) -> tuple[Step, ...]:
-    return (AddMissingRecords(service_records(job)), VerifyRecords(service_records(job), strict=True))
+    return (
+        AddMissingRecords(service_records(job)),
+        *((AddNameServerRecords(),) if of_request(job) else ()),
+        VerifyReplicaRecords(service_records(job) + of_request(job), strict=True),
+    )
 
 
 def undo(job: Job) -> tuple[Step, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from replicas.backends.freeipa import announcing, health, realm, records, serving
+from replicas.backends.freeipa import announcing, health, name_servers, realm, records, serving, zones
 from replicas.backends.freeipa.access import session
 from replicas.clients.freeipa.session import Session
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Record, Step, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps.convergence import converged
+from replicas.lifecycle.steps.name_server_records import name_server_records
 from replicas.lifecycle.steps.verify_dns import VerifyRecords
 
 MISSING = "missing_records"
@@ -37,6 +38,7 @@ class VerifySystemRecords(VerifyRecords):
                 await converged(ctx, lambda: serving.require_roles(opened, ctx.job))
             wanted = await converged(ctx, lambda: _expected(ctx, opened))
             servers = (await realm.role_holders(opened))["DNS"]
+            named = name_server_records(host, await zones.names(opened)) if host in servers else ()
         if not wanted:
             ctx.log(f"{host} is hidden: no record leads to it")
             await ctx.fact(MISSING, [])
@@ -47,7 +49,7 @@ class VerifySystemRecords(VerifyRecords):
         if not self.strict:
             async with session(ctx) as opened:
                 await announcing.mend(ctx, opened, wanted)
-        await VerifyRecords(wanted, self.strict, await announcing.name_server(ctx, servers)).run(ctx)
+        await VerifyRecords((*wanted, *named), self.strict, await announcing.name_server(ctx, servers)).run(ctx)
 
     async def _by_hand(self, ctx: Context, wanted: tuple[Record, ...]) -> None:
         lines = [str(record) for record in wanted]
@@ -78,7 +80,7 @@ async def _answered(opened: Session, wanted: tuple[Record, ...]) -> tuple[Record
 
 
 class UpdateSystemRecords(Step):
-    """Have the realm write the records of its servers that are missing. Raises FreeIpaError, DnsError."""
+    """Have the realm write the service records that are missing, and add NS records. Raises FreeIpaError, DnsError."""
 
     key = "service-records"
     title = "Having the realm add the DNS records of its services"
@@ -86,7 +88,8 @@ class UpdateSystemRecords(Step):
 
     def touches(self, job: Job) -> list[Touch]:
         every = f"service records of every server of {job.realm.name}, as the realm keeps them"
-        return [Touch("record", every, job.realm.name)]
+        own = f"NS records of {job.replica.hostname}, if it is a name server, where they are missing"
+        return [Touch("record", every, job.realm.name), Touch("record", own, job.realm.name)]
 
     async def done(self, ctx: Context) -> bool:
         return bool(ctx.facts.get("records_updated"))
@@ -94,4 +97,5 @@ class UpdateSystemRecords(Step):
     async def run(self, ctx: Context) -> None:
         async with session(ctx) as opened:
             await announcing.update(ctx, opened)
+            await name_servers.add(ctx, opened, ctx.job.replica.hostname)
         await ctx.fact("records_updated", True)
