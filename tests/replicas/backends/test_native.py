@@ -184,6 +184,12 @@ def test_the_replica_asks_its_own_name_server_first() -> None:
     assert resolver(before, "192.0.2.2") == once
     assert resolver(once, "192.0.2.2") == once
     assert resolver("", "192.0.2.2") == "nameserver 192.0.2.2\n"
+    text = (
+        "# nameserver 192.0.2.9\n; nameserver ::1\nsearch nameserver\r\nnameserver\t2001:DB8::0:2\r\nnameserver ::1\n"
+    )
+    assert resolver(text, "2001:db8::2") == (
+        "# nameserver 192.0.2.9\n; nameserver ::1\nsearch nameserver\nnameserver 2001:db8::2\nnameserver ::1\n"
+    )
 
 
 def test_proofs_say_what_was_proved() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
+from ipaddress import ip_address
 
 from replicas.backends.native import zones
 from replicas.backends.native.access import directory, ensure, render
@@ -217,10 +219,20 @@ def name_server(job: Job, zone: str) -> Record:
 
 def resolver(text: str, own: str) -> str:
     """resolv.conf with this name server before all others, and everything else as it was."""
-    first = f"nameserver {own}"
-    lines = [line for line in text.splitlines() if line.split() != first.split()]
-    place = next((n for n, line in enumerate(lines) if line.split()[:1] == ["nameserver"]), len(lines))
-    return "\n".join([*lines[:place], first, *lines[place:], ""])
+    lines = [line for line in text.splitlines() if asked(line) != str(ip_address(own))]
+    place = next((n for n, line in enumerate(lines) if asked(line)), len(lines))
+    return "\n".join([*lines[:place], f"nameserver {own}", *lines[place:], ""])
+
+
+def asked(line: str) -> str:
+    """The name server that a line of resolv.conf(5) names, in canonical form; empty for any other line."""
+    words = line.split()
+    # The keyword is at the beginning of the line; what is indented or commented out does not count.
+    if len(words) < 2 or not line.startswith("nameserver"):
+        return ""
+    with contextlib.suppress(ValueError):
+        return str(ip_address(words[1]))
+    return words[1]
 
 
 def options(job: Job) -> str:
