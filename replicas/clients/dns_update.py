@@ -17,7 +17,7 @@ import dns.tsigkeyring
 import dns.update
 
 from replicas.clients import named_conf
-from replicas.clients.dns import SECONDS, normalise, same, stored
+from replicas.clients.dns import SECONDS, absolute, normalise, same, stored
 from replicas.errors import DnsError
 from replicas.lifecycle.base import Record
 
@@ -69,6 +69,11 @@ async def remove(server: str, zone: str, record: Record, key: Key) -> bool:
 def refuse_conflicts(zone: str, there: tuple[Record, ...], record: Record, expected: tuple[Record, ...] = ()) -> None:
     """Raise DnsError with both values when a record that is there contradicts the new one."""
     for one in conflicts(there, record, expected):
+        if absolute(one.name) != absolute(record.name):
+            raise DnsError(
+                f"{record.name} is an alias that leads to «{one}», so that it cannot get «{record.value}».",
+                "Choose another name or address.",
+            )
         raise DnsError(
             f"{record.name} has another {record.type} record: «{one.value}» is there, «{record.value}» is wanted.",
             f"Remove «{one}» from the zone {zone} if it is out of date, or choose another name or address.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -48,6 +48,16 @@ async def hosts_file(host: Host, name: str) -> dict[int, str]:
         words = line.partition("#")[0].lower().split()
         if name.lower() in words[1:]:
             found[number] = line.strip()
+    return found
+
+
+def lines_with(lines: Mapping[int, str], addresses: Collection[str]) -> list[str]:
+    """Return how to name those of the lines of /etc/hosts that have one of the addresses, however it is written."""
+    found = []
+    for number, line in lines.items():
+        with contextlib.suppress(ValueError):
+            if str(ip_address(line.split()[0].partition("%")[0])) in addresses:
+                found.append(f'line {number} ("{line}")')
     return found
 
 

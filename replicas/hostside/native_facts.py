@@ -101,7 +101,7 @@ def main(payload: Dict[str, str]) -> Dict[str, Any]:
     except (OSError, ValueError) as error:
         return {
             "error": f"The configuration of {os.uname().nodename} cannot be read: {error}.",
-            "remedy": "Correct that file.",
+            "remedy": "See that root can read the files of its Directory Server and Kerberos, and that they are valid.",
         }
 
 

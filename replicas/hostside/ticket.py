@@ -39,7 +39,7 @@ MEANINGS = (
         "Clock skew too great",
         "",
         "the clocks of {host} and the KDC differ by more than five minutes",
-        "Set the clock of {host}, for instance with chronyc makestep.",
+        "Set the clock that is wrong, for instance with chronyc makestep.",
     ),
     ("Password has expired", "", "the password of {principal} has expired", "Change it with kpasswd first."),
     ("entry in database has expired", "", "the account {principal} has expired", ASK_ADMINISTRATOR),

@@ -198,7 +198,10 @@ def main() -> None:
     except Refused as refused:
         answer = dict(refused.answer)
     except FileExistsError:
-        answer = {"error": f"{payload['target']} is there already.", "remedy": "Remove it, and try again."}
+        answer = {
+            "error": f"{payload['target']} is there already.",
+            "remedy": "See whether another attempt is at work on this host, and try again when it has ended.",
+        }
     print(json.dumps(answer))
 
 

@@ -19,7 +19,7 @@ from replicas.clients import queries
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import Job
-from replicas.lifecycle.steps import free_ports, host_advice, host_checks
+from replicas.lifecycle.steps import free_ports, host_advice, host_checks, in_service
 from replicas.lifecycle.steps.host_records import host_records
 from replicas.together import together
 
@@ -97,7 +97,10 @@ async def existing(ctx: Context) -> str:
         return "What the realm knows of the replica comes from this run"
     async with session(ctx) as opened:
         if not reason:
-            await leftovers.refuse(opened, name)
+            try:
+                await leftovers.refuse(opened, name)
+            except StepError as error:
+                raise await in_service.spare(ctx, error) from error
         found = await leftovers.entries(opened, name)
         if found.server:
             await leftovers.refuse_lost_records(ctx, opened)
@@ -112,7 +115,10 @@ async def vectors(ctx: Context) -> str:
         return "What the update vectors have of the replica comes from this run"
     if ctx.job.options.leftovers_reason:
         return f"Ids of {ctx.job.replica.hostname} are cleaned out of the update vectors first"
-    return await leftovers.refuse_vectors(ctx)
+    try:
+        return await leftovers.refuse_vectors(ctx)
+    except StepError as error:
+        raise await in_service.spare(ctx, error) from error
 
 
 async def blank(ctx: Context) -> str:
@@ -128,7 +134,7 @@ async def blank(ctx: Context) -> str:
         )
     for path, what, way in (
         (SERVER_STATE, "a server of a realm", "remove it from its realm first"),
-        (CLIENT, "a client of a realm", "unenroll it first with ipa-client-install --uninstall"),
+        (CLIENT, "a client of a realm", "have it unenrolled first"),
     ):
         if await replica.exists(path):
             raise StepError(
@@ -184,7 +190,7 @@ async def settings(ctx: Context) -> str:
     if available < needed and not job.options.skip_mem_check:
         raise StepError(
             f"Only {available >> 20} MiB of memory are available on {name}; the installer wants {needed >> 20}.",
-            "Give the machine more memory, or stop what uses it.",
+            "Give the machine more memory, or see what uses it (ps aux --sort=-rss).",
         )
     return f"{name} has IPv6, and {available >> 20} MiB of memory"
 

@@ -69,7 +69,9 @@ async def lacking(ctx: Context) -> str:
         roles = await serving.roles(opened, name)
         holders = (await realm.role_holders(opened))[part.short]
     if (status := roles.get(part.role, "absent")) != "absent":
-        raise StepError(f"{name} has a {part.short} already, which is {status}.", half(name, part))
+        whole = status in (realm.ENABLED, serving.HIDDEN)
+        remedy = "There is nothing to set up." if whole else half(name, part)
+        raise StepError(f"{name} has a {part.short} already, which is {status}.", remedy)
     if part.short == "KRA" and roles.get(serving.CA) not in (realm.ENABLED, serving.HIDDEN):
         raise StepError(f"{name} has no CA, without which there is no KRA.", "Add a CA to it first.")
     if not holders:

@@ -11,14 +11,13 @@ from typing import Any
 from replicas.backends.freeipa import realm, zones
 from replicas.backends.freeipa.access import ADMIN
 from replicas.backends.freeipa.replication import IPACA, towards
-from replicas.clients import queries
 from replicas.clients.freeipa.errors import NotFound
 from replicas.clients.freeipa.session import Session
 from replicas.clients.ldap import Directory
 from replicas.errors import DirectoryError, StepError, WrongPassword
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import Endpoint
-from replicas.lifecycle.steps import host_checks, update_vectors
+from replicas.lifecycle.steps import host_checks, in_service, update_vectors
 
 
 async def host(session: Session, name: str) -> dict[str, Any] | None:
@@ -137,27 +136,15 @@ async def refuse_lost_records(ctx: Context, session: Session) -> None:
 
 async def refuse_alive(ctx: Context) -> None:
     """What answers is no leftover. Raises StepError for a server of that name that is not the new host."""
-    job, master = ctx.job, await ctx.host("master")
+    name = ctx.job.replica.hostname
     here = await host_checks.host_facts(ctx, "replica")
     own = {str(ip_address(one["address"])) for one in here["addresses"]}
-    elsewhere = set(await queries.addresses_of(master, job.replica.hostname)) - own
-    payload = {
-        "host": job.replica.hostname,
-        "addresses": sorted(elsewhere),
-        "realm": job.realm.name,
-        "zone": job.realm.domain,
-        "ca": job.realm.ca_certificate,
-        "seconds": 2.0,
-        "checks": [{"port": port, "protocol": "tcp", "kind": "connect"} for port in (389, 636, 443)],
-    }
-    answer = await master.python("probe", payload) if elsewhere else {"results": []}
-    for one in answer["results"]:
-        if one["ok"]:
-            raise StepError(
-                f"{job.replica.hostname} is in service: {one['address']} answers on port {one['port']}.",
-                "Give the new replica another name. If that server is not needed any more, remove it from the realm "
-                "first, and switch its host off.",
-            )
+    if answer := await in_service.answering(ctx, in_service.SERVER, own):
+        raise StepError(
+            f"{name} is in service: {answer}.",
+            "Give the new replica another name. If that server is not needed any more, remove it from the realm "
+            "first, and switch its host off.",
+        )
 
 
 @contextlib.asynccontextmanager

@@ -23,7 +23,7 @@ DOGTAG_LOGS = (
 """What makes an authority, and what the authority itself says meanwhile; each start and each day has a file."""
 AGAIN = "retry: the retry removes what is half installed and installs it again. Undo removes all of it"
 KNOWN = tables(SYMPTOMS)
-FAILED = ("it failed on the way", f"Do what the log says, then {AGAIN}.")
+FAILED = ("it failed on the way", f"See in the log why, then {AGAIN}.")
 OPTIONS = ("it was given an option that it does not take", f"Correct what it names in the request, then {AGAIN}.")
 UNCONFIGURED = (
     "it was given an option that it does not take, or found no server that is set up",
@@ -37,7 +37,7 @@ MEANINGS: Mapping[str, Mapping[int, tuple[str, str]]] = {
             "it refused before it began: the host or an agreement is there already, the domain level is not supported, "
             "the CA is missing, or certmonger does not answer",
             "See in the log which of them. If the host or the agreement belongs to a server that is in service, undo "
-            f"this installation and choose another host. Otherwise correct it, then {AGAIN}.",
+            f"this installation and choose another host. Otherwise, when the cause is gone, {AGAIN}.",
         ),
         4: (
             "the server that it was pointed to lacks the CA or the KRA that is asked for",
@@ -45,15 +45,14 @@ MEANINGS: Mapping[str, Mapping[int, tuple[str, str]]] = {
         ),
     },
     "ipa-client-install": {
-        1: ("it failed on the way, and took back what it could", f"Do what the log says, then {AGAIN}."),
+        1: ("it failed on the way, and took back what it could", f"See in the log why, then {AGAIN}."),
         2: (
             "it was given an option that it does not take, or found no client that is set up",
             f"See in the log which of the two, then {AGAIN}.",
         ),
         3: (
             "the host is a client of a realm already",
-            "Undo this installation and choose another host. If the host is not needed as a client any more, unenroll "
-            f"it with ipa-client-install --uninstall, then {AGAIN}.",
+            "It may be in use as a client: choose another host. Its file /etc/ipa/default.conf names the realm.",
         ),
         4: (
             "it put back the host's files and settings, and failed after that",

@@ -35,8 +35,7 @@ SYMPTOMS = (
     Symptom(
         "IPA server is already configured",
         gettext_noop(
-            "The host is set up as a server of a realm, and may be in service. Request the replica on another host. If "
-            "that server is not needed any more, remove it from its realm first."
+            "The host is set up as a server of a realm, and may be in service. Request the replica on another host."
         ),
         AGAIN,
     ),
@@ -44,8 +43,8 @@ SYMPTOMS = (
         # With a comma behind it, it is only said of options that are ignored.
         r"IPA client is already configured on this system\.",
         gettext_noop(
-            "The host is enrolled in a realm, this one or another. Request the replica on another host. If the host is "
-            "not needed as a client any more, unenroll it first with “ipa-client-install --uninstall”."
+            "The host is enrolled in a realm, this one or another, and may be in use as its client. Request the "
+            "replica on another host. Its file /etc/ipa/default.conf names the realm."
         ),
         AGAIN,
     ),
@@ -85,7 +84,7 @@ SYMPTOMS = (
         r"DNS server \S+: query '\. SOA':|The forwarder \S+ does not resolve names",
         gettext_noop(
             "A forwarder does not answer, which the installer takes for an error as long as signatures are to be "
-            "checked: correct its address, let port 53 through, or ask for «no DNSSEC validation»."
+            "checked: check its address, let port 53 through, or ask for «no DNSSEC validation»."
         ),
         AGAIN,
     ),

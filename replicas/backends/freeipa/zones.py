@@ -201,7 +201,7 @@ async def refuse_others(
             if not any(dns.answers(record, other) for other in asked if other.type == record.type):
                 raise DnsError(
                     f"The zone {one.zone} has another {record.type} record: {record.name} {value}.",
-                    "Remove it if it is out of date, or correct the request.",
+                    f'Remove the record "{record}" if it is out of date, or correct the request.',
                 )
         found.append(one)
     return found

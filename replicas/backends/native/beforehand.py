@@ -6,14 +6,12 @@ from collections.abc import Awaitable, Callable
 
 from replicas.backends.native import checks, dns_checks, plan
 from replicas.backends.native.access import directory
-from replicas.backends.native.names import Names
 from replicas.backends.native.steps.removable import CheckRemovable
+from replicas.clients import replication
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.steps import host_advice, host_checks, name_checks
 from replicas.lifecycle.steps import writable as writing
-
-STATUS = ("nsDS5ReplicaHost", "nsds5replicaLastUpdateStatus", "nsds5BeginReplicaRefresh")
 
 
 async def removable(ctx: Context) -> str:
@@ -23,19 +21,23 @@ async def removable(ctx: Context) -> str:
 
 async def agreements(ctx: Context) -> str:
     """The master sends its changes to the others, and initializes no other replica now."""
-    names, master = Names(ctx.job), ctx.job.master.hostname
+    master = ctx.job.master.hostname
     async with directory(ctx, "master") as bound:
-        found = await bound.search(names.mapping_tree, "(objectClass=nsds5ReplicationAgreement)", STATUS)
-    for _, entry in found:
-        host, status, begun = ("".join(entry.get(name, [])) for name in STATUS)
-        if begun:
+        found = (await replication.read(bound, ctx.job.realm.suffix)).agreements
+    for host, one in found.items():
+        if one.initializing:
             raise StepError(
                 f"{master} is initializing {host} now.", "Wait for its end: it does one after the other, slowly."
             )
-        if status and not status.startswith(("Error (0)", "0 ")):
+        if one.status.kind == "broken":
             raise StepError(
-                f"{master} cannot send its changes to {host}: {status}.",
+                f"{master} cannot send its changes to {host}: {one.status.text}.",
                 "Have that repaired first: a new replica gets what this master has.",
+            )
+        if one.status.kind == "failing":
+            raise StepError(
+                f"{master} did not reach {host} the last time, and will try again: {one.status.text}.",
+                f"See that {host} runs and that {master} reaches its port 389.",
             )
     return f"{master} replicates with {len(found)} other servers" if found else f"{master} has no other replica yet"
 

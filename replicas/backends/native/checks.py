@@ -12,7 +12,7 @@ from replicas.clients import queries
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import Job
-from replicas.lifecycle.steps import free_ports, host_checks
+from replicas.lifecycle.steps import free_ports, host_checks, in_service
 
 if TYPE_CHECKING:
     from replicas.clients.ssh import Host
@@ -38,12 +38,13 @@ async def existing(ctx: Context) -> str:
         principal = f"{known.principals[0]}@{job.realm.name}"
         principals = [dn for dn, _ in await bound.search(known.suffix, f"(krbPrincipalName={principal})", ["cn"])]
     if found := [*entries, *principals]:
-        raise StepError(
+        error = StepError(
             f"{job.replica.hostname} already exists on {job.master.hostname}: {'; '.join(found)}.",
             f"{job.replica.hostname} may be a server that is in service: then choose another host name. A replica "
             "that is in the portal's list is removed there. Only for a server that no longer exists: delete the "
             "entries named here.",
         )
+        raise await in_service.spare(ctx, error)
     return f"{job.realm.name} does not know {job.replica.hostname} yet"
 
 

@@ -25,7 +25,10 @@ SYMPTOMS = (
     ),
     Symptom(
         "is still in the update vector|CleanAllRUV",
-        gettext_noop("A server that is down keeps the removed replica's id: it has to come back, or be removed."),
+        gettext_noop(
+            "A server that is down, or does not replicate, keeps the removed replica's id until it is back. The error "
+            "names it."
+        ),
     ),
     Symptom(
         "change did not reach",

@@ -63,7 +63,8 @@ async def remaining(ctx: Context, *, strict: bool = False) -> AsyncIterator[list
                 if strict or server.serves:
                     raise StepError(
                         f"{server.name} is a server of {ctx.job.realm.name} and cannot be asked: {error.message}",
-                        f"Start {server.name}, or remove it first if it is gone, then try again.",
+                        f"See that {server.name} runs and that the portal reaches its directory, then try again. Only "
+                        "if that server no longer exists: remove it first.",
                     ) from error
                 ctx.log(f"{server.name}, which does not serve yet, was left out: {error.message}", "warning")
         yield bound

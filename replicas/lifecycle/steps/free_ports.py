@@ -11,6 +11,8 @@ from replicas.errors import StepError
 from replicas.lifecycle.base import Context
 
 LOCAL = ("127.0.0.1", "::1")
+IDENTITY = frozenset({"ns-slapd", "slapd", "krb5kdc", "kadmind", "kdc", "samba", "named", "named-pkcs11"})
+"""Programs of directories, Kerberos servers and name servers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,12 @@ def _described(found: Iterable[dict[str, Any]], wanted: dict[tuple[int, str], Se
 
 
 def _remedy(host: str, found: Iterable[dict[str, Any]]) -> str:
-    """Names only what was seen."""
+    """Return what to do, naming only what was seen; what serves a realm is not to be stopped."""
+    found = list(found)
     units = sorted({one["unit"] for one in found if one["unit"]})
+    if any(one["process"] in IDENTITY for one in found):
+        serving = sorted({one["unit"] or one["process"] for one in found if one["process"] in IDENTITY})
+        return f"{', '.join(serving)} may serve a realm: choose another host than {host}."
     if not units:
         return f"See ss -lntup on {host}. If it is in use, choose another host; if not, stop it."
     return f"If {', '.join(units)} is in use there, choose another host than {host}; if not, stop it."

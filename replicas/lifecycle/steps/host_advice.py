@@ -42,8 +42,7 @@ async def own_name(ctx: Context) -> str:
 def _own_name_remedy(ctx: Context, lines: Mapping[int, str], loops: Collection[str]) -> str:
     """Names the lines of its /etc/hosts that were read there, if it is in one."""
     replica = ctx.job.replica
-    named = [f'line {number} ("{line}")' for number, line in lines.items() if line.split()[0] in loops]
-    if named:
+    if named := queries.lines_with(lines, loops):
         return f"Take the name off {' and '.join(named)} of {queries.HOSTS} on {replica.hostname}."
     return (
         f'{queries.HOSTS} on {replica.hostname} does not give it this address: see the line "hosts" of its '

@@ -5,6 +5,7 @@ Each check returns what it found, or raises StepError with what to do about it.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from ipaddress import ip_address
 from typing import Any
 
@@ -17,6 +18,9 @@ SPACE = 512 * 1024 * 1024
 CLOCK_SECONDS = 120.0
 SERVING = {88, 389, 464, 636}
 """TCP ports of a directory and of a Kerberos server."""
+MEMBER = ("/etc/ipa/default.conf", "/etc/krb5.keytab", "/etc/sssd/sssd.conf")
+"""Files of a host that is a server or a client of a realm."""
+INSTANCES = ("/etc/dirsrv", "-mindepth", "2", "-maxdepth", "2", "-path", "*/slapd-*/dse.ldif")
 DATABASE = "/var/lib/dirsrv"
 FOLDERS = (DATABASE, "/var/lib/ipa", "/etc", "/var/log")
 WITHOUT_DNS = (
@@ -50,9 +54,14 @@ async def _name_remedy(ctx: Context) -> str:
             f"Something on it listens on port {', '.join(map(str, serving))}: it may be a server that is in service. "
             "Enter the address of the new host."
         )
+    if member := [*await queries.existing(replica, *MEMBER), *await queries.find(replica, *INSTANCES)]:
+        return (
+            f"It has {', '.join(member)}: it may be a server or a client of a realm. Enter the address of the new "
+            "host, or, on a machine with several names, allow the other name with a reason."
+        )
     return (
-        f"Check the address. If this is the new host, set its name with hostnamectl set-hostname {wanted.hostname} "
-        "(and in /etc/hosts), or, on a machine with several names, allow the other name with a reason."
+        f"Check the address. If this is the new host, set its name with hostnamectl set-hostname {wanted.hostname} and "
+        f"see that {queries.HOSTS} agrees, or, on a machine with several names, allow the other name with a reason."
     )
 
 
@@ -103,19 +112,21 @@ async def resolvable(ctx: Context) -> str:
         raise StepError(
             f"{job.master.hostname} resolves {job.replica.hostname} to {', '.join(sorted(found - local))}, which no "
             f"interface of the replica has; it has {', '.join(sorted(local))}.",
-            await _record_remedy(ctx),
+            await _record_remedy(ctx, found - local),
         )
     return f"{job.master.hostname} resolves {job.replica.hostname} to {', '.join(sorted(found))}"
 
 
-async def _record_remedy(ctx: Context) -> str:
-    """Where the master has the address from, as far as that can be seen there."""
+async def _record_remedy(ctx: Context, wrong: Collection[str]) -> str:
+    """Return where the master has the wrong addresses from, as far as that can be seen there."""
     name, master = ctx.job.replica.hostname, await ctx.host("master")
-    lines = await queries.hosts_file(master, name)
+    lines = queries.lines_with(await queries.hosts_file(master, name), wrong)
     if lines:
-        named = " and ".join(f'line {number} ("{line}")' for number, line in lines.items())
-        return f"Correct {named} of {queries.HOSTS} on {master.name}."
-    return f"Correct the address records of {name}, or let {master.name} ask a name server that has the right ones."
+        return f"Correct {' and '.join(lines)} of {queries.HOSTS} on {master.name}."
+    return (
+        f"{queries.HOSTS} on {master.name} does not give it this address. Find out who does (getent ahosts {name}; dig "
+        f"{name}), and have {master.name} resolve {name} to an address of the replica."
+    )
 
 
 async def _reachable(ctx: Context) -> None:
@@ -156,7 +167,8 @@ async def resources(ctx: Context) -> str:
     if difference > CLOCK_SECONDS:
         raise StepError(
             f"The clocks of {job.master.hostname} and {job.replica.hostname} differ by {difference:.0f} s.",
-            "Set the replica's clock, for instance with chronyc makestep.",
+            'Compare both with a time server ("chronyc tracking"), and set the clock that is wrong, for instance with '
+            "chronyc makestep.",
         )
     return f"Enough space on {job.replica.hostname}; the clocks agree"
 

@@ -15,8 +15,8 @@ BEHIND_SECONDS = 5.0
 """BIND holds a notification back for so long."""
 HALF = 1 << 31
 REPAIR = (
-    "The run does not wait for such a name server, but clients do. Repair it, or correct the NS records of the zone: "
-    'see "dig ZONE NS".'
+    "The run does not wait for such a name server, but clients do. Repair it. Only if it no longer serves the zone: "
+    'take it out of the NS records ("dig ZONE NS" shows them).'
 )
 
 

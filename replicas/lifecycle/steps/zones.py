@@ -152,7 +152,9 @@ def aliased(name: str, record: Record, target: str) -> DnsError:
     return DnsError(
         f'{name.rstrip(".")} is an alias for {target.rstrip(".")} ("{record}"): the name of a replica must be that of '
         "a host, with address records.",
-        "Request the replica under another name, or have address records take the place of the alias.",
+        "Request the replica under another name, or have address records take the place of the alias."
+        if record.type == "CNAME"
+        else f"Request the replica under a name outside of {record.name.rstrip('.')}.",
     )
 
 

@@ -34,7 +34,7 @@ ERRORS = {
     "[a.example.com] reports: Update failed! Status: [-1 - LDAP error]": "total update",
     "The Directory Server instance cannot be made: no.": "dscreate",
     "krb5-kdc does not start on b.example.com: failed": "journal",
-    "After 60 s the replica id 7 is still in the update vector of c.example.com.": "come back",
+    "After 60 s the replica id 7 is still in the update vector of c.example.com.": "until it is back",
     "A change did not reach b.example.com within 30 s.": "stands still",
     "The revocation list of a.example.com lacks the certificates 17.": "authority",
     "b.example.com has no copy of example.com after 30 s.": "transfer the zone",

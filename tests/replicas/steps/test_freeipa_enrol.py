@@ -98,7 +98,7 @@ async def test_a_host_that_is_half_enrolled_is_refused(context: Callable[..., Ke
     await host.write(CLIENT, "")
     with pytest.raises(StepError, match="is half enrolled") as caught:
         await step.run(made)
-    assert "try again, and what is half installed is taken back" in caught.value.remedy
+    assert f"See the realm in {CLIENT} there. If it is another one, choose another host." in caught.value.remedy
     await host.remove(made.job.bundle_path)
 
 

@@ -72,7 +72,7 @@ class AddRole(Step):
         )
         if status:
             await self._collect(ctx)
-            then = f"Do what the log says, and try again. {dogtag.half(job.replica.hostname, part)}"
+            then = f"See in the log why, and try again. {dogtag.half(job.replica.hostname, part)}"
             raise outcome.explain(part.program, job.replica.hostname, status, installer, then)
         try:
             await serving.require_soon(ctx, part.role, part.log)

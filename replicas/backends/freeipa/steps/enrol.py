@@ -94,7 +94,8 @@ class EnrolHost(Step):
         if await replica.exists(CLIENT):
             raise StepError(
                 f"{replica.name} is half enrolled: {CLIENT} is there, and {job.realm.name} does not know its key.",
-                f"An attempt before was interrupted: {outcome.AGAIN}.",
+                f"See the realm in {CLIENT} there. If it is another one, choose another host. If it is "
+                f"{job.realm.name}, an attempt before was interrupted: {outcome.AGAIN}.",
             )
         await opening.open_bundle(ctx, FOLDER)
 

@@ -54,7 +54,7 @@ class InstallNameServer(Step):
         status = await ctx.command("replica", "dns", argv, timeout=INSTALL_SECONDS, heard=heard)
         if status:
             await outcome.collect(ctx, LOG)
-            then = "Do what the log says, and try again."
+            then = "See in the log why, and try again."
             raise outcome.explain(nameservice.PROGRAM, job.replica.hostname, status, installer, then)
         try:
             await serving.require_soon(ctx, serving.DNS, LOG)

@@ -60,7 +60,5 @@ def refuse_cut(agreements: dict[str, set[str]], master: str, host: str, lost: st
         without = f"{host} and {lost}" if lost else host
         raise StepError(
             f"Without {without}, {names} would be cut off from {master}: no agreements connect them otherwise.",
-            f"Connect {names} with {master} first."
-            if lost
-            else f"Remove {names} first, or connect it with another server.",
+            f"Connect {names} with {master} first." if lost else f"Connect {names} with a server that stays first.",
         )

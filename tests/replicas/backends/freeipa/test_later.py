@@ -582,8 +582,10 @@ async def test_a_role_that_cannot_be_added_is_refused(
         start = f'"{role}", "server_server": "{MASTER}", "status": '
         changed(recorded, f'{start}"absent"', f'{start}"{status}"')
     recorded.expect("config_show")
-    with pytest.raises(StepError, match=why):
+    with pytest.raises(StepError, match=why) as caught:
         await dogtag.lacking(context(action, replica="ipaserver", setup_ca=True))
+    # Only a role that was not finished is a reason to remove its server.
+    assert ("request its removal" in caught.value.remedy) == ("configured" in why)
 
 
 async def test_a_removal_looks_at_the_roles_that_are_there_and_not_at_the_request(

@@ -98,7 +98,7 @@ async def test_the_host_of_a_server_is_left_to_undo(recorded: Server, context: M
     made.facts[HOST_ADDED] = True
     async with session(made) as opened:
         await uninvite(made, opened)
-    assert "its host goes with «Undo»" in made.text
+    assert "its host entry goes with the server" in made.text
 
 
 async def test_without_the_lost_master_only_its_bundle_is_left(recorded: Server, context: Make) -> None:
