@@ -94,6 +94,17 @@ def test_a_wildcard_is_not_a_record_of_the_name(portal: Portal, hosts: Lab, wild
     assert dig(master, f"x._tcp.{NAME.partition('.')[2]}", "SRV"), "the wildcard stays"
 
 
+def test_a_wildcard_that_leads_in_a_circle(portal: Portal, hosts: Lab) -> None:
+    """The wildcard is an alias for a name that only the wildcard itself answers for."""
+    portal.register()
+    change(hosts.master, "update add *.example.com. 300 CNAME web.example.com.")
+    made = draft(portal)
+    assert set(levels(made).values()) == {"ok"}, made.findings
+    run = portal.install(ip_addresses=addresses(hosts))
+    assert run.state == RunState.SUCCEEDED, run.error
+    assert removed(portal, run).state == RunState.SUCCEEDED, portal.log(Run.objects.latest("pk"))
+
+
 def test_only_zones_that_the_master_serves_count(portal: Portal, hosts: Lab) -> None:
     master = hosts.master
     portal.register()
