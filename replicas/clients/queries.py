@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from replicas.hostside import names
+
 if TYPE_CHECKING:
     from replicas.clients.host import Host
 
@@ -30,8 +32,11 @@ class Unit:
 
 
 async def addresses_of(host: Host, name: str, database: str = "ahosts") -> tuple[str, ...]:
-    """The addresses that the host itself resolves the name to, in its order; none when it cannot. Raises HostError."""
-    shown = await host.run("getent", database, name, check=False)
+    """The addresses that the host itself resolves the name to, in its order; none when it cannot. Raises HostError.
+
+    Its name servers get some seconds only: getent would wait half a minute for those that do not answer.
+    """
+    shown = await host.run("env", f"RES_OPTIONS={names.LIMITS}", "getent", database, name, check=False)
     found = []
     for line in shown.text.splitlines():
         with contextlib.suppress(ValueError, IndexError):

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
 
+from replicas.clients.queries import HOSTS
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import Job, Role
@@ -49,12 +50,11 @@ async def reverse(ctx: Context) -> str:
     """The replica's addresses resolve back to its name, as the replica itself sees it. Raises StepError."""
     job = ctx.job
     answer = await names(ctx, "replica")
-    if wrong := wrong_names(job, answer["reverse"]):
+    if wrong := wrong_names(job, answer["reverse"], answer["lines"]):
         told = "; ".join(f"{address} resolves back to {name}" for address, name in wrong.items())
         raise StepError(
             f"On {job.replica.hostname}, {told}, not to {job.replica.hostname}.",
-            "Find out what answers so (/etc/hosts on the replica, or the zone of the reverse names), and have each "
-            f"address resolve back to {job.replica.hostname}: installers and Kerberos clients compare the two.",
+            f"{_reverse_remedy(job, wrong, answer['lines'])} Installers and Kerberos clients compare the two.",
         )
     back = [address for address, found in answer["reverse"].items() if found]
     if not back:
@@ -62,21 +62,35 @@ async def reverse(ctx: Context) -> str:
     return f"{', '.join(back)} resolve back to {job.replica.hostname}"
 
 
-def wrong_names(job: Job, found: Mapping[str, Sequence[str]]) -> dict[str, str]:
+def _reverse_remedy(job: Job, wrong: Iterable[str], lines: Mapping[str, str]) -> str:
+    """Name the lines of its /etc/hosts that were read there, if these answer."""
+    host = job.replica.hostname
+    if read := list(dict.fromkeys(f'"{lines[address]}"' for address in wrong if address in lines)):
+        return f"Correct {' and '.join(read)} in {HOSTS} on {host}, so that {host} is the first name."
+    return f"See which zone holds these reverse names, and have each address resolve back to {host} alone."
+
+
+def wrong_names(job: Job, found: Mapping[str, Sequence[str]], lines: Mapping[str, str]) -> dict[str, str]:
     """Return the addresses that resolve back to another name, each with that name.
 
-    The run itself adds the PTR records of requested addresses, unless it is told not to; what answers for those now is
-    compared with the zone itself. Loopback addresses are another check's.
+    The run itself adds the PTR records of requested addresses, unless it is told not to; what name servers answer for
+    those now is compared with the zone itself. A line of /etc/hosts counts before any record, and has other names
+    after the first. Name servers answer with several names in any order. Loopback addresses are another check's.
     """
     added = set(job.options.ip_addresses) if job.realm.dns and not job.options.no_reverse else set()
-    return {
-        address: names[0]
-        for address, names in found.items()
-        if names
-        and str(ip_address(address)) not in added
-        and not ip_address(address).is_loopback
-        and names[0].rstrip(".").lower() != job.replica.hostname
-    }
+    wrong = {}
+    for address, names in found.items():
+        by_file = address in lines and names[:1] == lines[address].split()[1:2]
+        if ip_address(address).is_loopback or (str(ip_address(address)) in added and not by_file):
+            continue
+        strange = [name for name in names[: 1 if by_file else None] if not _same(name, job.replica.hostname)]
+        if strange:
+            wrong[address] = min(strange)
+    return wrong
+
+
+def _same(name: str, hostname: str) -> bool:
+    return name.rstrip(".").lower() == hostname
 
 
 async def forwarder_loops(ctx: Context, servers: Iterable[tuple[str, Sequence[str]]] = ()) -> str:
