@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -39,10 +38,17 @@ async def addresses_of(host: Host, name: str, database: str = "ahosts") -> tuple
     shown = await host.run("env", f"RES_OPTIONS={names.LIMITS}", "getent", database, name, check=False)
     found = []
     for line in shown.text.splitlines():
-        with contextlib.suppress(ValueError, IndexError):
-            # An interface means something on that host only.
-            found.append(str(ip_address(line.split()[0].partition("%")[0])))
-    return tuple(dict.fromkeys(found))
+        if words := line.split():
+            found.append(address(words[0]))
+    return tuple(dict.fromkeys(filter(None, found)))
+
+
+def address(word: str) -> str:
+    """Return an address in canonical form, without the interface that means something on its host only, or nothing."""
+    try:
+        return str(ip_address(word.partition("%")[0]))
+    except ValueError:
+        return ""
 
 
 async def hosts_file(host: Host, name: str) -> dict[int, str]:

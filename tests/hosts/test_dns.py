@@ -332,11 +332,14 @@ def test_a_delegation_is_found_before(portal: Portal, hosts: Lab, server: str) -
     change(hosts.master, f"update add branch.example.com. 300 NS {server}")
     made = draft(portal, hostname="ipareplica.branch.example.com", ip_addresses=addresses(hosts))
     found = finding(made, "zones")
-    assert found.startswith(
-        "error: ipareplica.branch.example.com. is in branch.example.com., which the realm's DNS "
-    ), found
+    assert found.startswith("error: ipareplica.branch.example.com is in branch.example.com, which the realm's DNS "), (
+        found
+    )
     assert server.rstrip(".") in found
     assert made.hindered
+    assert "delegates" not in finding(made, "name-servers"), "once is enough"
+    made = draft(portal, hostname="ipareplica.branch.example.com", ip_addresses=[])
+    assert "have the records added there" in finding(made, "resolvable")
 
 
 def test_a_delegated_reverse_zone_is_found_before(portal: Portal, hosts: Lab) -> None:
@@ -348,7 +351,7 @@ def test_a_delegated_reverse_zone_is_found_before(portal: Portal, hosts: Lab) ->
     change(master, f"update add {cut}. 300 NS ns.example.net.", zone=zone)
     made = draft(portal, ip_addresses=addresses(hosts))
     found = finding(made, "zones")
-    assert f"{pointer}. is in {cut}., which the realm's DNS delegates to ns.example.net." in found
+    assert f"{pointer} is in {cut}, which the realm's DNS delegates to ns.example.net." in found
     assert "No reverse zone" in found
 
 

@@ -66,7 +66,9 @@ def _reverse_remedy(job: Job, wrong: Iterable[str], lines: Mapping[str, str]) ->
     """Name the lines of its /etc/hosts that were read there, if these answer."""
     host = job.replica.hostname
     if read := list(dict.fromkeys(f'"{lines[address]}"' for address in wrong if address in lines)):
-        return f"Correct {' and '.join(read)} in {HOSTS} on {host}, so that {host} is the first name."
+        return (
+            f"If this is the right host, correct {' and '.join(read)} in its {HOSTS}, so that {host} is the first name."
+        )
     return f"See which zone holds these reverse names, and have each address resolve back to {host} alone."
 
 

@@ -47,6 +47,18 @@ async def test_an_address_from_elsewhere_than_the_master_expects(
     assert caught.value.remedy == f'Correct line 1 ("192.0.2.77 {NAME}") of /etc/hosts on {lab.master.name}.'
 
 
+@pytest.mark.parametrize("which", [0, 1])
+async def test_a_line_that_counts_before_the_records_of_the_run(
+    lab: Lab, context: Callable[..., KeptContext], hosts_file: Callable[[Host, str], None], which: int
+) -> None:
+    host, own = lab.hosts[which], (str(lab.hosts[1].address),)
+    await host_checks.resolvable(context(ip_addresses=own))
+    hosts_file(host, f"# 192.0.2.76 {NAME}\nx {NAME}\n192.0.2.77 old {NAME}\n")
+    with pytest.raises(StepError, match=rf"{host.name} takes {NAME} for 192\.0\.2\.77") as caught:
+        await host_checks.resolvable(context(ip_addresses=own))
+    assert caught.value.remedy.startswith(f'Correct line 3 ("192.0.2.77 old {NAME}") of /etc/hosts on {host.name}')
+
+
 async def test_an_address_that_no_file_has(lab: Lab, context: Callable[..., KeptContext]) -> None:
     """As nss-myhostname gives it: there is no line to be changed."""
     wanted = context()
@@ -64,7 +76,7 @@ async def test_a_line_that_counts_before_the_record_to_come(
     for options in ({}, {"ip_addresses": (address,)}):
         with pytest.raises(StepError, match=rf"{address} resolves back to printer\.example\.net") as caught:
             await name_checks.reverse(context(**options))
-        assert f'Correct "{address} printer.example.net {NAME} # old" in /etc/hosts on {NAME}' in caught.value.remedy
+        assert f'correct "{address} printer.example.net {NAME} # old" in its /etc/hosts' in caught.value.remedy
     hosts_file(lab.hosts[1], f"{address} {NAME} printer.example.net\n")
     assert address in await name_checks.reverse(context())
 
