@@ -11,9 +11,9 @@ from replicas.backends.native import zones
 from replicas.backends.native.access import directory
 from replicas.backends.native.names import TSIG_KEY, Names
 from replicas.backends.native.steps.nameserver import name_server
-from replicas.backends.native.topology import address_of, masters
+from replicas.backends.native.topology import masters
 from replicas.clients import dns
-from replicas.errors import DnsError, PortalError, StepError
+from replicas.errors import DnsError, StepError
 from replicas.lifecycle.base import Context, Record
 from replicas.lifecycle.steps import name_checks, name_servers
 from replicas.lifecycle.steps.host_records import host_records
@@ -131,11 +131,4 @@ async def forwarder_loops(ctx: Context) -> str:
         return "No forwarders"
     async with directory(ctx, "master") as bound:
         known = await masters(bound, Names(ctx.job))
-    servers = []
-    for name in known:
-        if name not in (ctx.job.master.hostname, ctx.job.replica.hostname):
-            try:
-                servers.append((name, [await address_of(ctx, name)]))
-            except PortalError:
-                continue  # It cannot be found, so it is not where a forwarder leads.
-    return await name_checks.forwarder_loops(ctx, servers)
+    return await name_checks.forwarder_loops(ctx, known)

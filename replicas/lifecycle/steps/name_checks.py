@@ -5,12 +5,14 @@ Each check returns what it found, or raises StepError with what to do about it.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
 
+from replicas.clients import dns, queries
 from replicas.clients.queries import HOSTS
-from replicas.errors import StepError
+from replicas.errors import DnsError, StepError
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import Job, Role
 from replicas.lifecycle.steps.host_checks import host_facts
@@ -95,8 +97,8 @@ def _same(name: str, hostname: str) -> bool:
     return name.rstrip(".").lower() == hostname
 
 
-async def forwarder_loops(ctx: Context, servers: Iterable[tuple[str, Sequence[str]]] = ()) -> str:
-    """No forwarder is the replica itself or a server of the realm; `servers` are those beside the master.
+async def forwarder_loops(ctx: Context, servers: Iterable[str] = ()) -> str:
+    """No forwarder is the replica itself or a server of the realm; `servers` are the names of all that are known.
 
     Raises StepError.
     """
@@ -108,13 +110,23 @@ async def forwarder_loops(ctx: Context, servers: Iterable[tuple[str, Sequence[st
     itself = (*LOOPBACK, *job.options.ip_addresses, *_addresses(own))
     known = dict.fromkeys(itself, job.replica.hostname)
     known |= dict.fromkeys((job.master.address, *_addresses(master)), job.master.hostname)
-    for name, addresses in servers:
-        known |= dict.fromkeys(addresses, name)
+    others = [name for name in servers if name not in (job.replica.hostname, job.master.hostname)]
+    for name, found in zip(others, await together(*(_addresses_of(ctx, name) for name in others)), strict=True):
+        known |= dict.fromkeys(found, name)
     if loops := [f"{address} is {known[address]}" for address in asked if address in known]:
         raise StepError(
             f"A forwarder is the replica itself or another server of the realm: {', '.join(loops)}.", OUTSIDE
         )
     return f"No forwarder is a server of {job.realm.name}"
+
+
+async def _addresses_of(ctx: Context, name: str) -> set[str]:
+    """Return every address of a server, as the master and its name service know it; none is not a forwarder either."""
+    found = set(await queries.addresses_of(await ctx.host("master"), name))
+    if ctx.job.realm.dns:
+        with contextlib.suppress(DnsError):  # The master need not be a name server.
+            found |= set(await dns.addresses(ctx.job.master.address, name))
+    return found
 
 
 async def _forwarders(ctx: Context) -> list[str]:
