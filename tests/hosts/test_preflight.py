@@ -101,7 +101,7 @@ def test_what_is_wrong_on_the_hosts_is_found(portal: Portal, hosts: Lab) -> None
     made = draft(portal, setup_dns=True, forwarders=[str(hosts.master.address), "192.0.2.53"])
     assert made.hindered
     assert "python3 on 0.0.0.0:389/tcp, which the Directory Server needs" in finding(made, "ports")
-    assert "stop squatter.service there" in finding(made, "ports")
+    assert "If squatter.service is in use there, choose another host" in finding(made, "ports")
     assert "warning: ipareplica.example.com has the address 192.0.2.99 in the DNS already" in finding(
         made, "name-in-dns"
     )
