@@ -15,7 +15,7 @@ from replicas.actions.give_passwords import NONE
 from replicas.actions.prove_passwords import prove
 from replicas.choices import PlanAction, PlanState
 from replicas.errors import Conflict
-from replicas.models import CredentialName, Draft, HostKey, Plan, PlanCredential, Replica
+from replicas.models import CredentialName, Draft, Plan, PlanCredential, Replica
 from replicas.permissions import Actor, require
 from replicas.tasks import check_draft, check_plan
 
@@ -77,13 +77,6 @@ def submit(actor: Actor, draft: Draft, freeze: Freeze, despite: str = "", finger
     plan = freeze()
     take(actor, mine, plan, despite, fingerprint)
     return plan
-
-
-def pins_key(draft: Draft) -> bool:
-    """Return whether the draft pins the key that its host presents, and nobody has compared that key yet."""
-    host = draft.frozen_job().replica
-    known = HostKey.objects.filter(hostname=host.hostname, key=host.host_key).exclude(compared="")
-    return draft.action == PlanAction.INSTALL and not known.exists()
 
 
 def require_reason(hindered: bool, despite: str) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from replicas.hostside import names
+
 if TYPE_CHECKING:
     from replicas.clients.host import Host
 
@@ -30,14 +32,24 @@ class Unit:
 
 
 async def addresses_of(host: Host, name: str, database: str = "ahosts") -> tuple[str, ...]:
-    """The addresses that the host itself resolves the name to, in its order; none when it cannot. Raises HostError."""
-    shown = await host.run("getent", database, name, check=False)
+    """The addresses that the host itself resolves the name to, in its order; none when it cannot. Raises HostError.
+
+    Its name servers get some seconds only: getent would wait half a minute for those that do not answer.
+    """
+    shown = await host.run("env", f"RES_OPTIONS={names.LIMITS}", "getent", database, name, check=False)
     found = []
     for line in shown.text.splitlines():
-        with contextlib.suppress(ValueError, IndexError):
-            # An interface means something on that host only.
-            found.append(str(ip_address(line.split()[0].partition("%")[0])))
-    return tuple(dict.fromkeys(found))
+        if words := line.split():
+            found.append(address(words[0]))
+    return tuple(dict.fromkeys(filter(None, found)))
+
+
+def address(word: str) -> str:
+    """Return an address in canonical form, without the interface that means something on its host only, or nothing."""
+    try:
+        return str(ip_address(word.partition("%")[0]))
+    except ValueError:
+        return ""
 
 
 async def hosts_file(host: Host, name: str) -> dict[int, str]:

@@ -21,6 +21,8 @@ DIAL_SECONDS = 0.5
 """The pause after the first further connection, which doubles: a host that admits no session is not to be flooded."""
 LONGEST_SECONDS = 60.0
 """How long nothing may end, or be admitted, before the session is given up."""
+FIRST_SECONDS = 20.0
+"""The same for a host that has not admitted any session yet: no session of the portal is going to end there."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 
 Process = asyncssh.SSHClientProcess[bytes]
@@ -59,7 +61,7 @@ class Sessions:
         self._opening = asyncio.Lock()
         self._changed = asyncio.Event()
         self._progress = time.monotonic()
-        self._told = False
+        self._told = self._admitted = False
         self._dials_after, self._dial_pause = 0.0, DIAL_SECONDS
         self.notify: Callable[[str], None] = lambda text: None
         """Gets a sentence when sessions have to wait, once for a host."""
@@ -79,7 +81,7 @@ class Sessions:
     async def process(self, command: str, stdin: int, guard: Callable[[], None]) -> AsyncIterator[Process]:
         """Run a command in a session. `guard` is called right before each attempt.
 
-        Raises HostError when the server admits no session for a minute, and asyncssh's own errors.
+        Raises HostError when the server admits no session for a while, and asyncssh's own errors.
         """
         link, process = await self._open(command, stdin, guard)
         try:
@@ -96,7 +98,9 @@ class Sessions:
                 guard()
                 link.busy += 1
                 try:
-                    return link, await link.connection.create_process(command, encoding=None, stdin=stdin)
+                    process = await link.connection.create_process(command, encoding=None, stdin=stdin)
+                    self._admitted = True
+                    return link, process
                 except asyncssh.ChannelOpenError as error:
                     self._release(link, progress=False)
                     if link.open:
@@ -110,8 +114,9 @@ class Sessions:
                     self._release(link, progress=False)
                     raise
             idle = time.monotonic() - max(start, self._progress)
-            if idle > LONGEST_SECONDS:
-                raise self._exhausted(cause)
+            longest = LONGEST_SECONDS if self._admitted else min(FIRST_SECONDS, LONGEST_SECONDS)
+            if idle > longest:
+                raise self._exhausted(cause, longest)
             if idle > PATIENCE_SECONDS and await self._connect():
                 continue
             await self._wait(pause)
@@ -169,10 +174,10 @@ class Sessions:
             link.connection.close()
             self._links.remove(link)
 
-    def _exhausted(self, cause: str) -> HostError:
+    def _exhausted(self, cause: str, seconds: float) -> HostError:
+        number = "further session" if self._admitted else "session"
         return HostError(
-            f"The SSH server on {self._host} admitted no further session within {LONGEST_SECONDS:g} s"
-            f"{f': {cause}' if cause else ''}.",
+            f"The SSH server on {self._host} admitted no {number} within {seconds:g} s{f': {cause}' if cause else ''}.",
             f"See MaxSessions in the configuration of sshd on {self._host} (sshd -T), and the limits of its users.",
             retryable=True,
         )

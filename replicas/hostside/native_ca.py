@@ -41,11 +41,6 @@ def authority(*arguments: str, input: Optional[bytes] = None) -> bytes:
     return run("flock", "lock", "openssl", "ca", "-config", "openssl.cnf", *arguments, input=input)
 
 
-def next_serial() -> int:
-    with open(f"{FOLDER}/serial", encoding="ascii") as stream:
-        return int(stream.read().strip(), 16)
-
-
 def valid(names: Set[str]) -> Iterator[int]:
     """Serial numbers of certificates with these common names that have not been revoked."""
     return issued(names, "V")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -68,7 +68,7 @@ class Line:
     """One finding, with the words for its check."""
 
     level: str
-    name: object
+    name: str
     message: str
     remedy: str
 
@@ -76,6 +76,21 @@ class Line:
 def waited_since(rows: Iterable[Draft]) -> datetime:
     """When something last happened of the checks of a table, which go on as long as some of its rows are checked."""
     return max(row.checked_at or row.check_asked_at or row.created_at for row in rows)
+
+
+def _merged(findings: Iterable[Mapping[str, str]]) -> list[Line]:
+    """Return a line for each different finding, the worst first.
+
+    Every check of a host that cannot be reached fails with the same cause: one line then names all of them.
+    """
+    merged: dict[tuple[str, str], list[Mapping[str, str]]] = {}
+    for finding in sorted(findings, key=lambda one: ORDER.index(one["level"])):
+        merged.setdefault((finding["message"], finding["remedy"]), []).append(finding)
+    return [Line(same[0]["level"], _names(same), *cause) for cause, same in merged.items()]
+
+
+def _names(findings: Iterable[Mapping[str, str]]) -> str:
+    return ", ".join(dict.fromkeys(str(NAMES.get(one["check"], one["check"])) for one in findings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +104,7 @@ class Findings:
     @classmethod
     def of(cls, row: Plan | Draft, now: datetime, since: datetime | None = None) -> Findings:
         """Waited for `since` then, or since the row's checks were asked for."""
-        lines = [
-            Line(one["level"], NAMES.get(one["check"], one["check"]), one["message"], one["remedy"])
-            for one in row.findings or ()
-        ]
-        lines.sort(key=lambda line: ORDER.index(line.level))
+        lines = _merged(row.findings or ())
         waited = (now - (since or row.check_asked_at or row.created_at)).total_seconds()
         waiting = row.checked_at is None and waited < PATIENCE_SECONDS
         return cls(lines, row.checked_at, waiting)

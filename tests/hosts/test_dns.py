@@ -94,6 +94,17 @@ def test_a_wildcard_is_not_a_record_of_the_name(portal: Portal, hosts: Lab, wild
     assert dig(master, f"x._tcp.{NAME.partition('.')[2]}", "SRV"), "the wildcard stays"
 
 
+def test_a_wildcard_that_leads_in_a_circle(portal: Portal, hosts: Lab) -> None:
+    """The wildcard is an alias for a name that only the wildcard itself answers for."""
+    portal.register()
+    change(hosts.master, "update add *.example.com. 300 CNAME web.example.com.")
+    made = draft(portal)
+    assert set(levels(made).values()) == {"ok"}, made.findings
+    run = portal.install(ip_addresses=addresses(hosts))
+    assert run.state == RunState.SUCCEEDED, run.error
+    assert removed(portal, run).state == RunState.SUCCEEDED, portal.log(Run.objects.latest("pk"))
+
+
 def test_only_zones_that_the_master_serves_count(portal: Portal, hosts: Lab) -> None:
     master = hosts.master
     portal.register()
@@ -321,11 +332,14 @@ def test_a_delegation_is_found_before(portal: Portal, hosts: Lab, server: str) -
     change(hosts.master, f"update add branch.example.com. 300 NS {server}")
     made = draft(portal, hostname="ipareplica.branch.example.com", ip_addresses=addresses(hosts))
     found = finding(made, "zones")
-    assert found.startswith(
-        "error: ipareplica.branch.example.com. is in branch.example.com., which the realm's DNS "
-    ), found
+    assert found.startswith("error: ipareplica.branch.example.com is in branch.example.com, which the realm's DNS "), (
+        found
+    )
     assert server.rstrip(".") in found
     assert made.hindered
+    assert "delegates" not in finding(made, "name-servers"), "once is enough"
+    made = draft(portal, hostname="ipareplica.branch.example.com", ip_addresses=[])
+    assert "have the records added there" in finding(made, "resolvable")
 
 
 def test_a_delegated_reverse_zone_is_found_before(portal: Portal, hosts: Lab) -> None:
@@ -337,7 +351,7 @@ def test_a_delegated_reverse_zone_is_found_before(portal: Portal, hosts: Lab) ->
     change(master, f"update add {cut}. 300 NS ns.example.net.", zone=zone)
     made = draft(portal, ip_addresses=addresses(hosts))
     found = finding(made, "zones")
-    assert f"{pointer}. is in {cut}., which the realm's DNS delegates to ns.example.net." in found
+    assert f"{pointer} is in {cut}, which the realm's DNS delegates to ns.example.net." in found
     assert "No reverse zone" in found
 
 

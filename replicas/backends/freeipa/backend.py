@@ -9,7 +9,7 @@ from replicas.backends.freeipa import beforehand, health, installer_options, pla
 from replicas.backends.freeipa.access import prove_directory_manager, session
 from replicas.backends.freeipa.realm import ENABLED
 from replicas.backends.freeipa.symptoms import SYMPTOMS
-from replicas.errors import PortalError, StepError
+from replicas.errors import StepError
 from replicas.lifecycle.base import (
     Capabilities,
     Context,
@@ -21,6 +21,7 @@ from replicas.lifecycle.base import (
     SecretName,
     Step,
 )
+from replicas.lifecycle.findings import deadline, finding
 from replicas.lifecycle.job import JSON, REALM_OPTIONS, Action, Job
 from replicas.lifecycle.steps.host_records import host_records
 from replicas.lifecycle.steps.name_server_records import of_request
@@ -65,12 +66,13 @@ class FreeIpaBackend:
 
     async def preflight(self, ctx: Context) -> list[Finding]:
         """The first sign-in is alone: several with a wrong password would lock the account."""
+        blocking, advisory, end = beforehand.HINDRANCES, beforehand.ADVICE, deadline()
         names = beforehand.CHECKS[ctx.job.action]
         first = next(name for name in names if name in beforehand.SIGNING_IN)
-        found = {first: await _finding(ctx, first)}
+        found = {first: await finding(ctx, first, blocking, advisory, deadline(0.5))}
         without = beforehand.IN_REALM if found[first].level == "error" else frozenset()
         rest = [name for name in names if name not in (first, *without)]
-        findings = await together(*(_finding(ctx, name) for name in rest))
+        findings = await together(*(finding(ctx, name, blocking, advisory, end) for name in rest))
         found |= dict(zip(rest, findings, strict=True))
         return [found[name] for name in names if name in found]
 
@@ -93,12 +95,3 @@ class FreeIpaBackend:
             roles = await serving.roles(opened, name)
         services = {role: status == ENABLED for role, status in roles.items() if status != "absent"}
         return ReplicaState(services.get(serving.MASTER, False), services)
-
-
-async def _finding(ctx: Context, name: str) -> Finding:
-    """What the plan's own steps would fail with is an error, the rest a warning."""
-    advice = beforehand.ADVICE.get(name)
-    try:
-        return Finding(name, "ok", await (advice or beforehand.HINDRANCES[name])(ctx))
-    except PortalError as error:
-        return Finding(name, "warning" if advice else "error", error.message, error.remedy)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from replicas.backends.freeipa import advice, checks, dns_checks, later, nameservice, plan
-from replicas.backends.freeipa.later import Check
 from replicas.backends.freeipa.steps.removable import removable
 from replicas.lifecycle.base import Context
+from replicas.lifecycle.findings import Check
 from replicas.lifecycle.steps import host_advice, name_checks
 from replicas.lifecycle.steps import writable as writing
 

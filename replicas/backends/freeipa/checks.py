@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from replicas.backends.freeipa import (
     certificates,
     compatible,
@@ -18,6 +16,7 @@ from replicas.backends.freeipa.access import session
 from replicas.clients import queries
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
+from replicas.lifecycle.findings import Check
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps import free_ports, host_advice, host_checks, in_service
 from replicas.lifecycle.steps.host_records import host_records
@@ -205,7 +204,7 @@ async def _available(ctx: Context) -> int:
 SIGNS_IN = "realm"
 """The first one to sign in: while it fails, no other one may try."""
 # In the order in which they are worth knowing.
-CHECKS: dict[str, Callable[[Context], Awaitable[str]]] = {
+CHECKS: dict[str, Check] = {
     "hosts": host_checks.hosts,
     "addresses": host_checks.addresses,
     "resolvable": host_checks.resolvable,

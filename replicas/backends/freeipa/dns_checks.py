@@ -7,9 +7,6 @@ from __future__ import annotations
 
 from replicas.backends.freeipa import announcing, realm, zones
 from replicas.backends.freeipa.access import session
-from replicas.backends.freeipa.replication import address
-from replicas.clients.dns import addresses
-from replicas.errors import PortalError
 from replicas.lifecycle.base import Context, Record
 from replicas.lifecycle.steps import name_checks, name_servers
 from replicas.lifecycle.steps.zones import place
@@ -52,19 +49,4 @@ async def forwarder_loops(ctx: Context) -> str:
         return "No forwarders"
     async with session(ctx) as opened:
         names = (await realm.role_holders(opened))["DNS"]
-    servers = []
-    for name in names:
-        if name not in (ctx.job.master.hostname, ctx.job.replica.hostname):
-            servers.append((name, await _addresses(ctx, name)))
-    return await name_checks.forwarder_loops(ctx, servers)
-
-
-async def _addresses(ctx: Context, name: str) -> list[str]:
-    """Return the addresses of a server; what cannot be found is not where a forwarder leads."""
-    found = []
-    try:
-        found.append(await address(ctx, name))
-        found += await addresses(ctx.job.master.address, name)
-    except PortalError:
-        return found
-    return found
+    return await name_checks.forwarder_loops(ctx, names)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 from replicas.backends.freeipa import checks, dogtag, hiding, nameservice, topology
 from replicas.backends.freeipa.access import session
 from replicas.lifecycle.base import Context
+from replicas.lifecycle.findings import Check
 from replicas.lifecycle.job import Action
 from replicas.lifecycle.steps import host_advice, host_checks
-
-Check = Callable[[Context], Awaitable[str]]
 
 
 async def signing_in(ctx: Context) -> str:

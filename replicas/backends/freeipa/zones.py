@@ -86,11 +86,13 @@ def holding(name: str, zones: Iterable[str]) -> list[str]:
 
 def _no_zone(record: Record, chosen: str) -> DnsError:
     if record.type != "PTR":
-        return DnsError(f"The realm has no zone for {record.name}; nothing was changed.", "Add it (ipa dnszone-add).")
+        return DnsError(
+            f"The realm has no zone for {record.name.rstrip('.')}; nothing was changed.", "Add it (ipa dnszone-add)."
+        )
     return DnsError(
         f"The realm has no reverse zone {chosen or 'for'} {'that holds ' if chosen else ''}{record.name}; "
         "nothing was changed.",
-        "Add it (ipa dnszone-add), choose another one, or ask for the replica without reverse records.",
+        'Add it (ipa dnszone-add), choose another one, or select "No reverse zone".',
     )
 
 

@@ -9,7 +9,7 @@ from replicas.backends.native import beforehand, health, plan, probing, records,
 from replicas.backends.native.access import directory
 from replicas.backends.native.symptoms import SYMPTOMS
 from replicas.clients import kerberos
-from replicas.errors import PortalError, StepError
+from replicas.errors import StepError
 from replicas.lifecycle.base import (
     Capabilities,
     Context,
@@ -21,6 +21,7 @@ from replicas.lifecycle.base import (
     SecretName,
     Step,
 )
+from replicas.lifecycle.findings import deadline, finding
 from replicas.lifecycle.job import JSON, Action, Job
 from replicas.lifecycle.steps.connection_check import ADMIN
 from replicas.lifecycle.steps.host_records import host_records
@@ -65,7 +66,9 @@ class NativeBackend:
         await kerberos.prove(master, ADMIN, ctx.secret(name), realm, (ctx.job.master.address,))
 
     async def preflight(self, ctx: Context) -> list[Finding]:
-        return await together(*(_finding(ctx, name) for name in beforehand.CHECKS[ctx.job.action]))
+        blocking, advisory, end = beforehand.HINDRANCES, beforehand.ADVICE, deadline()
+        names = beforehand.CHECKS[ctx.job.action]
+        return await together(*(finding(ctx, name, blocking, advisory, end) for name in names))
 
     def steps(self, job: Job) -> tuple[Step, ...]:
         if job.action not in plan.ACTIONS:
@@ -80,13 +83,3 @@ class NativeBackend:
 
     async def state(self, ctx: Context) -> ReplicaState:
         return await state.read(ctx)
-
-
-async def _finding(ctx: Context, name: str) -> Finding:
-    """Only what the plan's own steps would fail with is an error."""
-    try:
-        if name in beforehand.ADVICE:
-            return Finding(name, "ok", await beforehand.ADVICE[name](ctx))
-        return Finding(name, "ok", await beforehand.HINDRANCES[name](ctx))
-    except PortalError as error:
-        return Finding(name, "warning" if name in beforehand.ADVICE else "error", error.message, error.remedy)

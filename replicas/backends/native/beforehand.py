@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from replicas.backends.native import checks, dns_checks, plan
 from replicas.backends.native.access import directory
 from replicas.backends.native.steps.removable import CheckRemovable
 from replicas.clients import replication
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
+from replicas.lifecycle.findings import Check
 from replicas.lifecycle.steps import host_advice, host_checks, name_checks
 from replicas.lifecycle.steps import writable as writing
 
@@ -57,9 +56,6 @@ async def settings(ctx: Context) -> str:
             "Switch it on (net.ipv6.conf.all.disable_ipv6=0); no address is needed, but services expect the stack.",
         )
     return f"The umask of {replica.name} is {umask}, and it has IPv6"
-
-
-Check = Callable[[Context], Awaitable[str]]
 
 
 async def writable(ctx: Context) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from replicas.backends.native import dns_checks
@@ -11,6 +10,7 @@ from replicas.backends.native.names import CA_FOLDER, TSIG_KEY, Names
 from replicas.clients import queries
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
+from replicas.lifecycle.findings import Check
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps import free_ports, host_checks, in_service
 
@@ -120,7 +120,7 @@ async def updates(ctx: Context) -> str:
 
 
 # In the order in which they are worth knowing.
-CHECKS: dict[str, Callable[[Context], Awaitable[str]]] = {
+CHECKS: dict[str, Check] = {
     "hosts": host_checks.hosts,
     "addresses": host_checks.addresses,
     "resolvable": host_checks.resolvable,

@@ -34,7 +34,26 @@ class NameServer:
 
 
 async def query(server: str, name: str, kind: str, *, recursive: bool = False) -> dns.message.Message:
-    """One server's answer, over TCP where UDP has no room for it. Raises DnsError when there is none or it refuses."""
+    """One server's answer, over TCP where UDP has no room for it. Raises DnsError when there is none or it refuses.
+
+    BIND fails on aliases that lead in a circle. A query for the alias itself does not follow it, so its answer counts.
+    """
+    answer = await _exchange(server, name, kind, recursive)
+    if answer.rcode() == dns.rcode.SERVFAIL and not recursive:
+        alias = await _exchange(server, name, "CNAME", recursive)
+        if alias.rcode() == dns.rcode.NOERROR and alias.answer:
+            return alias
+    if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        code = dns.rcode.to_text(answer.rcode())
+        raise DnsError(
+            f"The name server {server} answers {code} for {absolute(name)} {kind}.",
+            REMEDIES.get(code, ""),
+            retryable=True,
+        )
+    return answer
+
+
+async def _exchange(server: str, name: str, kind: str, recursive: bool) -> dns.message.Message:
     asked = dns.message.make_query(absolute(name), kind)
     if not recursive:
         asked.flags &= ~dns.flags.RD
@@ -46,13 +65,6 @@ async def query(server: str, name: str, kind: str, *, recursive: bool = False) -
             "See that its name service runs, and that a firewall lets port 53 (UDP and TCP) through.",
             retryable=True,
         ) from error
-    if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-        code = dns.rcode.to_text(answer.rcode())
-        raise DnsError(
-            f"The name server {server} answers {code} for {absolute(name)} {kind}.",
-            REMEDIES.get(code, ""),
-            retryable=True,
-        )
     return answer
 
 

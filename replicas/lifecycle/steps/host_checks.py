@@ -12,7 +12,7 @@ from typing import Any
 from replicas.clients import queries
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
-from replicas.lifecycle.job import Role
+from replicas.lifecycle.job import Job, Role
 
 SPACE = 512 * 1024 * 1024
 CLOCK_SECONDS = 120.0
@@ -97,16 +97,16 @@ async def resolvable(ctx: Context) -> str:
             f"{job.replica.hostname} cannot resolve {job.master.hostname}.",
             f"Name the realm's name server in /etc/resolv.conf on {job.replica.hostname}.",
         )
+    local = {str(ip_address(one["address"])) for one in (await host_facts(ctx, "replica"))["addresses"]}
     if job.options.ip_addresses:
+        await _require_no_other_line(ctx, local)
         return f"{job.replica.hostname} gets its DNS records in this run"
     master = await ctx.host("master")
     found = set(await queries.addresses_of(master, job.replica.hostname))
-    local = {str(ip_address(one["address"])) for one in (await host_facts(ctx, "replica"))["addresses"]}
     if not found:
         raise StepError(
             f"{job.master.hostname} cannot resolve {job.replica.hostname}: the name was not found in DNS.",
-            "Give the replica's IP addresses in the request, so that its records are added; without DNS in the realm, "
-            f"add the name to your own name server or to /etc/hosts on {job.master.hostname}.",
+            _resolving_remedy(job),
         )
     if not found <= local:
         raise StepError(
@@ -115,6 +115,29 @@ async def resolvable(ctx: Context) -> str:
             await _record_remedy(ctx, found - local),
         )
     return f"{job.master.hostname} resolves {job.replica.hostname} to {', '.join(sorted(found))}"
+
+
+async def _require_no_other_line(ctx: Context, local: Collection[str]) -> None:
+    """Raises StepError for a line of /etc/hosts with another address, which counts before the records of the run."""
+    name = ctx.job.replica.hostname
+    for host in (await ctx.host("master"), await ctx.host("replica")):
+        for number, line in (await queries.hosts_file(host, name)).items():
+            address = queries.address(line.split()[0])
+            if address and not ip_address(address).is_loopback and address not in local:
+                raise StepError(
+                    f"{host.name} takes {name} for {address} by its {queries.HOSTS}, which no interface of the replica "
+                    f"has; it has {', '.join(sorted(local))}.",
+                    f'Correct line {number} ("{line}") of {queries.HOSTS} on {host.name}: it counts before any record.',
+                )
+
+
+def _resolving_remedy(job: Job) -> str:
+    if not job.realm.dns:
+        return f"Add the name to your own name server, or to {queries.HOSTS} on {job.master.hostname}."
+    return (
+        "Give the replica's IP addresses in the request, so that its records are added. If other name servers serve "
+        "its zone, have the records added there."
+    )
 
 
 async def _record_remedy(ctx: Context, wrong: Collection[str]) -> str:

@@ -5,11 +5,14 @@ Each check returns what it found, or raises StepError with what to do about it.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
 
-from replicas.errors import StepError
+from replicas.clients import dns, queries
+from replicas.clients.queries import HOSTS
+from replicas.errors import DnsError, StepError
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import Job, Role
 from replicas.lifecycle.steps.host_checks import host_facts
@@ -49,12 +52,11 @@ async def reverse(ctx: Context) -> str:
     """The replica's addresses resolve back to its name, as the replica itself sees it. Raises StepError."""
     job = ctx.job
     answer = await names(ctx, "replica")
-    if wrong := wrong_names(job, answer["reverse"]):
+    if wrong := wrong_names(job, answer["reverse"], answer["lines"]):
         told = "; ".join(f"{address} resolves back to {name}" for address, name in wrong.items())
         raise StepError(
             f"On {job.replica.hostname}, {told}, not to {job.replica.hostname}.",
-            "Find out what answers so (/etc/hosts on the replica, or the zone of the reverse names), and have each "
-            f"address resolve back to {job.replica.hostname}: installers and Kerberos clients compare the two.",
+            f"{_reverse_remedy(job, wrong, answer['lines'])} Installers and Kerberos clients compare the two.",
         )
     back = [address for address, found in answer["reverse"].items() if found]
     if not back:
@@ -62,25 +64,41 @@ async def reverse(ctx: Context) -> str:
     return f"{', '.join(back)} resolve back to {job.replica.hostname}"
 
 
-def wrong_names(job: Job, found: Mapping[str, Sequence[str]]) -> dict[str, str]:
+def _reverse_remedy(job: Job, wrong: Iterable[str], lines: Mapping[str, str]) -> str:
+    """Name the lines of its /etc/hosts that were read there, if these answer."""
+    host = job.replica.hostname
+    if read := list(dict.fromkeys(f'"{lines[address]}"' for address in wrong if address in lines)):
+        return (
+            f"If this is the right host, correct {' and '.join(read)} in its {HOSTS}, so that {host} is the first name."
+        )
+    return f"See which zone holds these reverse names, and have each address resolve back to {host} alone."
+
+
+def wrong_names(job: Job, found: Mapping[str, Sequence[str]], lines: Mapping[str, str]) -> dict[str, str]:
     """Return the addresses that resolve back to another name, each with that name.
 
-    The run itself adds the PTR records of requested addresses, unless it is told not to; what answers for those now is
-    compared with the zone itself. Loopback addresses are another check's.
+    The run itself adds the PTR records of requested addresses, unless it is told not to; what name servers answer for
+    those now is compared with the zone itself. A line of /etc/hosts counts before any record, and has other names
+    after the first. Name servers answer with several names in any order. Loopback addresses are another check's.
     """
     added = set(job.options.ip_addresses) if job.realm.dns and not job.options.no_reverse else set()
-    return {
-        address: names[0]
-        for address, names in found.items()
-        if names
-        and str(ip_address(address)) not in added
-        and not ip_address(address).is_loopback
-        and names[0].rstrip(".").lower() != job.replica.hostname
-    }
+    wrong = {}
+    for address, names in found.items():
+        by_file = address in lines and names[:1] == lines[address].split()[1:2]
+        if ip_address(address).is_loopback or (str(ip_address(address)) in added and not by_file):
+            continue
+        strange = [name for name in names[: 1 if by_file else None] if not _same(name, job.replica.hostname)]
+        if strange:
+            wrong[address] = min(strange)
+    return wrong
 
 
-async def forwarder_loops(ctx: Context, servers: Iterable[tuple[str, Sequence[str]]] = ()) -> str:
-    """No forwarder is the replica itself or a server of the realm; `servers` are those beside the master.
+def _same(name: str, hostname: str) -> bool:
+    return name.rstrip(".").lower() == hostname
+
+
+async def forwarder_loops(ctx: Context, servers: Iterable[str] = ()) -> str:
+    """No forwarder is the replica itself or a server of the realm; `servers` are the names of all that are known.
 
     Raises StepError.
     """
@@ -92,13 +110,23 @@ async def forwarder_loops(ctx: Context, servers: Iterable[tuple[str, Sequence[st
     itself = (*LOOPBACK, *job.options.ip_addresses, *_addresses(own))
     known = dict.fromkeys(itself, job.replica.hostname)
     known |= dict.fromkeys((job.master.address, *_addresses(master)), job.master.hostname)
-    for name, addresses in servers:
-        known |= dict.fromkeys(addresses, name)
+    others = [name for name in servers if name not in (job.replica.hostname, job.master.hostname)]
+    for name, found in zip(others, await together(*(_addresses_of(ctx, name) for name in others)), strict=True):
+        known |= dict.fromkeys(found, name)
     if loops := [f"{address} is {known[address]}" for address in asked if address in known]:
         raise StepError(
             f"A forwarder is the replica itself or another server of the realm: {', '.join(loops)}.", OUTSIDE
         )
     return f"No forwarder is a server of {job.realm.name}"
+
+
+async def _addresses_of(ctx: Context, name: str) -> set[str]:
+    """Return every address of a server, as the master and its name service know it; none is not a forwarder either."""
+    found = set(await queries.addresses_of(await ctx.host("master"), name))
+    if ctx.job.realm.dns:
+        with contextlib.suppress(DnsError):  # The master need not be a name server.
+            found |= set(await dns.addresses(ctx.job.master.address, name))
+    return found
 
 
 async def _forwarders(ctx: Context) -> list[str]:

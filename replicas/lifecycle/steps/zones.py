@@ -118,19 +118,21 @@ async def _require_chosen(server: str, record: Record, location: Location, chose
 def _no_zone(server: str, record: Record, location: Location, zone: str = "") -> DnsError:
     if location.delegation:
         return delegated(record, location.delegation)
+    name = record.name.rstrip(".")
     if record.type == "PTR":
-        missing = f"reverse zone {zone}" if zone else f"reverse zone for {record.name}"
+        missing = f"reverse zone {zone.rstrip('.')}" if zone else f"reverse zone for {name}"
         return DnsError(
             f"The name server {server} has no {missing}; nothing was changed.",
-            "Add the reverse zone on the master, or ask for the replica without reverse records.",
+            'Add the reverse zone on the master, or select "No reverse zone".',
         )
-    return DnsError(f"The name server {server} has no zone for {record.name}.", "Add the zone on the master.")
+    return DnsError(f"The name server {server} has no zone for {name}.", "Add the zone on the master.")
 
 
 def delegated(record: Record, delegation: dns.Delegation) -> DnsError:
     """Return the error for a record whose name the realm's zone delegates to other name servers."""
     others = ", ".join(name.rstrip(".") for name in delegation.servers)
-    message = f"{record.name} is in {delegation.name}, which the realm's DNS delegates to {others}."
+    name, domain = record.name.rstrip("."), delegation.name.rstrip(".")
+    message = f"{name} is in {domain}, which the realm's DNS delegates to {others}."
     if record.type == "PTR":
         return DnsError(message, NO_REVERSE)
     return DnsError(

@@ -63,6 +63,37 @@ async def test_zones(lab: Lab) -> None:
 
 
 @pytest.mark.hosts
+async def test_aliases_that_lead_nowhere(lab: Lab) -> None:
+    """The server answers NXDOMAIN for the target of an alias, and SERVFAIL for aliases in a circle."""
+    server = str(lab.master.address)
+    aliases = {
+        "*.dangling": "missing.example.com.",
+        "*.circle": "any.circle.example.com.",
+        "one": "other.example.com.",
+        "other": "one.example.com.",
+        "end": "any.dangling.example.com.",
+    }
+    lines = [f"update add {name}.example.com. 300 CNAME {target}" for name, target in aliases.items()]
+    text = "\n".join(["server 127.0.0.1", "zone example.com", *lines, "send", ""])
+    lab.master.run(["nsupdate", "-k", "/etc/bind/ipa.key"], input=text.encode())
+    try:
+        for name in ("replica.dangling.example.com.", "replica.circle.example.com.", "a.b.circle.example.com."):
+            assert await dns.locate(server, name) == dns.Location(name, ZONE), "a wildcard is not an alias"
+            assert await dns.stored(server, name, "A") == ()
+            (gone,) = await dns.absent([dns.NameServer("ns.", (server,))], [Record(name, "A", "10.0.0.1")])
+            assert not gone.cause
+        for name in ("one", "end"):
+            alias = (await dns.locate(server, f"{name}.example.com.")).alias
+            assert alias is not None
+            assert alias.target == aliases[name]
+            assert await dns.stored(server, f"{name}.example.com.", "A") == ()
+    finally:
+        lines = [f"update delete {name}.example.com. CNAME" for name in aliases]
+        text = "\n".join(["server 127.0.0.1", "zone example.com", *lines, "send", ""])
+        lab.master.run(["nsupdate", "-k", "/etc/bind/ipa.key"], input=text.encode())
+
+
+@pytest.mark.hosts
 async def test_updates(lab: Lab, key: dns_update.Key) -> None:
     server = str(lab.master.address)
     servers = await dns.name_servers(server, ZONE)

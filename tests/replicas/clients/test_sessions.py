@@ -12,6 +12,7 @@ import pytest
 from lab import Host, Lab
 from replicas.clients import sessions, ssh
 from replicas.errors import HostError, HostUnreachable
+from replicas.lifecycle import findings
 from tests.replicas.steps.kept import endpoint
 
 pytestmark = pytest.mark.hosts
@@ -71,13 +72,13 @@ async def test_a_step_that_holds_sessions_gets_further_ones(lab: Lab, configure:
 async def test_a_host_that_admits_none_is_named(
     lab: Lab, configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sessions, "LONGEST_SECONDS", 3.0)
+    """It is before the checks of a plan have to be done, and says the cause."""
+    assert sessions.FIRST_SECONDS + 10 < findings.SECONDS
+    monkeypatch.setattr(sessions, "FIRST_SECONDS", 3.0)
     configure("MaxSessions 0\n")
     async with await ssh.connect(endpoint(lab.hosts[1]), lab.ssh_key) as host:
         start = time.monotonic()
-        with pytest.raises(
-            HostError, match=r"ipareplica\.example\.com admitted no further session within 3 s"
-        ) as caught:
+        with pytest.raises(HostError, match=r"ipareplica\.example\.com admitted no session within 3 s") as caught:
             await host.run("true")
         assert time.monotonic() - start < 15
         assert not isinstance(caught.value, HostUnreachable)

@@ -68,3 +68,16 @@ def test_name_servers_of_resolv_conf(tmp_path: Path) -> None:
     path.write_text("\n".join(lines))
     assert names.name_servers(str(path)) == ["10.0.0.1", "fd00::1"]
     assert names.name_servers(str(tmp_path / "missing")) == []
+
+
+def test_lines_of_hosts(tmp_path: Path) -> None:
+    path = tmp_path / "hosts"
+    path.write_text(
+        "# 192.0.2.1 comment\n192.0.2.1 one.example.com one # first\n192.0.2.1\ttwo.example.com\n"
+        "FD00:0::1 six.example.com\n192.0.2.9\n"
+    )
+    assert names.hosts_lines(str(path)) == {
+        "192.0.2.1": "192.0.2.1 one.example.com one # first",
+        "fd00::1": "FD00:0::1 six.example.com",
+    }
+    assert names.hosts_lines(str(tmp_path / "missing")) == {}

@@ -89,8 +89,8 @@ async def test_conflict_changes_nothing(lab: Lab, context: Make, records: tuple[
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({}, r"has no reverse zone for 5\.1\.168\.192\.in-addr\.arpa\.; nothing was changed"),
-        ({"reverse_zone": "1.168.192.in-addr.arpa"}, r"has no reverse zone 1\.168\.192\.in-addr\.arpa\."),
+        ({}, r"has no reverse zone for 5\.1\.168\.192\.in-addr\.arpa; nothing was changed"),
+        ({"reverse_zone": "1.168.192.in-addr.arpa"}, r"has no reverse zone 1\.168\.192\.in-addr\.arpa;"),
         ({"reverse_zone": "9.9.10.in-addr.arpa."}, "does not hold"),
     ],
 )

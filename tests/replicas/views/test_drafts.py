@@ -68,6 +68,18 @@ def test_findings_come_with_words_and_remedies_the_worst_first(world: World) -> 
     assert "1 would fail" in shown
 
 
+def test_one_cause_of_several_checks_is_one_line(world: World) -> None:
+    """Every check of a host that is down fails in the same way."""
+    draft = world.draft
+    down = {"message": "new.example.com cannot be reached by SSH.", "remedy": "Check that the host is up."}
+    levels = {"reverse": "warning", "hosts": "error", "ports": "error", "resources": "error"}
+    Draft.objects.update(findings=[{"check": check, "level": level, **down} for check, level in levels.items()])
+    shown = page(world, draft)
+    assert shown.count(down["message"]) == 1
+    assert "Hosts, Free ports, " in shown
+    assert "1 would fail" in shown
+
+
 def test_a_reason_is_asked_for_only_where_one_is_needed(world: World) -> None:
     assert "Why all the same" in page(world, world.draft)
     Draft.objects.all().delete()

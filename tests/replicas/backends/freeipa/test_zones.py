@@ -56,7 +56,7 @@ async def test_a_name_that_is_an_alias_is_refused(
     [
         (
             {"nsrecord": ["ns.example.net."]},
-            r"is in branch\.example\.com\., which the realm's DNS delegates to ns\.",
+            r"is in branch\.example\.com, which the realm's DNS delegates to ns\.",
         ),
         ({"dnamerecord": ["office"]}, r"is an alias for replica2\.office\.example\.com "),
     ],
