@@ -13,7 +13,8 @@ from typing import Any
 
 from django.db.models import Count, Max, QuerySet
 
-from replicas.choices import RUN_ACTIVE, PlanState
+from replicas.choices import RUN_ACTIVE, PlanState, RunState
+from replicas.lifecycle.turns import BEGUN
 from replicas.models import Approval, Bundle, Bypass, Notice, Plan, RealmLook, Replica, Run
 
 TOPIC = re.compile(r"work|(?:replica|realm|person):[1-9]\d{0,14}")
@@ -61,7 +62,16 @@ def _replicas(keys: Collection[int]) -> Stamps:
     reviews = Bypass.objects.filter(run__plan__replica__in=keys).order_by("pk")
     take(reviews.values_list("run__plan__replica", "pk", "reviewed_by"))
     take(Bundle.objects.filter(replica__in=keys).order_by("pk").values_list("replica", "pk", "state"))
+    _add_turns(rows)
     return {f"replica:{key}": tuple(values) for key, values in rows.items()}
+
+
+def _add_turns(rows: dict[int, list[Any]]) -> None:
+    """Add which runs have begun to the replicas whose own run waits for its turn: their pages name those."""
+    queued = Run.objects.filter(plan__replica__in=rows, state=RunState.QUEUED, lease_until=None)
+    begun = tuple(Run.objects.filter(BEGUN).order_by("pk").values_list("pk", flat=True))
+    for key in queued.order_by().values_list("plan__replica", flat=True):
+        rows[key].append(begun)
 
 
 def _realms(keys: Collection[int]) -> Stamps:

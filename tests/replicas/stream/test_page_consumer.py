@@ -54,11 +54,21 @@ CHANGES: list[tuple[str, Change]] = [
     ("replica", lambda run, user: Run.objects.update(state=RunState.RUNNING)),
     ("replica", lambda run, user: Run.objects.update(cancel_requested_by="anna")),
     ("replica", lambda run, user: Run.objects.update(held_until=timezone.now())),
+    ("replica", lambda run, user: begin(another())),
     ("work", lambda run, user: Run.objects.update(state=RunState.FAILED)),
     ("work", lambda run, user: Plan.objects.update(state=PlanState.WAITING)),
     ("realm", lambda run, user: look(run)),
     ("person", lambda run, user: Notice.objects.create(recipient=user, kind=NoticeKind.DONE, plan=run.plan, actor="x")),
 ]
+
+
+def another() -> Run:
+    return make_run("replica2.example.com")
+
+
+def begin(run: Run) -> None:
+    """Let a run begin for which the run of the page, which is queued, may have to wait."""
+    Run.objects.filter(pk=run.pk).update(state=RunState.RUNNING)
 
 
 def look(run: Run) -> RealmLook:
