@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable
 from typing import Any
 
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Count, Max
 
 from replicas.choices import RUN_ACTIVE, PlanState, RunState
 from replicas.lifecycle.turns import BEGUN
@@ -22,6 +22,8 @@ WORK = "work"
 MOST = 30
 """Topics of one page at most."""
 Stamps = dict[str, Hashable]
+OF_RUN = ("state", "attempt", "held_until", "cancel_requested_by", "cancel_now", "bypass__reviewed_by")
+"""Columns."""
 
 
 def valid(topics: object, person: int) -> frozenset[str] | None:
@@ -49,7 +51,7 @@ def read(topics: Iterable[str]) -> Stamps:
 def _replicas(keys: Collection[int]) -> Stamps:
     rows: dict[int, list[Any]] = {key: [] for key in keys}
 
-    def take(found: QuerySet[Any, Any]) -> None:
+    def take(found: Iterable[tuple[Any, ...]]) -> None:
         for key, *values in found:
             rows[key].append(tuple(values))
 
@@ -58,20 +60,18 @@ def _replicas(keys: Collection[int]) -> Stamps:
     decisions = Approval.objects.filter(plan__replica__in=keys).order_by()
     take(decisions.values("plan__replica").annotate(Max("pk")).values_list("plan__replica", "pk__max"))
     runs = Run.objects.filter(plan__replica__in=keys).order_by("pk")
-    take(runs.values_list("plan__replica", "pk", "state", "attempt", "held_until", "cancel_requested_by", "cancel_now"))
-    reviews = Bypass.objects.filter(run__plan__replica__in=keys).order_by("pk")
-    take(reviews.values_list("run__plan__replica", "pk", "reviewed_by"))
+    found = list(runs.values_list("plan__replica", "pk", *OF_RUN))
+    take(found)
+    waiting = {key for key, _, state, *_ in found if state == RunState.QUEUED}
+    begun = _turns() if waiting else ()
+    take((key, begun) for key in waiting)
     take(Bundle.objects.filter(replica__in=keys).order_by("pk").values_list("replica", "pk", "state"))
-    _add_turns(rows)
     return {f"replica:{key}": tuple(values) for key, values in rows.items()}
 
 
-def _add_turns(rows: dict[int, list[Any]]) -> None:
-    """Add which runs have begun to the replicas whose own run waits for its turn: their pages name those."""
-    queued = Run.objects.filter(plan__replica__in=rows, state=RunState.QUEUED, lease_until=None)
-    begun = tuple(Run.objects.filter(BEGUN).order_by("pk").values_list("pk", flat=True))
-    for key in queued.order_by().values_list("plan__replica", flat=True):
-        rows[key].append(begun)
+def _turns() -> tuple[int, ...]:
+    """The runs that have a turn: the page of a run that waits for one names them."""
+    return tuple(Run.objects.filter(BEGUN).order_by("pk").values_list("pk", flat=True))
 
 
 def _realms(keys: Collection[int]) -> Stamps:
