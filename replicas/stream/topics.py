@@ -1,7 +1,7 @@
 """What pages watch beside logs: a stamp for each topic, which differs from the last one when the page may have changed.
 
 A topic is "replica:ID" (with its plans, runs and bundles), "realm:ID" (its health checks), "person:ID" (unread
-notices), or "work" (everything that waits for a decision, and everything that runs).
+notices), "work" (everything that waits for a decision, and everything that runs), or "bundles".
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from replicas.choices import RUN_ACTIVE, PlanState, RunState
 from replicas.lifecycle.turns import BEGUN
 from replicas.models import Approval, Bundle, Bypass, Notice, Plan, RealmLook, Replica, Run
 
-TOPIC = re.compile(r"work|(?:replica|realm|person):[1-9]\d{0,14}")
-WORK = "work"
+TOPIC = re.compile(r"work|bundles|(?:replica|realm|person):[1-9]\d{0,14}")
+WORK, BUNDLES = "work", "bundles"
 MOST = 30
 """Topics of one page at most."""
 Stamps = dict[str, Hashable]
@@ -98,9 +98,15 @@ def _work(keys: Collection[int]) -> Stamps:
     return {WORK: (counts, tuple(runs))}
 
 
+def _bundles(keys: Collection[int]) -> Stamps:
+    counts = Bundle.objects.order_by("state").values("state").annotate(Count("pk"), Max("used_at"), Max("removed_at"))
+    return {BUNDLES: tuple(tuple(row.values()) for row in counts)}
+
+
 READERS: dict[str, Callable[[Collection[int]], Stamps]] = {
     "replica": _replicas,
     "realm": _realms,
     "person": _people,
     WORK: _work,
+    BUNDLES: _bundles,
 }
