@@ -89,8 +89,8 @@ async def test_a_record_that_replication_brings_late_is_not_missing(
     monkeypatch.setattr(verify_dns, "place", place)
     monkeypatch.setattr(verify_dns, "answer", answer)
     monkeypatch.setattr(verify_dns, "SERVED_SECONDS", -1.0)
-    monkeypatch.setattr(verify_dns.dns, "served", served)
-    monkeypatch.setattr(verify_dns.dns, "absent", absent)
+    monkeypatch.setattr("replicas.lifecycle.steps.verify_dns.dns.served", served)
+    monkeypatch.setattr("replicas.lifecycle.steps.verify_dns.dns.absent", absent)
     made = RealmContext(job("install"), "")
     await verify_dns.VerifyRecords((RECORD,), replicated=replicated).run(made)
     assert made.facts["missing_records"] == missing

@@ -113,7 +113,7 @@ async def verified(
     monkeypatch.setattr(verify_dns, "place", place)
     monkeypatch.setattr(verify_dns, "_settled", settled)
     monkeypatch.setattr(verify_dns, "answer", answer)
-    monkeypatch.setattr(verify_dns.dns, "served", served)
+    monkeypatch.setattr("replicas.lifecycle.steps.verify_dns.dns.served", served)
     await step.run(ctx)
 
 
