@@ -213,6 +213,7 @@ def test_a_retry_says_what_could_not_be_proved(world: World, realm: Realm) -> No
         reverse("replica_act", args=[world.failed.plan.replica_id, "retry"]), RIGHT, follow=True
     )
     assert "Kerberos password of admin: could not be proved." in text(answer)
+    assert 'data-message="stays"' in answer.content.decode(), "when the page updates itself"
     assert PlanCredential.objects.get(name="admin").proved_at is None
 
 
