@@ -197,7 +197,7 @@ LOG_CHUNK_HOURS = environment.number("PORTAL_LOG_CHUNK_HOURS", 1.0, minimum=0, m
 RECONNECT_SECONDS = environment.integer("PORTAL_RECONNECT_SECONDS", 60, minimum=0, maximum=86_400)
 """How long a step that lost a connection tries again by itself before its run fails."""
 RUNS_PER_MASTER = environment.integer("PORTAL_RUNS_PER_MASTER", 2, minimum=1, maximum=100)
-"""How many runs work with one master at a time; a FreeIPA realm installs or removes one server at a time."""
+"""How many runs work with one master at a time; see Backend.serial for FreeIPA realms."""
 SWEEP_SECONDS = environment.integer("PORTAL_SWEEP_SECONDS", 15, minimum=1, maximum=3600)
 
 # These are for uvicorn, and are checked with the rest (deploy/portal-web.service).

@@ -95,6 +95,8 @@ def _passwords(actor: Actor, realm: Realm, given: Change) -> dict[str, str]:
 @transaction.atomic
 def _store(actor: Actor, master: Master, given: Change, found: Capabilities) -> Changed:
     realm = Realm.objects.select_for_update(no_key=True).get(pk=master.realm_id)
+    # Before the runs: a worker that takes one locks its realm or its master first.
+    Master.objects.select_for_update(no_key=True).get(pk=master.pk)
     order.hold_realms([realm])
     _require_of(realm, master, given, found)
     place = {name: getattr(master, name) for name in PLACE}

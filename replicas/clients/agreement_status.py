@@ -35,6 +35,9 @@ REPLICATION: dict[int, Kind] = {
 
 Permission is denied for up to a minute to a new supplier: a consumer reads the group of its suppliers now and then.
 """
+DENIAL = re.compile(r"permission denied", re.IGNORECASE)
+DENIAL_SECONDS = 70.0
+"""A consumer reads the group of its suppliers once a minute (nsds5ReplicaBindDNGroupCheckInterval)."""
 LDAP_BUSY = frozenset((51, 52, 53))
 """busy, unavailable, unwillingToPerform (RFC 4511): what a server answers that starts, stops or is initialized."""
 LDAP_UNREACHED = frozenset((3, 80, 81, 82, 85, 91))
@@ -94,3 +97,8 @@ def _code(value: object) -> int | None:
         return int(str(value))
     except ValueError:
         return None
+
+
+def passes_within(words: str) -> float:
+    """Return for how many seconds attempts may fail with these words before an administrator has to act."""
+    return DENIAL_SECONDS if DENIAL.search(words) else 0.0

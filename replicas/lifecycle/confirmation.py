@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from replicas.clients import agreement_status
 from replicas.clients.replication import Waiting
 from replicas.lifecycle.agreements import known_before
 from replicas.lifecycle.base import AgreementHealth, Health, ServerHealth
@@ -50,7 +51,7 @@ def since(stored: Mapping[str, Any], health: Health) -> Health:
 
 def _since(stored: Mapping[str, Any], now: AgreementHealth) -> AgreementHealth:
     found = known_before(now, _waiting(stored.get("waiting", ())))
-    return _still_failing(stored.get("tried", ""), found)
+    return _still_failing(stored.get("tried", ""), stored.get("clock", 0.0), found)
 
 
 def _waiting(stored: Iterable[Mapping[str, Any]]) -> Iterator[Waiting]:
@@ -76,12 +77,16 @@ def _agreement(now: AgreementHealth, before: AgreementHealth | None, known: set[
     found = known_before(now, before.waiting)
     if found.problem and ("agreement", *_ends(found)) not in known:
         return replace(found, problem="", retrying=found.problem)
-    return _still_failing(before.tried, found)
+    return _still_failing(before.tried, before.clock, found)
 
 
-def _still_failing(tried: str, now: AgreementHealth) -> AgreementHealth:
-    """A supplier that failed again in another attempt does not reach a consumer that answers the portal."""
+def _still_failing(tried: str, clock: float, now: AgreementHealth) -> AgreementHealth:
+    """A supplier that failed again in another attempt does not reach a consumer that answers the portal.
+
+    `tried` and `clock` are of the earlier reading. A refusal that passes by itself has to last longer than that takes.
+    """
     failed_again = bool(tried and now.tried and tried != now.tried)
+    failed_again &= now.clock - clock >= agreement_status.passes_within(now.retrying)
     return replace(now, problem=now.problem or now.retrying) if failed_again else now
 
 

@@ -37,7 +37,7 @@ def claim(run_id: int) -> Lease | None:
     """Take a run that is queued, or whose lease ran out.
 
     None when somebody else has it, it has ended, it is held until its window opens, every turn in its place is
-    taken (lifecycle/turns.py), or this worker is being stopped.
+    taken or promised (lifecycle/turns.py), or this worker is being stopped.
     """
     if _stopping.is_set():
         return None
@@ -85,7 +85,7 @@ def _busy(run_id: int) -> bool:
         return False
     where = turns.place(run)
     where.lock()
-    return where.full()
+    return where.promised()
 
 
 class Lease:

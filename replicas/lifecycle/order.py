@@ -1,4 +1,4 @@
-"""The order in which rows are locked: replicas, then plans, then runs, each by number, and the history last.
+"""The order in which rows are locked: a realm, its master, replicas, plans, runs, each by number, and the history last.
 
 Two who keep to it never wait for each other. What is added and refers to a locked row waits for nobody.
 """

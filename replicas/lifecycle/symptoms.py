@@ -29,6 +29,12 @@ FULL = Symptom(
     "(no|no enough|hardly any) space|MiB are free|disk full|free space",
     gettext_noop("A file system is full. What was begun is finished or begun anew by a retry."),
 )
+LEFT = Symptom(
+    "was not fully removed",
+    gettext_noop("The last check found parts of the replica in the realm or on its host."),
+    ("retry",),
+    actions=("undo", "remove"),
+)
 SHARED = (
     Symptom(
         "host key .* is not the pinned one",
@@ -102,12 +108,6 @@ SHARED = (
         actions=("install",),
     ),
     Symptom(
-        "something of .* is left",
-        gettext_noop("The last check found parts of the replica in the realm or on its host."),
-        ("retry",),
-        actions=("undo", "remove"),
-    ),
-    Symptom(
         "(directory on|did not answer|cannot be reached|not finished within|connection .* (lost|refused)|no SSH)",
         gettext_noop("The host or its service is down or restarts, or a firewall stands between."),
     ),
@@ -125,8 +125,11 @@ SHARED = (
 
 
 def tables(own: Iterable[Symptom]) -> tuple[Symptom, ...]:
-    """Those of a backend, then those of all; without space anything else goes wrong too, so that comes first."""
-    return (FULL, *own, *SHARED)
+    """Return those of a backend, then those of all.
+
+    First what explains anything else: no space, and what a removal left, whose error names parts of every kind.
+    """
+    return (FULL, LEFT, *own, *SHARED)
 
 
 def recognise(error: str, symptoms: Iterable[Symptom], action: str = "") -> Symptom | None:

@@ -14,15 +14,21 @@ from replicas.models import Master, Realm, Run
 UNDER_WAY = Q(state=RunState.QUEUED, lease_until__isnull=False)
 """Begun, and without a worker: it died or gave the run back. Such a run keeps its place."""
 BEGUN = Q(state=RunState.RUNNING) | UNDER_WAY
+NEXT = Q(state=RunState.QUEUED, lease_until=None, held_until=None, cancel_requested_by="")
+"""Waiting for a turn only. A run with a window may have to wait longer for that, and must not keep others waiting."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where runs compete: a realm that changes one server at a time, or a master. `limit` runs have room there."""
+    """Where runs compete: a realm that changes one server at a time, or a master. `limit` runs have room there.
+
+    `occupants` have a turn there. `earlier` were requested before the run, and wait for a turn as well.
+    """
 
     row: Realm | Master
     limit: int
     occupants: QuerySet[Run]
+    earlier: QuerySet[Run]
 
     @property
     def is_realm(self) -> bool:
@@ -37,16 +43,23 @@ class Place:
         """Return whether every turn is taken."""
         return self.occupants.count() >= self.limit
 
+    def promised(self) -> bool:
+        """Return whether every turn is taken, or is for a run that was requested before."""
+        return self.occupants.count() + self.earlier.count() >= self.limit
+
 
 def place(run: Run) -> Place:
     """Return where the run needs a turn, with the other runs that have one there."""
     master = run.plan.replica.master
-    others = Run.objects.filter(BEGUN).exclude(pk=run.pk)
+    others = Run.objects.exclude(pk=run.pk)
+    earlier = others.filter(NEXT, pk__lt=run.pk)
     serial = registry.serial(master.realm.backend)
     if run.plan.action in serial:
-        rivals = others.filter(plan__replica__master__realm=master.realm_id, plan__action__in=serial)
-        return Place(master.realm, 1, rivals)
-    return Place(master, settings.RUNS_PER_MASTER, others.filter(plan__replica__master=master))
+        here = Q(plan__replica__master__realm=master.realm_id, plan__action__in=serial)
+        return Place(master.realm, 1, others.filter(BEGUN, here), earlier.filter(here))
+    here = Q(plan__replica__master=master)
+    waiting = earlier.filter(here).exclude(plan__action__in=serial)
+    return Place(master, settings.RUNS_PER_MASTER, others.filter(BEGUN, here), waiting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +71,12 @@ class Wait:
 
 
 def wait_of(run: Run) -> Wait | None:
-    """Return what a queued run waits for; None when it is not queued, or only a worker is missing."""
-    if run.state != RunState.QUEUED or run.lease_until is not None:
+    """Return what a queued run waits for.
+
+    None when it is not queued, when it is held until its window opens or is only to be stopped, and when only a worker
+    is missing.
+    """
+    if run.state != RunState.QUEUED or run.lease_until is not None or run.held or run.cancel_requested_by:
         return None
     where = place(run)
     if not where.full():

@@ -1,7 +1,7 @@
 """What pages watch beside logs: a stamp for each topic, which differs from the last one when the page may have changed.
 
 A topic is "replica:ID" (with its plans, runs and bundles), "realm:ID" (its health checks), "person:ID" (unread
-notices), or "work" (everything that waits for a decision, and everything that runs).
+notices), "work" (everything that waits for a decision, and everything that runs), or "bundles".
 """
 
 from __future__ import annotations
@@ -11,16 +11,19 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable
 from typing import Any
 
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Count, Max
 
-from replicas.choices import RUN_ACTIVE, PlanState
+from replicas.choices import RUN_ACTIVE, PlanState, RunState
+from replicas.lifecycle.turns import BEGUN
 from replicas.models import Approval, Bundle, Bypass, Notice, Plan, RealmLook, Replica, Run
 
-TOPIC = re.compile(r"work|(?:replica|realm|person):[1-9]\d{0,14}")
-WORK = "work"
+TOPIC = re.compile(r"work|bundles|(?:replica|realm|person):[1-9]\d{0,14}")
+WORK, BUNDLES = "work", "bundles"
 MOST = 30
 """Topics of one page at most."""
 Stamps = dict[str, Hashable]
+OF_RUN = ("state", "attempt", "held_until", "cancel_requested_by", "cancel_now", "bypass__reviewed_by")
+"""Columns."""
 
 
 def valid(topics: object, person: int) -> frozenset[str] | None:
@@ -48,7 +51,7 @@ def read(topics: Iterable[str]) -> Stamps:
 def _replicas(keys: Collection[int]) -> Stamps:
     rows: dict[int, list[Any]] = {key: [] for key in keys}
 
-    def take(found: QuerySet[Any, Any]) -> None:
+    def take(found: Iterable[tuple[Any, ...]]) -> None:
         for key, *values in found:
             rows[key].append(tuple(values))
 
@@ -57,11 +60,18 @@ def _replicas(keys: Collection[int]) -> Stamps:
     decisions = Approval.objects.filter(plan__replica__in=keys).order_by()
     take(decisions.values("plan__replica").annotate(Max("pk")).values_list("plan__replica", "pk__max"))
     runs = Run.objects.filter(plan__replica__in=keys).order_by("pk")
-    take(runs.values_list("plan__replica", "pk", "state", "attempt", "held_until", "cancel_requested_by", "cancel_now"))
-    reviews = Bypass.objects.filter(run__plan__replica__in=keys).order_by("pk")
-    take(reviews.values_list("run__plan__replica", "pk", "reviewed_by"))
+    found = list(runs.values_list("plan__replica", "pk", *OF_RUN))
+    take(found)
+    waiting = {key for key, _, state, *_ in found if state == RunState.QUEUED}
+    begun = _turns() if waiting else ()
+    take((key, begun) for key in waiting)
     take(Bundle.objects.filter(replica__in=keys).order_by("pk").values_list("replica", "pk", "state"))
     return {f"replica:{key}": tuple(values) for key, values in rows.items()}
+
+
+def _turns() -> tuple[int, ...]:
+    """The runs that have a turn: the page of a run that waits for one names them."""
+    return tuple(Run.objects.filter(BEGUN).order_by("pk").values_list("pk", flat=True))
 
 
 def _realms(keys: Collection[int]) -> Stamps:
@@ -88,9 +98,15 @@ def _work(keys: Collection[int]) -> Stamps:
     return {WORK: (counts, tuple(runs))}
 
 
+def _bundles(keys: Collection[int]) -> Stamps:
+    counts = Bundle.objects.order_by("state").values("state").annotate(Count("pk"), Max("used_at"), Max("removed_at"))
+    return {BUNDLES: tuple(tuple(row.values()) for row in counts)}
+
+
 READERS: dict[str, Callable[[Collection[int]], Stamps]] = {
     "replica": _replicas,
     "realm": _realms,
     "person": _people,
     WORK: _work,
+    BUNDLES: _bundles,
 }

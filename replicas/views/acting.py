@@ -14,6 +14,8 @@ from replicas.errors import Conflict, NotAllowed, PortalError
 from replicas.permissions import Actor
 from replicas.views.access import SignedInRequest
 
+STAYS = "stays"
+"""Tag of a message that a page keeps when it updates itself: it says more than what state something is in."""
 OTHER_STATE = "What it is about is not in the state that this needs."
 """In the history, which is in one language: what a person reads says more."""
 

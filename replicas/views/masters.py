@@ -22,7 +22,7 @@ from replicas.forms.masters import CredentialsForm
 from replicas.models import CredentialName, KeytabName, Master
 from replicas.tables import MasterTable
 from replicas.views.access import SignedInRequest, posted, require
-from replicas.views.acting import Act, actor, attempt
+from replicas.views.acting import STAYS, Act, actor, attempt
 
 REPLICAS_SHOWN = 100
 
@@ -63,7 +63,7 @@ def master_credentials(request: SignedInRequest, pk: int) -> HttpResponse:
         return page(request, found, form, outcome.failure)
     messages.success(request, _("The passwords are stored, encrypted. Each use of them is in the history."))
     if outcome.value.unproved:
-        messages.warning(request, str(outcome.value))
+        messages.warning(request, str(outcome.value), extra_tags=STAYS)
     return redirect("master", pk)
 
 

@@ -112,6 +112,8 @@ def trouble(user: User, about: Subject, run: Run, acts: Sequence[Act]) -> Troubl
 
 
 def _heading(run: Run, told: run_end.Ending, came: run_end.Progress, who: str, never: bool) -> str:
+    if never and run.state == RunState.FAILED:
+        return _("“%(action)s” failed before its first step") % {"action": run.plan.get_action_display()}
     if never:
         by = {"action": run.plan.get_action_display(), "who": who or _("the portal")}
         return _("“%(action)s” was stopped before it began, by %(who)s") % by

@@ -20,7 +20,7 @@ from replicas.forms.requests import CancelForm
 from replicas.models import Approval, Bundle, Bypass, Master, Plan, Replica
 from replicas.tables import ReplicaTable
 from replicas.views.access import SignedInRequest, posted, require
-from replicas.views.acting import Act, actor, attempt
+from replicas.views.acting import STAYS, Act, actor, attempt
 from replicas.views.drafts import show_first
 from replicas.views.kinds import Bound, Subject
 from replicas.views.live import live
@@ -77,7 +77,7 @@ def replica_act(request: SignedInRequest, pk: int, name: str) -> HttpResponse:
         return page(request, found, Bound(name, form), sent.failure)
     messages.success(request, kind.thanks)
     if isinstance(sent.value, str) and sent.value:  # what could not be proved of the passwords
-        messages.warning(request, sent.value)
+        messages.warning(request, sent.value, extra_tags=STAYS)
     return redirect("replica", pk)
 
 

@@ -90,7 +90,7 @@ function replace(part, fresh) {
 const loaded = performance.now();
 function dropMessages() {
   const wait = Math.max(0, READABLE - (performance.now() - loaded));
-  window.setTimeout(() => document.querySelectorAll("[data-message]").forEach((message) => message.remove()), wait);
+  window.setTimeout(() => document.querySelectorAll('[data-message]:not([data-message="stays"])').forEach((message) => message.remove()), wait);
 }
 
 // True when the page was fetched; false when the person may not read it any more, or the server did not answer.

@@ -12,9 +12,9 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import Page, Request, expect
 
-from replicas.choices import Decision, PlanState, ReplicaState, RunState, StepState
+from replicas.choices import BundleState, Decision, PlanState, ReplicaState, RunState, StepState
 from replicas.lifecycle import looking
-from replicas.models import Approval, Notice, Plan, RealmLook, Replica, Run
+from replicas.models import Approval, Bundle, Notice, Plan, RealmLook, Replica, Run
 from tests.browser.conftest import Portal
 from tests.replicas.views import world as w
 from tests.replicas.views.test_realms import HEALTH
@@ -226,9 +226,15 @@ def test_a_message_goes_when_it_is_no_longer_so(portal: Portal, plan: Plan, sign
     form.get_by_role("button", name="Stop now").click()
     said = page.get_by_text("The run is being stopped in the middle of its step.")
     expect(said).to_be_visible()
+    page.evaluate("""() => {
+        const other = document.querySelector("[data-message]").cloneNode(true);
+        other.dataset.message = "stays"; other.textContent = "Not proved.";
+        document.querySelector("[data-message]").after(other);
+    }""")
     portal.write(end, run, RunState.CANCELLED, 3)
-    expect(page.locator("[data-run-badge]")).to_have_text("Cancelled")
+    expect(page.locator("[data-run-badge]")).to_have_text("Stopped")
     expect(said).to_have_count(0, timeout=8000)
+    expect(page.get_by_text("Not proved.")).to_be_visible()
 
 
 def test_a_realm_shows_its_check_and_then_its_results(portal: Portal, sign_in: SignIn) -> None:
@@ -287,3 +293,27 @@ def hide(page: Page, hidden: bool) -> None:
         }""",
         hidden,
     )
+
+
+def test_lists_that_show_states(portal: Portal, plan: Plan, sign_in: SignIn) -> None:
+    """The replicas of a master, all bundles, and all realms."""
+    page = sign_in("viewer")
+    page.goto(f"/masters/{portal.master.pk}/")
+    row = page.locator("#replicas li").filter(has_text=plan.replica.hostname)
+    expect(row).to_contain_text("Awaiting approval")
+    followed(page)
+    run = portal.write(begin, plan)
+    expect(row).to_contain_text("Installing")
+    page.goto("/bundles/")
+    followed(page)
+    bundle = portal.write(w.bundle_of, run, BundleState.SEALED)
+    row = page.locator("#results tr").filter(has_text=plan.replica.hostname)
+    expect(row).to_contain_text("Sealed")
+    portal.write(lambda: Bundle.objects.filter(pk=bundle.pk).update(state=BundleState.USED, used_at=timezone.now()))
+    expect(row).to_contain_text("Used")
+    page.goto("/realms/")
+    followed(page)
+    now = timezone.now()
+    seen = looking.failed("The master does not answer.", "") | {"asked_at": now, "started_at": now, "at": now}
+    portal.write(RealmLook.objects.update_or_create, realm=portal.master.realm, defaults=seen)
+    expect(page.locator("#realms")).to_contain_text("The master does not answer.")

@@ -43,7 +43,7 @@ SYMPTOMS = (
         gettext_noop("The master does not let the replica transfer the zone, or TCP port 53 is closed between them."),
     ),
     Symptom(
-        "listens on port|lacks ",
+        "has listeners on ports|lacks ",
         gettext_noop("The host is not blank: packages are missing, or another service has the ports of a replica."),
     ),
 )

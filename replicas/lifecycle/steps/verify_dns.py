@@ -8,9 +8,10 @@ from collections.abc import Collection, Sequence
 
 from replicas.clients import dns
 from replicas.clients.dns import Absent, NameServer
-from replicas.errors import DnsError
+from replicas.errors import DnsError, StepError
 from replicas.lifecycle.base import Context, Record, Step, Touch
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.steps.convergence import converged
 from replicas.lifecycle.steps.zones import Placed, place
 from replicas.together import together
 
@@ -30,14 +31,17 @@ class VerifyRecords(Step):
     is out of date or does not answer is a warning. In a realm without DNS nothing is asked, and the lines are those to
     add by hand. `strict` makes a missing record an error instead of a warning; the fact is there then too, so that
     people see what to add, and `records_unserved` says that this was not the end. `server` is the address of a name
-    server of the realm, where the master is none.
+    server of the realm, where the master is none. `replicated`: the zones are in a directory, by whose replication name
+    servers get their changes, the primary one included; so what it lacks is waited for as long as any change.
     """
 
     key = "verify-dns"
     stage = "verify"
 
-    def __init__(self, records: tuple[Record, ...], strict: bool = False, server: str = "") -> None:
-        self.records, self.strict, self.server = records, strict, server
+    def __init__(
+        self, records: tuple[Record, ...], strict: bool = False, server: str = "", replicated: bool = False
+    ) -> None:
+        self.records, self.strict, self.server, self.replicated = records, strict, server, replicated
         self.title = "Verifying the DNS entries of the replica"
 
     def touches(self, job: Job) -> list[Touch]:
@@ -54,8 +58,10 @@ class VerifyRecords(Step):
             return
         placed = await place(self.server or ctx.job.master.address, self.records)
         late = await _settled(placed)
+        if self.replicated and any(not one.cause for one in late) and await _missing(placed, late):
+            late = await _replicated(ctx, placed)
         await _show(ctx, placed, {one.server for one in late if one.cause})
-        missing = [one for one in placed if await _is_missing(one, late)]
+        missing = await _missing(placed, late)
         lines = list(dict.fromkeys(str(one.record) for one in missing))
         if self.strict and missing:
             await ctx.fact(UNSERVED, True)
@@ -76,6 +82,10 @@ class VerifyRecords(Step):
             raise DnsError(f"These DNS records are not served: {told}.", "Add the missing records, and verify again.")
         else:
             ctx.log("To be added:\n" + "\n".join(lines), "warning")
+
+
+async def _missing(placed: Sequence[Placed], late: Sequence[Absent]) -> list[Placed]:
+    return [one for one in placed if await _is_missing(one, late)]
 
 
 async def _is_missing(one: Placed, late: Sequence[Absent]) -> bool:
@@ -99,11 +109,30 @@ async def _settled(placed: Sequence[Placed]) -> list[Absent]:
     """
     end = time.monotonic() + SERVED_SECONDS
     while True:
-        found = await together(*(dns.absent(one.zone.servers, [one.record]) for one in placed))
-        late = [one for some in found for one in some]
+        late = await _absent(placed)
         if all(one.cause for one in late) or time.monotonic() > end:
             return late
         await asyncio.sleep(POLL_SECONDS)
+
+
+async def _absent(placed: Sequence[Placed]) -> list[Absent]:
+    found = await together(*(dns.absent(one.zone.servers, [one.record]) for one in placed))
+    return [one for some in found for one in some]
+
+
+async def _replicated(ctx: Context, placed: Sequence[Placed]) -> list[Absent]:
+    """Return what is not served, once nothing is missing any more or a change would have arrived."""
+
+    async def attempt() -> list[Absent]:
+        late = await _absent(placed)
+        if missing := await _missing(placed, late):
+            raise StepError(f"«{missing[0].record}» has not reached {missing[0].zone.primary}.")
+        return late
+
+    try:
+        return await converged(ctx, attempt)
+    except StepError:
+        return await _absent(placed)
 
 
 async def _show(ctx: Context, placed: Sequence[Placed], silent: Collection[NameServer]) -> None:

@@ -103,6 +103,17 @@ def test_a_supplier_that_fails_again_while_the_consumer_answers_is_broken(steadi
     assert health.agreements[0].problem == FAILING.retrying
 
 
+def test_a_new_supplier_that_is_not_trusted_yet_is_not_broken(steadily: Look) -> None:
+    """Until the consumer has read the group of its suppliers, each attempt is denied."""
+    words = "Error (3) Replication error acquiring replica: permission denied"
+    denied = replace(CALM, retrying=words, tried="2026-11-30T19:32:47Z", clock=1000.0)
+    (health, _), _ = steadily(reading(denied), reading(replace(denied, tried="2026-11-30T19:32:53Z", clock=1006.0)))
+    assert (health.agreements[0].problem, health.agreements[0].retrying) == ("", words)
+    stored = json.loads(json.dumps(asdict(health)))
+    later = replace(denied, tried="2026-11-30T19:37:47Z", clock=1300.0)
+    assert confirmation.since(stored, reading(later)[0]).agreements[0].problem == words
+
+
 def test_the_age_of_a_missing_change_goes_on_from_one_check_to_the_next() -> None:
     def change(seconds: int) -> str:
         return f"{0x6A000000 + seconds:08x}000000040000"

@@ -447,6 +447,24 @@ def test_another_realm_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> Non
     assert leases.claim(second.pk) is not None
 
 
+def test_the_run_that_was_requested_first_gets_the_next_turn(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever task a worker happens to take first; for a realm, and for a master."""
+    one_at_a_time(monkeypatch, "install")
+    settings.RUNS_PER_MASTER = 1
+    for number, action in enumerate((PlanAction.INSTALL, PlanAction.RECORDS)):
+        first, second = (make_run(f"replica{number}{name}.example.com", action) for name in "ab")
+        assert leases.claim(second.pk) is None
+        Run.objects.filter(pk=first.pk).update(held_until=timezone.now() + timedelta(hours=1))
+        assert leases.claim(second.pk) is not None, "a held run keeps no turn"
+        Run.objects.filter(pk=first.pk).update(held_until=None)
+        assert leases.claim(first.pk) is None
+        Run.objects.filter(pk=second.pk).update(state=RunState.SUCCEEDED)
+        assert leases.claim(first.pk) is not None
+        Run.objects.filter(pk=first.pk).update(state=RunState.SUCCEEDED)
+
+
 def test_a_lost_run_does_not_wait_for_those_that_began_meanwhile(settings: Settings) -> None:
     first, second = make_run(), make_run("replica2.example.com")
     lost = leases.claim(first.pk)

@@ -27,7 +27,7 @@ ERRORS = {
     "The directory on d cannot be reached: refused. Hardly any space is left in /var (99 MiB) on d.": "full",
     CommandFailed("b", "dsctl", -9, "").message: "memory",
     "b.example.com already exists on a.example.com: cn=b.example.com,cn=masters.": "may be in service",
-    "Something of b.example.com is left: cn=b.example.com,cn=masters.": "found parts of the replica",
+    "b.example.com was not fully removed; still present: certificate 1F is valid.": "found parts of the replica",
     "The directory on a.example.com (192.0.2.10) cannot be reached over TLS: refused.": "down",
     "«Sealing» was interrupted, and it is not known how far it came.": "look at the host",
     "A defect of the portal stopped the run (KeyError).": "should not happen",
@@ -38,7 +38,7 @@ ERRORS = {
     "A change did not reach b.example.com within 30 s.": "stands still",
     "The revocation list of a.example.com lacks the certificates 17.": "authority",
     "b.example.com has no copy of example.com after 30 s.": "transfer the zone",
-    "Something on b.example.com listens on port 389 already.": "not blank",
+    "b.example.com has listeners on ports that the installation needs: httpd on [::]:80/tcp.": "not blank",
 }
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 from replicas.clients.host import Host, Result
@@ -66,6 +67,7 @@ class TwinHost:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.sessions = SimpleNamespace()  # for who is notified of waits, of which a twin has none
 
     async def run(self, program: str, *rest: object, **more: object) -> Result:
         assert program == "df"

@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 from django.db import connection, transaction
 
-from replicas.actions import tables
+from replicas.actions import change_master, tables
 from replicas.actions.approve import approve
 from replicas.actions.cancel import cancel_plan
 from replicas.actions.host_keys import accept
@@ -20,7 +20,8 @@ from replicas.audit import _POSTGRES_LOCK
 from replicas.choices import PlanState, RunState
 from replicas.clients import ssh
 from replicas.errors import Conflict
-from replicas.lifecycle import voiding
+from replicas.lifecycle import turns, voiding
+from replicas.lifecycle.base import Capabilities
 from replicas.lifecycle.credentials import wiping
 from replicas.lifecycle.fencing import LeaseLost
 from replicas.lifecycle.lease import Lease
@@ -105,6 +106,25 @@ def test_whoever_waits_for_a_replica_keeps_nobody_waiting(name: str, cast: Cast,
             wait_until_it_waits()
             Plan.objects.select_for_update(nowait=True).get(pk=plan.pk)
             assert history_is_free()
+        other.result(PATIENCE_SECONDS)
+
+
+def test_a_worker_that_takes_a_run_and_a_change_of_its_master_do_not_wait_for_each_other(
+    cast: Cast, plan: Plan
+) -> None:
+    """The worker has locked the master, and wants the run."""
+    run = Run.objects.create(plan=plan)
+    found = Capabilities("EXAMPLE.COM", "example.com", "dc=example,dc=com", True, True, "PEM")
+    moved = change_master.Change("192.0.2.99", 2222, "portal", "moved to another rack")
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            turns.place(run).lock()
+            other = pool.submit(
+                apart, lambda cast, plan: change_master._store(cast.administrator, plan.replica.master, moved, found),
+                cast, plan.pk,
+            )  # fmt: skip
+            wait_until_it_waits()
+            Run.objects.select_for_update(nowait=True).get(pk=run.pk)
         other.result(PATIENCE_SECONDS)
 
 

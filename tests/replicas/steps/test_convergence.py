@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
 
+from replicas.clients.dns import Absent, NameServer
 from replicas.errors import StepError, WrongPassword
-from replicas.lifecycle.steps import convergence
+from replicas.lifecycle.base import Record
+from replicas.lifecycle.steps import convergence, verify_dns
 from replicas.lifecycle.steps.convergence import converged
+from replicas.lifecycle.steps.zones import Placed, Zone
 from tests.replicas.backends.freeipa.conftest import RealmContext, job
+
+RECORD = Record("_ldap._tcp.example.com.", "SRV", "0 100 389 ipareplica.example.com.")
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +63,35 @@ async def test_what_waiting_cannot_mend_fails_at_once() -> None:
     with pytest.raises(WrongPassword):
         await converged(RealmContext(job("install"), ""), attempt)
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize(("replicated", "missing"), [(True, []), (False, [str(RECORD)])])
+async def test_a_record_that_replication_brings_late_is_not_missing(
+    replicated: bool, missing: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Name servers of FreeIPA get the records of their zones by the replication of the directory."""
+    server = NameServer("ns.example.com.", ("192.0.2.53",))
+    asked = itertools.count()
+
+    async def place(address: str, records: tuple[Record, ...]) -> tuple[Placed, ...]:
+        return tuple(Placed(record, Zone("example.com.", "192.0.2.53", (server,))) for record in records)
+
+    async def served(server: NameServer, record: Record) -> Absent | None:
+        return Absent(server, record) if next(asked) < 4 else None
+
+    async def absent(servers: tuple[NameServer, ...], records: list[Record]) -> list[Absent]:
+        found = [await served(server, record) for server in servers for record in records]
+        return [one for one in found if one is not None]
+
+    async def answer(*asked: object) -> tuple[()]:
+        return ()
+
+    monkeypatch.setattr(verify_dns, "place", place)
+    monkeypatch.setattr(verify_dns, "answer", answer)
+    monkeypatch.setattr(verify_dns, "SERVED_SECONDS", -1.0)
+    monkeypatch.setattr("replicas.lifecycle.steps.verify_dns.dns.served", served)
+    monkeypatch.setattr("replicas.lifecycle.steps.verify_dns.dns.absent", absent)
+    made = RealmContext(job("install"), "")
+    await verify_dns.VerifyRecords((RECORD,), replicated=replicated).run(made)
+    assert made.facts["missing_records"] == missing
+    assert ("has not reached" in made.text) == replicated

@@ -54,11 +54,22 @@ CHANGES: list[tuple[str, Change]] = [
     ("replica", lambda run, user: Run.objects.update(state=RunState.RUNNING)),
     ("replica", lambda run, user: Run.objects.update(cancel_requested_by="anna")),
     ("replica", lambda run, user: Run.objects.update(held_until=timezone.now())),
+    ("replica", lambda run, user: begin(another())),
     ("work", lambda run, user: Run.objects.update(state=RunState.FAILED)),
     ("work", lambda run, user: Plan.objects.update(state=PlanState.WAITING)),
+    ("bundles", lambda run, user: w.bundle_of(run)),
     ("realm", lambda run, user: look(run)),
     ("person", lambda run, user: Notice.objects.create(recipient=user, kind=NoticeKind.DONE, plan=run.plan, actor="x")),
 ]
+
+
+def another() -> Run:
+    return make_run("replica2.example.com")
+
+
+def begin(run: Run) -> None:
+    """Let a run begin for which the run of the page, which is queued, may have to wait."""
+    Run.objects.filter(pk=run.pk).update(state=RunState.RUNNING)
 
 
 def look(run: Run) -> RealmLook:
@@ -69,8 +80,14 @@ def look(run: Run) -> RealmLook:
 @pytest.mark.parametrize(("kind", "change"), CHANGES)
 async def test_a_page_hears_of_each_change_of_what_it_shows(kind: str, change: Change) -> None:
     run, viewer = await sync_to_async(make_run)(), await sync_to_async(make_viewer)()
-    named = {"replica": replica_of(run), "realm": realm_of(run), "person": f"person:{viewer.pk}", "work": "work"}
-    others = [topic for name, topic in named.items() if name not in (kind, "work", "replica")]
+    named = {
+        "replica": replica_of(run),
+        "realm": realm_of(run),
+        "person": f"person:{viewer.pk}",
+        "work": "work",
+        "bundles": "bundles",
+    }
+    others = [topic for name, topic in named.items() if name not in (kind, "work", "replica", "bundles")]
     browser, other = Socket(run, router, user=viewer), Socket(run, router, user=viewer)
     assert await browser.connect()
     assert await other.connect()

@@ -16,6 +16,7 @@ from replicas.lifecycle.base import Record
 from replicas.lifecycle.job import Endpoint
 from replicas.lifecycle.reading import ReadingContext
 from replicas.lifecycle.steps import verify_dns
+from replicas.lifecycle.steps.zones import Placed, Zone
 from replicas.models import Run
 from tests.replicas.views import world as w
 from tests.replicas.views.conftest import World
@@ -95,15 +96,24 @@ async def verified(
     step: verify_dns.VerifyRecords, ctx: ReadingContext, absent: list[Absent], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The step, where the name servers lack these records."""
+    zone = Zone("example.com.", "192.0.2.53", (NameServer("ns.example.com.", ("192.0.2.53",)),))
 
-    async def place(address: str, records: tuple[Record, ...]) -> tuple[()]:
-        return ()
+    async def place(address: str, records: tuple[Record, ...]) -> tuple[Placed, ...]:
+        return tuple(Placed(record, zone) for record in records)
 
     async def settled(placed: object) -> list[Absent]:
         return absent
 
+    async def served(server: NameServer, record: Record) -> Absent | None:
+        return next((one for one in absent if one.record == record), None)
+
+    async def answer(*asked: object) -> tuple[()]:
+        return ()
+
     monkeypatch.setattr(verify_dns, "place", place)
     monkeypatch.setattr(verify_dns, "_settled", settled)
+    monkeypatch.setattr(verify_dns, "answer", answer)
+    monkeypatch.setattr("replicas.lifecycle.steps.verify_dns.dns.served", served)
     await step.run(ctx)
 
 

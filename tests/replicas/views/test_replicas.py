@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import Settings
 
 from replicas.choices import PlanAction, ReplicaState, RunState
@@ -97,8 +99,20 @@ def test_a_queued_run_says_which_run_of_its_freeipa_realm_it_waits_for(world: Wo
     Realm.objects.update(backend="freeipa")
     Run.objects.filter(pk=world.failed.pk).update(state=RunState.QUEUED)
     page = world.client("viewer").get(reverse("run", args=[world.failed.pk])).content.decode()
-    assert "EXAMPLE.COM installs or removes one server at a time" in page
+    assert "EXAMPLE.COM allows one installation, removal, new role or re-initialization at a time" in page
     assert reverse("run", args=[world.running.pk]) in page
+
+
+@pytest.mark.parametrize(
+    "other", [{"held_until": timezone.now() + timedelta(hours=1)}, {"cancel_requested_by": "operator"}]
+)
+def test_a_run_that_waits_for_something_else_does_not_say_that_it_waits_for_a_turn(
+    other: dict[str, Any], world: World, settings: Settings
+) -> None:
+    settings.RUNS_PER_MASTER = 1
+    Run.objects.filter(pk=world.failed.pk).update(state=RunState.QUEUED, **other)
+    for where in (reverse("run", args=[world.failed.pk]), reverse("replica", args=[world.failed.plan.replica_id])):
+        assert "Running now:" not in world.client("viewer").get(where).content.decode()
 
 
 def test_retrying_queues_the_run(world: World) -> None:

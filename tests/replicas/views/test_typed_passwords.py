@@ -24,6 +24,7 @@ from replicas.errors import HostUnreachable, WrongPassword
 from replicas.lifecycle.job import Job
 from replicas.models import AuditEvent, Credential, Draft, PasswordAttempt, Plan, PlanCredential, RealmLook
 from replicas.permissions import Actor
+from tests.replicas.identity import host_key
 from tests.replicas.services.conftest import KEY
 from tests.replicas.views.conftest import World, make
 from tests.replicas.views.conftest import request as requested
@@ -31,6 +32,8 @@ from tests.replicas.views.test_realm_records import missing
 from tests.replicas.views.test_replicas import ASKED
 
 RIGHT = {"directory_manager": "right-manager", "admin": "right-admin-1"}
+SECOND = "192.0.2.31"
+"""The address of the second host of a table, which has a key of its own."""
 WRONG = "canary-wrong-password"
 REFUSED = "Further attempts are refused until"
 
@@ -53,7 +56,7 @@ class Realm:
 @pytest.fixture(autouse=True)
 def ring(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.SECRET_KEYS, settings.SECRET_KEYS_FILE = "", tmp_path / "keys"
-    monkeypatch.setattr(host_keys, "fetch", lambda address, port: KEY)
+    monkeypatch.setattr(host_keys, "fetch", lambda address, port: host_key(address) if address == SECOND else KEY)
 
 
 @pytest.fixture
@@ -163,7 +166,8 @@ def retry(world: World, **given: str) -> Any:
 
 
 def table(world: World, **given: str) -> Any:
-    rows = "\n".join(f"{name}.example.com,ipaserver.example.com,192.0.2.3{n}" for n, name in enumerate(("one", "two")))
+    hosts = {"one": "192.0.2.30", "two": SECOND}
+    rows = "\n".join(f"{name}.example.com,ipaserver.example.com,{address}" for name, address in hosts.items())
     content = f"hostname,master,ssh_address\n{rows}"
     return world.client("operator").post(reverse("replica_bulk"), {"content": content} | given)
 
@@ -213,6 +217,7 @@ def test_a_retry_says_what_could_not_be_proved(world: World, realm: Realm) -> No
         reverse("replica_act", args=[world.failed.plan.replica_id, "retry"]), RIGHT, follow=True
     )
     assert "Kerberos password of admin: could not be proved." in text(answer)
+    assert 'data-message="stays"' in answer.content.decode(), "when the page updates itself"
     assert PlanCredential.objects.get(name="admin").proved_at is None
 
 

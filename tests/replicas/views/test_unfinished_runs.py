@@ -154,6 +154,18 @@ def test_lists_name_the_removal(world: World, state: ReplicaState, verified: boo
         assert f"</svg>{words}</span>" in page, where
 
 
+@pytest.mark.parametrize("ended", [RunState.CANCELLED, RunState.FAILED])
+def test_a_run_that_ended_before_its_first_step_says_how(world: World, ended: RunState) -> None:
+    """For example because its password is not stored."""
+    run = made(world, next(one for one in CASES if one.action == PlanAction.DNS), ended)
+    run.steps.update(started_at=None, state="pending")
+    shown = box(world, reverse("run", args=[run.pk]))
+    failed = ended == RunState.FAILED
+    assert ("“Set up DNS service” failed before its first step" in shown) == failed
+    assert ("“Set up DNS service” was stopped before it began, by carla" in shown) == (not failed)
+    assert "Nothing was changed." in shown
+
+
 def test_an_older_run_says_that_it_is_one(world: World) -> None:
     case = next(one for one in CASES if one.action == PlanAction.REMOVE and one.facts)
     old = made(world, case, RunState.CANCELLED)

@@ -49,7 +49,8 @@ class VerifySystemRecords(VerifyRecords):
         if not self.strict:
             async with session(ctx) as opened:
                 await announcing.mend(ctx, opened, wanted)
-        await VerifyRecords((*wanted, *named), self.strict, await announcing.name_server(ctx, servers)).run(ctx)
+        asked = await announcing.name_server(ctx, servers)
+        await VerifyRecords((*wanted, *named), self.strict, asked, replicated=True).run(ctx)
 
     async def _by_hand(self, ctx: Context, wanted: tuple[Record, ...]) -> None:
         lines = [str(record) for record in wanted]
