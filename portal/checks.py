@@ -6,13 +6,15 @@ import ipaddress
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncssh
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from django.conf import settings
-from django.core.checks import Error, Tags, register
+from django.core.checks import Error, Tags, Warning, register
 from django.db import DatabaseError
+from django.http.request import split_domain_port, validate_host
 
 NETWORK_FILE_SYSTEMS = frozenset(
     ("nfs", "nfs4", "cifs", "smb3", "9p", "afs", "ceph", "lustre", "glusterfs", "fuse.glusterfs", "fuse.sshfs")
@@ -27,6 +29,22 @@ def allowed_hosts(app_configs: Any, **kwargs: Any) -> list[Error]:
                 "PORTAL_ALLOWED_HOSTS is '*'.",
                 hint="Name the hosts under which the portal is reached.",
                 id="portal.E001",
+            )
+        ]
+    return []
+
+
+@register(Tags.security)
+def own_host(app_configs: Any, **kwargs: Any) -> list[Warning]:
+    """Links in e-mails lead to PORTAL_URL, and a host that is not allowed answers every page with status 400."""
+    host = urlsplit(settings.PUBLIC_URL).netloc
+    name = split_domain_port(host)[0]
+    if not validate_host(name, settings.ALLOWED_HOSTS):
+        return [
+            Warning(
+                f"PORTAL_URL leads to {name}, which is not among PORTAL_ALLOWED_HOSTS.",
+                hint="Add it there, unless a proxy in front sends another host name to the portal.",
+                id="portal.W001",
             )
         ]
     return []

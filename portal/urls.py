@@ -58,6 +58,7 @@ urlpatterns = [
     path("plans/<int:pk>/", plans.plan, name="plan"),
     path("plans/<int:pk>/approve/", plans.approve, name="approve"),
     path("plans/<int:pk>/check/", plans.plan_check, name="plan_check"),
+    path("plans/<int:pk>/compare/", plans.plan_compare, name="plan_compare"),
     path("plans/<int:pk>/reject/", plans.reject, name="reject"),
     path("plans/<int:pk>/run-without-approval/", policies.break_glass, name="break_glass"),
     path("realms/", realms.realms, name="realms"),

@@ -12,6 +12,9 @@ COMMAND = re.compile(r"^(ssh|ping)\s+(?=\S+$)", re.IGNORECASE)
 SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*:/{1,3}", re.IGNORECASE)
 PRINCIPAL = re.compile(r"^[a-z]+/([^/@]+)(@[^/@]*)?$", re.IGNORECASE)
 PORT = re.compile(r":[0-9]{0,5}$")
+SPACED_PORT = re.compile(r"^(\S+\.\S+)\s+(?:port\s+)?[0-9]{1,5}$", re.IGNORECASE)
+HOSTS_LINE = re.compile(r"^[0-9a-f.:]*[0-9a-f][.:][0-9a-f.:]*\s+([^\s.]+\.\S+)(?:\s+[^\s.]+)*$", re.IGNORECASE)
+"""An address, the full name, and short names, as in /etc/hosts."""
 
 
 def offer(text: str) -> str:
@@ -32,6 +35,8 @@ def offer(text: str) -> str:
 def _without_surroundings(text: str) -> str:
     """Return the host of a URL, an SSH target, a principal or HOST:PORT; otherwise the text as it is."""
     text = COMMAND.sub("", text)
+    for surrounded in (SPACED_PORT, HOSTS_LINE):
+        text = surrounded.sub(r"\1", text)
     if principal := PRINCIPAL.match(text):
         return principal[1]
     host = re.split(r"[/?#\\]", SCHEME.sub("", text), maxsplit=1)[0]

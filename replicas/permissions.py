@@ -28,6 +28,7 @@ ROLES: dict[str, frozenset[Role]] = {
     "register": frozenset({Role.ADMINISTRATOR}),
     "set_credentials": frozenset({Role.ADMINISTRATOR}),
     "accept_host_key": frozenset({Role.ADMINISTRATOR}),
+    "compare_host_key": frozenset({Role.OPERATOR, Role.ADMINISTRATOR}),
     "set_policy": frozenset({Role.ADMINISTRATOR}),
     "break_glass": frozenset({Role.ADMINISTRATOR}),
     "review_bypass": frozenset({Role.APPROVER, Role.ADMINISTRATOR}),
@@ -36,7 +37,7 @@ ROLES: dict[str, frozenset[Role]] = {
     "verify_history": EVERYBODY,
 }
 """Verb: the roles that may. A superuser has every role, but policies bind it, and it decides on no own request."""
-OWN = ("cancel", "revoke")
+OWN = ("cancel", "revoke", "compare_host_key")
 """What operators may do to their own requests only, and administrators to all."""
 
 
@@ -140,11 +141,7 @@ def require(actor: Actor, verb: str, obj: Any = None) -> User:
         )
     if verb in OWN and actor.user is not None and may(actor.user, verb):
         raise NotAllowed(
-            words(
-                gettext_lazy(
-                    "Somebody else asked for this: operators cancel and revoke only what they asked for themselves."
-                )
-            ),
+            words(gettext_lazy("This is another person's request. Operators do this only with their own requests.")),
             _("Ask the requester, or an administrator."),
         )
     names = ", ".join(sorted(str(Role(role).label) for role in ROLES[verb]))

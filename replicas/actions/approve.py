@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from replicas import audit
 from replicas.actions.alone import require_alone
 from replicas.actions.claim import claim
-from replicas.actions.host_keys import require_pinned
+from replicas.actions.host_keys import require_compared, require_pinned
 from replicas.actions.replica_states import require_state
 from replicas.actions.submit import require_living_master
 from replicas.actions.undo import require_childless
@@ -45,6 +45,7 @@ def begin(actor: Actor, plan: Plan, hold: bool = True) -> Run:
     """Queue the run of a plan that has what it needs. Belongs into the transaction that gave the last of it."""
     require_alone(plan.replica)
     require_pinned(plan)
+    require_compared(plan)
     require_own_host(plan, inherited(plan))
     claim(plan, {"state": PlanState.WAITING}, state=PlanState.APPROVED)
     if plan.action == PlanAction.INSTALL:
@@ -90,6 +91,7 @@ def decide(actor: Actor, plan: Plan, digest: str, reason: str, decision: Decisio
     require_same(plan, digest)
     if decision == Decision.APPROVE:
         require_pinned(plan)
+        require_compared(plan)
         require_own_host(plan, inherited(plan))
         require_current(plan)
     Plan.objects.select_for_update(no_key=True).get(pk=plan.pk)

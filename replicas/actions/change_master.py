@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -16,8 +17,8 @@ from replicas.actions.claim import claim
 from replicas.actions.password_attempts import tried
 from replicas.actions.register_master import check_target, read, require_sound
 from replicas.backends import registry
-from replicas.errors import Conflict
-from replicas.lifecycle import credentials, order, voiding
+from replicas.errors import Conflict, WrongPassword
+from replicas.lifecycle import credentials, order, voiding, wrong_passwords
 from replicas.lifecycle.base import Capabilities
 from replicas.lifecycle.job import Endpoint
 from replicas.models import Master, Realm
@@ -69,7 +70,7 @@ def change(actor: Actor, master: Master, given: Change) -> Changed:
         return found
 
     typed = bool(getattr(given, name))
-    found = tried(actor, master.realm.name, name, reading) if typed else reading()
+    found = tried(actor, master.realm.name, name, reading) if typed else _with_stored(master.realm, name, reading)
     return _store(actor, master, given, found)
 
 
@@ -90,6 +91,17 @@ def _passwords(actor: Actor, realm: Realm, given: Change) -> dict[str, str]:
             _("Enter it here: it is proved and forgotten."),
         )
     return found
+
+
+def _with_stored(realm: Realm, name: CredentialName, reading: Callable[[], Capabilities]) -> Capabilities:
+    """Read with the stored password, which is not tried without end when it is wrong. Raises PortalError."""
+    if error := wrong_passwords.refusals(realm.name, (name,)).get(name):
+        raise error
+    try:
+        return reading()
+    except WrongPassword:
+        wrong_passwords.count(realm.name, (name,))
+        raise
 
 
 @transaction.atomic

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from replicas import audit
 from replicas.actions.claim import claim
-from replicas.choices import REPLICA_ENDED, Comparison
+from replicas.choices import REPLICA_ENDED, Comparison, PlanAction, PlanState
 from replicas.clients import ssh
 from replicas.errors import Conflict, HostKeyChanged
 from replicas.lifecycle import order, voiding
@@ -53,6 +53,40 @@ def compare(actor: Actor, known: HostKey, typed: str) -> None:
     if differs := difference(typed, known.fingerprint):
         raise ValidationError({"fingerprint": differs})
     _accept(actor, known, Comparison.TYPED)
+
+
+@transaction.atomic
+def compare_for(actor: Actor, plan: Plan, fingerprint: str) -> None:
+    """Accept the key of a plan that waits although nobody has compared it: an older version of the portal stored it.
+
+    Raises NotAllowed, Conflict (decided already, another key is pinned), ValidationError for another fingerprint.
+    """
+    require(actor, "compare_host_key", plan)
+    now = Plan.objects.select_for_update(no_key=True).select_related("replica__host_key").get(pk=plan.pk)
+    if now.state != PlanState.WAITING:
+        raise Conflict(
+            _("This plan has been decided on already: %(state)s.") % {"state": now.get_state_display()},
+            _("There is nothing to compare."),
+        )
+    require_pinned(now)
+    compare(actor, now.replica.host_key, fingerprint)
+
+
+def uncompared(plan: Plan) -> bool:
+    """Return whether the plan would send secrets to a new host whose key nobody has compared."""
+    return plan.action == PlanAction.INSTALL and not plan.replica.host_key.compared
+
+
+def require_compared(plan: Plan) -> None:
+    """Raise Conflict when an approval would trust a key that nobody has compared."""
+    if uncompared(plan):
+        raise Conflict(
+            _("Nobody has compared the host key of %(host)s.") % {"host": plan.replica.hostname},
+            _(
+                "The requester or an administrator opens the plan and enters the fingerprint from the host's console. "
+                "Then the plan can be approved."
+            ),
+        )
 
 
 def difference(typed: str, fingerprint: str) -> str:

@@ -7,23 +7,23 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from replicas import audit
-from replicas.audit import Subject
 from replicas.errors import PortalError, WrongPassword
+from replicas.lifecycle.wrong_passwords import MOST_WRONG, WITHIN, subject
 from replicas.models import AuditEvent, CredentialName, KeytabName, PasswordAttempt
 from replicas.permissions import Actor
 
 T = TypeVar("T")
-MOST_WRONG = 3
-"""For one account of a realm, whoever tries: FreeIPA locks admin at the sixth failure within a minute."""
 MOST_WRONG_OF_A_USER = 6
 """For one user, over all realms and accounts."""
-WITHIN = timedelta(minutes=15)
+LONGEST = timedelta(minutes=2)
+"""An attempt that has been under way for longer was abandoned, and counts as wrong."""
+ANY = Q()
 LABELS = {str(value): label for value, label in (*CredentialName.choices, *KeytabName.choices)}
 
 
@@ -62,14 +62,21 @@ def _begin(actor: Actor, realm: str, account: str) -> PasswordAttempt:
         until = _refused_until(realm, account, actor.name)
         if not until:
             return PasswordAttempt.objects.create(realm=realm, account=account, user=actor.name, at=now)
+        if not _refused_until(realm, account, actor.name, Q(wrong=True) | Q(at__lte=now - LONGEST)):
+            raise TooManyAttempts(
+                _("Other attempts with this password (%(account)s) are under way, and the realm has not answered yet.")
+                % {"account": LABELS.get(account, account)},
+                _("Try again in a minute."),
+            )
         _record_refusal(actor, realm, account, now)
     raise TooManyAttempts(_refused(account, until))
 
 
-def _refused_until(realm: str, account: str, user: str) -> datetime | None:
+def _refused_until(realm: str, account: str, user: str, only: Q = ANY) -> datetime | None:
+    rows = PasswordAttempt.objects.filter(only)
     limits = (
-        (PasswordAttempt.objects.filter(realm=realm, account=account), MOST_WRONG),
-        (PasswordAttempt.objects.filter(user=user), MOST_WRONG_OF_A_USER),
+        (rows.filter(realm=realm, account=account), MOST_WRONG),
+        (rows.filter(user=user), MOST_WRONG_OF_A_USER),
     )
     return max((until for rows, most in limits if (until := _end(rows, most))), default=None)
 
@@ -84,20 +91,16 @@ def _end(rows: QuerySet[PasswordAttempt], most: int) -> datetime | None:
 def _wrong(actor: Actor, attempt: PasswordAttempt) -> datetime | None:
     """Record the failure, and return until when further attempts are refused, if they are."""
     PasswordAttempt.objects.filter(pk=attempt.pk).update(wrong=True)
-    audit.record(actor, "credential:fail", _subject(attempt.realm, attempt.account))
+    audit.record(actor, "credential:fail", subject(attempt.realm, attempt.account))
     return _refused_until(attempt.realm, attempt.account, attempt.user)
 
 
 def _record_refusal(actor: Actor, realm: str, account: str, now: datetime) -> None:
     """Record one event in each span, not one for each try."""
-    subject = _subject(realm, account)
-    refused = AuditEvent.objects.filter(verb="credential:refuse", label=subject.label, at__gt=now - WITHIN)
+    about = subject(realm, account)
+    refused = AuditEvent.objects.filter(verb="credential:refuse", label=about.label, at__gt=now - WITHIN)
     if not refused.filter(actor=actor.name).exists():
-        audit.record(actor, "credential:refuse", subject)
-
-
-def _subject(realm: str, account: str) -> Subject:
-    return Subject("credential", "", f"{account} of {realm}")
+        audit.record(actor, "credential:refuse", about)
 
 
 def _refused(account: str, until: datetime) -> str:

@@ -30,6 +30,10 @@ NEWLINE = re.compile(r"\r\n|\r|\n")
 STRAIGHT = re.compile(r'"((?:[^"]|"")*+)"')
 
 
+RULER = re.compile(r":?-{2,}:?")
+"""A cell below the titles of a table in Markdown."""
+
+
 class Row(NamedTuple):
     """The line in which a row begins, and its cells."""
 
@@ -74,7 +78,7 @@ def _encoding(data: bytes) -> str:
 
 
 def parse(text: str, is_column: Callable[[str], bool]) -> list[Row]:
-    """Return the rows that are neither empty nor a comment (`#`), the names of the columns first.
+    """Return the rows that are neither empty nor a comment (`#`) nor a ruler (`---`), the names of the columns first.
 
     What separates the cells is what a first line `sep=` names, or else what finds most of the columns' names.
 
@@ -115,8 +119,8 @@ def _head(text: str, delimiter: str) -> list[str]:
 def _filled(rows: Iterator[Row], most: int | None = None) -> list[Row]:
     filled = []
     for row in rows:
-        first = next(filter(None, row.cells), "#")
-        if not first.startswith("#"):
+        seen = list(filter(None, row.cells))
+        if seen and not seen[0].startswith("#") and not all(map(RULER.fullmatch, seen)):
             filled.append(row)
         if len(filled) == most:
             break

@@ -11,6 +11,7 @@ from replicas.lifecycle.job import JSON, Action, CertificateName, Endpoint, Job,
 if TYPE_CHECKING:
     from replicas.clients.replication import Waiting
     from replicas.clients.ssh import Host
+    from replicas.errors import WrongPassword
     from replicas.lifecycle.symptoms import Symptom
 
 Level = Literal["debug", "info", "warning", "error"]
@@ -177,6 +178,10 @@ class Context(Protocol):
 
     def has(self, name: SecretName) -> bool:
         """Whether there is that secret."""
+        ...
+
+    def rejected(self, name: SecretName, error: WrongPassword) -> None:
+        """Note that the realm rejected that secret: a check does not try it again."""
         ...
 
     def mask(self, *values: str | bytes) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from replicas.errors import HostError, StepError
+from replicas.errors import HostError, StepError, WrongPassword
 from replicas.lifecycle.base import Level, SecretName
 from replicas.lifecycle.commands import Commands
 from replicas.lifecycle.job import JSON, UPLOADS, Endpoint, Job, Role
@@ -80,6 +80,9 @@ class RunContext:
 
     def has(self, name: SecretName) -> bool:
         return name in self._secrets
+
+    def rejected(self, name: SecretName, error: WrongPassword) -> None:
+        """The step fails with the error, and the run stops."""
 
     def mask(self, *values: str | bytes) -> None:
         self._writer.redactor.add(*values)

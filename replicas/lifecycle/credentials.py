@@ -38,12 +38,24 @@ def of_plan(plan: Plan) -> dict[str, str]:
 @transaction.atomic
 def of_draft(draft: Draft) -> dict[str, str]:
     """The same before the plan is submitted: what was given is still within the form."""
-    given = {name: value for name, value in dict(parse_qsl(draft.disclose())).items() if name in CredentialName.values}
+    given = _within(draft)
     why = f"Checks before {draft}"
     for name in sorted(given):
         audit.record(Actor.system(), "credential:use", draft, after={"name": name}, reason=why)
     stored = _unlock(draft.frozen_job().realm.name, [], why, but=given.keys())
     return stored | given
+
+
+def names_given(row: Draft | Plan) -> frozenset[str]:
+    """Return the names of the passwords that were entered for this request alone."""
+    if isinstance(row, Plan):
+        return frozenset(_given(row).filter(name__in=CredentialName.values).values_list("name", flat=True))
+    return frozenset(_within(row))
+
+
+def _within(draft: Draft) -> dict[str, str]:
+    sent = dict(parse_qsl(draft.disclose()))
+    return {name: value for name, value in sent.items() if name in CredentialName.values}
 
 
 def of_realm(realm: Realm, name: str) -> dict[str, str]:

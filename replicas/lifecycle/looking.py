@@ -20,7 +20,7 @@ from replicas.choices import PLANS_OF_REMOVAL, PlanAction, RealmLevel, ReplicaSt
 from replicas.clients import dns
 from replicas.clients.dns import Absent
 from replicas.errors import DnsError, PortalError
-from replicas.lifecycle import confirmation, credentials, lying, rating
+from replicas.lifecycle import confirmation, credentials, lying, rating, wrong_passwords
 from replicas.lifecycle.base import Backend, Health, Record
 from replicas.lifecycle.confirmation import Reading
 from replicas.lifecycle.connect import connect
@@ -165,13 +165,18 @@ def _look(realm: Realm) -> tuple[Health, list[dict[str, Any]]]:
     passwords, places = credentials.of_realm(realm, backend.secrets[0]), lying.places(realm)
     jobs = [Job("look", realm.facts(), master.endpoint(), master.endpoint(), Options()) for master in masters]
 
+    known = wrong_passwords.refusals(realm.name, passwords)
+    refused = {job.master: dict(known) for job in jobs}  # each server counts for itself
+
     async def ask(job: Job) -> Reading:
-        return await _ask(backend, job, passwords, expected, places)
+        return await _ask(backend, job, passwords, expected, places, refused[job.master])
 
     try:
         return asyncio.run(_steadily(ask, jobs))
     except HealthUnknown as error:
         raise error.first from None
+    finally:
+        wrong_passwords.count(realm.name, {name for one in refused.values() for name in one.keys() - known})
 
 
 class HealthUnknown(Exception):
@@ -233,9 +238,14 @@ def _expected(backend: Backend, realm: Realm) -> Iterable[tuple[str, Record]]:
 
 
 async def _ask(
-    backend: Backend, job: Job, passwords: dict[str, str], expected: Expected, places: list[lying.Place]
+    backend: Backend,
+    job: Job,
+    passwords: dict[str, str],
+    expected: Expected,
+    places: list[lying.Place],
+    refused: dict[str, PortalError] | None = None,
 ) -> tuple[Health, list[dict[str, Any]]]:
-    ctx = ReadingContext(job, passwords, connect)
+    ctx = ReadingContext(job, passwords, connect, refused)
     try:
         async with asyncio.timeout(SECONDS):
             health = await backend.look(ctx)

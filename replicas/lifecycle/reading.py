@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from replicas.errors import HostError, StepError
+from replicas.errors import HostError, PortalError, StepError, WrongPassword
 from replicas.lifecycle.base import Level, SecretName
 from replicas.lifecycle.job import JSON, Endpoint, Job, Role
 
@@ -20,8 +20,16 @@ CLOSE_SECONDS = 5
 class ReadingContext:
     """A Context that only reads: facts live as long as it does, its log goes nowhere, and it starts no commands."""
 
-    def __init__(self, job: Job, secrets: Mapping[str, str], connect: Callable[[Endpoint], Awaitable[Host]]) -> None:
+    def __init__(
+        self,
+        job: Job,
+        secrets: Mapping[str, str],
+        connect: Callable[[Endpoint], Awaitable[Host]],
+        refused: dict[str, PortalError] | None = None,
+    ) -> None:
+        """`refused` are secrets that must not be tried, by name with the reason; rejected ones are added to it."""
         self.job = job
+        self._refused = {} if refused is None else refused
         self._secrets, self._connect = secrets, connect
         self._facts: dict[str, JSON] = {}
         self._opening: dict[Role, asyncio.Future[Host]] = {}
@@ -36,6 +44,8 @@ class ReadingContext:
         return await asyncio.shield(self._opening[role])
 
     def secret(self, name: SecretName) -> str:
+        if error := self._refused.get(name):
+            raise type(error)(error.message, error.remedy)
         if name not in self._secrets:
             raise StepError(
                 f"The {name.replace('_', ' ')} password of {self.job.realm.name} is not stored, "
@@ -47,6 +57,9 @@ class ReadingContext:
 
     def has(self, name: SecretName) -> bool:
         return name in self._secrets
+
+    def rejected(self, name: SecretName, error: WrongPassword) -> None:
+        self._refused.setdefault(name, error)
 
     def mask(self, *values: str | bytes) -> None:
         """There is no log."""

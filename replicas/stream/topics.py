@@ -55,7 +55,7 @@ def _replicas(keys: Collection[int]) -> Stamps:
         for key, *values in found:
             rows[key].append(tuple(values))
 
-    take(Replica.objects.filter(pk__in=keys).values_list("pk", "state", "host_key"))
+    take(Replica.objects.filter(pk__in=keys).values_list("pk", "state", "host_key__key", "host_key__compared"))
     take(Plan.objects.filter(replica__in=keys).order_by("pk").values_list("replica", "pk", "state", "checked_at"))
     decisions = Approval.objects.filter(plan__replica__in=keys).order_by()
     take(decisions.values("plan__replica").annotate(Max("pk")).values_list("plan__replica", "pk__max"))

@@ -23,6 +23,8 @@ PLAIN_KEYS = ("PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY")
 LOCKED_KEY = "ENCRYPTED PRIVATE KEY"
 SIGNED_DATA = ("PKCS7", "PKCS #7 SIGNED DATA", "CMS")
 Loaded = TypeVar("Loaded")
+MOST_LOCKED_KEYS = 4
+"""Encrypted keys of a file that are opened: each one takes a process and up to a second or more."""
 REQUESTS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
 
 
@@ -47,6 +49,12 @@ def contents(name: str, content: bytes, passphrase: bytes) -> Found:
 
 def _from_pem(name: str, content: bytes, passphrase: bytes) -> Found:
     found = Found([], [])
+    locked_keys = sum(block.label == LOCKED_KEY for block in pem.blocks(content))
+    if locked_keys > MOST_LOCKED_KEYS:
+        raise CertificateError(
+            _("There are %(number)d private keys in the upload.") % {"number": locked_keys},
+            _("Upload one private key with its certificate."),
+        )
     for block in pem.blocks(content):
         if block.label in pem.CERTIFICATES:
             found.certificates.append(_decoded(name, load, pem.first_element(block.content)))

@@ -27,6 +27,11 @@ def require(request: SignedInRequest, verb: str, obj: Any = None) -> None:
         raise PermissionDenied
 
 
+def linked_from_another_site(request: SignedInRequest) -> bool:
+    """Return whether a link of another site led here: it must not change or reach anything on behalf of the reader."""
+    return request.headers.get("Sec-Fetch-Site", "") in ("cross-site", "same-site")
+
+
 def posted(page: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
     """Only a POST reaches the view; whoever follows its address as a link lands on the page that it belongs to."""
 

@@ -20,7 +20,7 @@ from replicas.forms.masters import HostKeyForm, PlaceForm
 from replicas.lifecycle.job import Endpoint
 from replicas.models import Draft, HostKey, Master, Plan
 from replicas.models.topology import SSHTarget
-from replicas.views.access import SignedInRequest, require
+from replicas.views.access import SignedInRequest, linked_from_another_site, require
 from replicas.views.acting import actor, attempt
 
 
@@ -93,11 +93,6 @@ def place(request: SignedInRequest) -> dict[str, Any]:
     """The address and port that the page's address names; nothing when it names none."""
     form = PlaceForm(request.GET)
     return form.cleaned_data if form.is_valid() else {}
-
-
-def linked_from_another_site(request: SignedInRequest) -> bool:
-    """Return whether a link of another site led here: it must not choose an address that the portal connects to."""
-    return request.headers.get("Sec-Fetch-Site", "") in ("cross-site", "same-site")
 
 
 def name_of(target: SSHTarget) -> str:

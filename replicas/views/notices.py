@@ -15,7 +15,7 @@ from replicas import permissions
 from replicas.choices import EmailWish
 from replicas.forms.notices import EmailForm
 from replicas.models import EmailChoice, Notice
-from replicas.views.access import SignedInRequest, posted, require
+from replicas.views.access import SignedInRequest, linked_from_another_site, posted, require
 
 A_PAGE = 25
 
@@ -37,10 +37,11 @@ def notices(request: SignedInRequest) -> HttpResponse:
 
 @require_safe
 def notice(request: SignedInRequest, pk: int) -> HttpResponse:
-    """Where the notice leads; with that it is read."""
+    """Redirect to where the notice leads. That marks it as read, unless a link of another site led here."""
     require(request, "view")
     found = get_object_or_404(Notice, pk=pk, recipient=request.user)
-    Notice.objects.filter(pk=pk, read_at=None).update(read_at=timezone.now())
+    if not linked_from_another_site(request):
+        Notice.objects.filter(pk=pk, read_at=None).update(read_at=timezone.now())
     return redirect("run", found.run_id) if found.run_id else redirect("plan", found.plan_id)
 
 

@@ -14,11 +14,12 @@ from django_tables2 import RequestConfig
 from replicas import permissions
 from replicas.actions.approve import approve as approve_plan
 from replicas.actions.drafts import check_again
+from replicas.actions.host_keys import compare_for, uncompared
 from replicas.actions.reject import reject as reject_plan
 from replicas.actions.replica_states import require_state
 from replicas.choices import Decision, PlanState
 from replicas.errors import Conflict, PortalError
-from replicas.forms.approvals import ApprovalForm
+from replicas.forms.approvals import ApprovalForm, ComparisonForm
 from replicas.lifecycle.plan import lasting
 from replicas.lifecycle.voiding import differences
 from replicas.models import Approval, CredentialName, Plan
@@ -86,6 +87,17 @@ def plan_check(request: SignedInRequest, pk: int) -> HttpResponse:
 
 
 @posted("plan")
+def plan_compare(request: SignedInRequest, pk: int) -> HttpResponse:
+    found = fetch(request, pk, "compare_host_key")
+    form = ComparisonForm(request.POST)
+    sent = attempt(request, form, lambda data: compare_for(actor(request), found, **data))
+    if not sent.done:
+        return page(request, found, ApprovalForm(initial={"digest": found.digest}), sent.failure, form)
+    messages.success(request, _("The host key is accepted. The plan can be approved now."))
+    return redirect("plan", pk)
+
+
+@posted("plan")
 def reject(request: SignedInRequest, pk: int) -> HttpResponse:
     found = fetch(request, pk, "decide")
     form = ApprovalForm(request.POST)
@@ -105,7 +117,13 @@ def _misfit(found: Plan) -> list[str]:
     return []
 
 
-def page(request: SignedInRequest, found: Plan, form: ApprovalForm, failure: PortalError | None = None) -> HttpResponse:
+def page(
+    request: SignedInRequest,
+    found: Plan,
+    form: ApprovalForm,
+    failure: PortalError | None = None,
+    comparison: ComparisonForm | None = None,
+) -> HttpResponse:
     waiting = found.state == PlanState.WAITING
     decisions = list(found.approvals.select_related("approver"))
     policy = found.frozen_job().policy
@@ -116,6 +134,9 @@ def page(request: SignedInRequest, found: Plan, form: ApprovalForm, failure: Por
         "lasting": lasting(found.steps),
         "options": described(found.frozen_job()),
         "host_key": HostKeyFacts.of(found),
+        "uncompared": waiting and uncompared(found),
+        "may_compare": permissions.may(request.user, "compare_host_key", found),
+        "comparison": comparison or ComparisonForm(auto_id="id_compare_%s"),
         "passwords": found.credentials.filter(name__in=CredentialName.values),
         "approvals": decisions,
         "policy": policy,

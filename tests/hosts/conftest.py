@@ -13,7 +13,7 @@ from pytest_django import Settings
 from lab import Lab
 from replicas.actions import approve as approving
 from replicas.actions import cancel as cancelling
-from replicas.actions import register_master, submit
+from replicas.actions import host_keys, register_master, submit
 from replicas.actions import retry as retrying
 from replicas.actions.set_credentials import set_credentials
 from replicas.choices import Role
@@ -59,6 +59,8 @@ class Portal:
         return submit.submit(self.operator, Replica(**(given | options)))
 
     def approve(self, plan: Plan) -> Run:
+        if host_keys.uncompared(plan):
+            host_keys.compare_for(self.administrator, plan, plan.replica.host_key.fingerprint)
         run = approving.approve(self.approver, plan, plan.digest, "wanted")
         assert run is not None
         return run

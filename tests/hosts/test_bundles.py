@@ -101,7 +101,7 @@ def test_a_bundle_that_was_opened_is_revoked_in_two_attempts_and_another_one_is_
 
     stranger = User.objects.create_user("another-operator")
     stranger.groups.add(Group.objects.get(name=Role.OPERATOR))
-    with pytest.raises(NotAllowed, match="Somebody else asked"):
+    with pytest.raises(NotAllowed, match="another person's request"):
         revoke_bundle(Actor(stranger), first, "not mine")
     with blocked(replica, 22, "tcp"):
         revocation = portal.work(revoke_bundle(portal.administrator, first, "The host was opened by strangers"))

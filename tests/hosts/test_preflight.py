@@ -15,7 +15,7 @@ from replicas.actions.submit import store
 from replicas.actions.undo import remove
 from replicas.choices import RunState
 from replicas.lifecycle import preflight
-from replicas.models import AuditEvent, Credential, Draft, Master, Plan, Replica
+from replicas.models import AuditEvent, Credential, Draft, Master, PasswordAttempt, Plan, Replica
 from tests.hosts.census import census
 from tests.hosts.conftest import Portal
 
@@ -132,3 +132,25 @@ def test_removal_looks_at_the_realm(portal: Portal, hosts: Lab) -> None:
     preflight.check(made)
     made.refresh_from_db()
     assert levels(made) == dict.fromkeys(("password", "reachable", "removable", "zone-changes"), "ok"), made.findings
+
+
+def test_a_stored_password_that_is_wrong_is_tried_twice_and_the_check_says_until_when(
+    portal: Portal, hosts: Lab
+) -> None:
+    portal.register()
+    portal.set_passwords(directory_manager="canary-wrong-password")
+    found = draft(portal)
+    told = [finding(found, "password")]
+    for _ in range(2):
+        preflight.check(found)
+        found.refresh_from_db()
+        told.append(finding(found, "password"))
+    assert "does not accept the password" in told[0]
+    assert "does not accept the password" in told[1]
+    assert "does not try it again until" in told[2]
+    assert AuditEvent.objects.filter(verb="credential:fail").count() == 2
+    portal.set_passwords(directory_manager=hosts.secrets.directory_manager)
+    PasswordAttempt.objects.all().delete()
+    preflight.check(found)
+    found.refresh_from_db()
+    assert finding(found, "password").startswith("ok")

@@ -130,3 +130,20 @@ def test_nor_is_that_of_redis(url: str) -> None:
         with pytest.raises(ImproperlyConfigured, match="^REDIS_URL") as caught:
             read(url)
         assert "kret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts", "warned"),
+    [
+        ("https://portal.example.com", ["portal.example.com"], False),
+        ("https://portal.example.com:8443/tools", [".example.com"], False),
+        ("https://[2001:db8::1]:8443", ["[2001:db8::1]"], False),
+        ("https://portal.example.com", ["localhost"], True),
+        ("http://localhost:8000", ["portal.example.com"], True),
+    ],
+)
+def test_the_address_in_mails_is_one_that_the_portal_answers_for(
+    settings: Settings, url: str, hosts: list[str], warned: bool
+) -> None:
+    settings.PUBLIC_URL, settings.ALLOWED_HOSTS = url, hosts
+    assert [warning.id for warning in checks.own_host(None)] == ["portal.W001"] * warned

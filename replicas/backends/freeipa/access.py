@@ -13,6 +13,7 @@ from replicas.clients.keytab import Keytab
 from replicas.clients.ldap import Directory
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context
+from replicas.lifecycle.rejections import noting
 
 ADMIN = "admin"
 DIRECTORY_MANAGER = "cn=Directory Manager"
@@ -33,9 +34,10 @@ async def session(ctx: Context) -> AsyncIterator[Session]:
     master, authority = ctx.job.master, ctx.job.realm.ca_certificate
     keytab = stored_keytab(ctx)
     password = "" if keytab else ctx.secret("admin")
-    async with Session.open(
-        master.hostname, master.address, authority, ADMIN, password, keytab=keytab, port=HTTPS
-    ) as opened:
+    connection = Session.open(master.hostname, master.address, authority, ADMIN, password, keytab=keytab, port=HTTPS)
+    async with contextlib.AsyncExitStack() as stack:
+        with noting(ctx, "keytab" if keytab else "admin"):
+            opened = await stack.enter_async_context(connection)
         opened.guard = ctx.check
         yield opened
 

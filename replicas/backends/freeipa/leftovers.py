@@ -17,6 +17,7 @@ from replicas.clients.ldap import Directory
 from replicas.errors import DirectoryError, StepError, WrongPassword
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import Endpoint
+from replicas.lifecycle.rejections import noting
 from replicas.lifecycle.steps import host_checks, in_service, update_vectors
 
 
@@ -159,6 +160,9 @@ async def directory_at(ctx: Context, hostname: str, address: str) -> AsyncIterat
     """The same of any server of the realm."""
     realm = ctx.job.realm
     user = f"uid={ADMIN},cn=users,cn=accounts,{realm.suffix}"
-    async with Directory.bind(hostname, address, realm.ca_certificate, user, ctx.secret("admin")) as bound:
+    connection = Directory.bind(hostname, address, realm.ca_certificate, user, ctx.secret("admin"))
+    async with contextlib.AsyncExitStack() as stack:
+        with noting(ctx, "admin"):
+            bound = await stack.enter_async_context(connection)
         bound.guard = ctx.check
         yield bound

@@ -11,6 +11,7 @@ from replicas.backends.native.names import DIRECTORY_MANAGER
 from replicas.clients.ldap import Directory, LdapRefused, Values
 from replicas.lifecycle.base import Context
 from replicas.lifecycle.job import Role
+from replicas.lifecycle.rejections import noting
 
 ALREADY_THERE = 68
 NO_SUCH_OBJECT = 32
@@ -28,7 +29,10 @@ async def directory(ctx: Context, role: Role) -> AsyncIterator[Directory]:
 async def directory_at(ctx: Context, hostname: str, address: str) -> AsyncIterator[Directory]:
     """The same of any server of the realm."""
     password = ctx.secret("directory_manager")
-    async with Directory.bind(hostname, address, ctx.job.realm.ca_certificate, DIRECTORY_MANAGER, password) as bound:
+    connection = Directory.bind(hostname, address, ctx.job.realm.ca_certificate, DIRECTORY_MANAGER, password)
+    async with contextlib.AsyncExitStack() as stack:
+        with noting(ctx, "directory_manager"):
+            bound = await stack.enter_async_context(connection)
         bound.guard = ctx.check
         yield bound
 

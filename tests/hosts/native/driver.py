@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from lab import Lab
 from replicas.clients.ssh import Host, connect
-from replicas.errors import StepError
+from replicas.errors import StepError, WrongPassword
 from replicas.lifecycle.base import Level, SecretName, Step
 from replicas.lifecycle.job import JSON, Endpoint, Job, Options, RealmFacts, Role
 from tests.detaching import Detaching
@@ -45,6 +45,9 @@ class Driver(Detaching):
 
     def has(self, name: SecretName) -> bool:
         return name != "keytab"
+
+    def rejected(self, name: SecretName, error: WrongPassword) -> None:
+        raise error
 
     def mask(self, *values: str | bytes) -> None:
         self.masked += values

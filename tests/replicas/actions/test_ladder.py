@@ -108,9 +108,9 @@ def test_nothing_without_a_role_or_an_account(cast: Cast, verb: str) -> None:
 def test_operators_cancel_what_they_asked_for(cast: Cast, plan: Plan) -> None:
     colleague = person("colleague", "operator")
     run = run_of(plan, RunState.RUNNING)
-    with pytest.raises(NotAllowed, match="Somebody else asked"):
+    with pytest.raises(NotAllowed, match="another person's request"):
         cancel_plan(colleague, plan, "mine now")
-    with pytest.raises(NotAllowed, match="Somebody else asked"):
+    with pytest.raises(NotAllowed, match="another person's request"):
         cancel_run(colleague, run, "mine now")
     assert may(cast.operator.user, "cancel", run)
     assert may(cast.administrator.user, "cancel", run)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db.models.signals import pre_save
 from pytest_django import Settings
 
 from replicas.actions import approve as approving
 from replicas.actions import plans, submit
-from replicas.choices import Role
+from replicas.choices import Comparison, Role
 from replicas.models import Bypass, HostKey, Master, Plan, Realm, Replica, Run
 from replicas.permissions import Actor
 from tests.replicas.identity import address_of
@@ -47,6 +48,18 @@ def person(name: str, *roles: str, superuser: bool = False) -> Actor:
 
 
 @pytest.fixture
+def compared() -> Iterator[None]:
+    """Every pinned key counts as compared, as it does for each request that comes from a page."""
+
+    def compare(instance: HostKey, **rest: object) -> None:
+        instance.compared = instance.compared or Comparison.TYPED
+
+    pre_save.connect(compare, sender=HostKey)
+    yield
+    pre_save.disconnect(compare, sender=HostKey)
+
+
+@pytest.fixture
 def cast(db: None) -> Cast:
     return Cast(
         viewer=person("viewer", Role.VIEWER),
@@ -77,7 +90,7 @@ def master(db: None) -> Master:
 
 
 @pytest.fixture
-def wanted(master: Master) -> Callable[..., Replica]:
+def wanted(master: Master, compared: None) -> Callable[..., Replica]:
     """An unsaved request, with options."""
 
     def make(hostname: str = "ipareplica.example.com", **options: Any) -> Replica:

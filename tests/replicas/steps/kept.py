@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from lab import Host as LabHost
 from lab import Lab
 from replicas.clients import ssh
+from replicas.errors import WrongPassword
 from replicas.lifecycle.base import Level, SecretName
 from replicas.lifecycle.job import JSON, Endpoint, Job, Role
 from tests.detaching import Detaching
@@ -46,6 +47,9 @@ class KeptContext(Detaching):
 
     def has(self, name: SecretName) -> bool:
         return name != "keytab"
+
+    def rejected(self, name: SecretName, error: WrongPassword) -> None:
+        raise error
 
     def mask(self, *values: str | bytes) -> None:
         self.masked += values

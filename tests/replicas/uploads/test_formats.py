@@ -172,6 +172,14 @@ def test_more_rounds_than_a_million_are_refused(tmp_path: Path, rounds: int) -> 
         assert "fewer iterations" in refused.value.remedy
 
 
+def test_many_encrypted_keys_are_refused_before_one_is_opened(tmp_path: Path) -> None:
+    key = sealed(tmp_path, "-v2", "aes256", "-iter", "1000000", "-outform", "PEM")
+    begin = time.monotonic()
+    with pytest.raises(CertificateError, match="There are 500 private keys"):
+        upload(key * 500, passphrase=PASSPHRASE)
+    assert time.monotonic() - begin < 0.5
+
+
 def test_many_derivations_together_are_refused(tmp_path: Path) -> None:
     once = asking(packed(tmp_path, "-iter", "100000"), 100000, 1_000_000)
     assert derivation.too_much(once) == 0

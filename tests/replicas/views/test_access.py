@@ -65,6 +65,7 @@ PAGES = {
     "counters": Page(EVERYBODY),
     "plan": Page(EVERYBODY, "waiting"),
     "plan_check": Page(OPERATORS | {"approver", "administrator"}, "waiting", "post"),
+    "plan_compare": Page({"operator", "administrator", "root"}, "waiting", "post"),
     "approve": Page({"approver", "both", "root"}, "waiting", "post"),
     "reject": Page({"approver", "both", "root"}, "waiting", "post"),
     "run": Page(EVERYBODY, "failed"),

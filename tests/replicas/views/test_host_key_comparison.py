@@ -11,7 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from replicas.actions import host_keys
+from replicas.actions import approve, break_glass, host_keys
+from replicas.choices import PlanState
 from replicas.clients import ssh
 from replicas.forms.drafts import fingerprint_of
 from replicas.models import AuditEvent, Draft, HostKey, Plan
@@ -22,6 +23,8 @@ from tests.replicas.views.test_replicas import ASKED
 
 FINGERPRINT = ssh.fingerprint(KEY)
 BARE = FINGERPRINT.removeprefix("SHA256:")
+SECOND_KEY = KEY.replace("DPR0", "DPR1")
+SECOND = ssh.fingerprint(SECOND_KEY)
 OTHER = "SHA256:" + BARE[::-1]
 MD5 = "MD5:43:51:43:a1:b5:fc:8b:b7:0a:3a:a9:b1:0f:66:73:a8"
 
@@ -29,7 +32,9 @@ MD5 = "MD5:43:51:43:a1:b5:fc:8b:b7:0a:3a:a9:b1:0f:66:73:a8"
 @pytest.fixture(autouse=True)
 def ring(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.SECRET_KEYS, settings.SECRET_KEYS_FILE = "", tmp_path / "keys"
-    monkeypatch.setattr(host_keys, "fetch", lambda address, port: KEY)
+    for module in (approve, break_glass):
+        monkeypatch.setattr(module, "execute", lambda run_id: None)
+    monkeypatch.setattr(host_keys, "fetch", lambda address, port: SECOND_KEY if address == "192.0.2.32" else KEY)
 
 
 @pytest.fixture
@@ -114,6 +119,7 @@ def test_the_approver_sees_the_fingerprint_and_how_it_was_compared(world: World,
 
 
 def test_a_key_that_nobody_compared_is_marked_as_such(world: World) -> None:
+    HostKey.objects.update(compared="")
     shown = page(world, reverse("plan", args=[world.waiting.pk]), "approver")
     assert "Nobody has compared this fingerprint with the host yet." in shown
 
@@ -161,10 +167,10 @@ def test_each_host_of_a_table_is_compared_beside_its_plan(world: World) -> None:
     both = {fingerprint_of(first.pk): BARE, fingerprint_of(second.pk): OTHER}
     answer = client.post(f"{where}submit/", both, follow=True)
     assert "This is not the fingerprint of the key" in html.unescape(answer.content.decode())
-    answer = client.post(f"{where}submit/", both | {fingerprint_of(second.pk): FINGERPRINT}, follow=True)
+    answer = client.post(f"{where}submit/", both | {fingerprint_of(second.pk): SECOND}, follow=True)
     assert "2 requests are submitted." in answer.content.decode()
     compared = [event.after for event in AuditEvent.objects.filter(verb="hostkey:accept")]
-    assert compared == [{"fingerprint": FINGERPRINT, "compared": "typed"}] * 2
+    assert compared == [{"fingerprint": one, "compared": "typed"} for one in (SECOND, FINGERPRINT)]
 
 
 def test_a_table_can_bring_the_fingerprints(world: World) -> None:
@@ -173,7 +179,7 @@ def test_a_table_can_bring_the_fingerprints(world: World) -> None:
     shown = page(world, where)
     assert f'name="{fingerprint_of(first.pk)}"' not in shown
     assert "The fingerprint was compared." in shown
-    answer = world.client("operator").post(f"{where}submit/", {fingerprint_of(second.pk): BARE}, follow=True)
+    answer = world.client("operator").post(f"{where}submit/", {fingerprint_of(second.pk): SECOND}, follow=True)
     assert "2 requests are submitted." in answer.content.decode()
 
 
@@ -191,6 +197,65 @@ def test_the_draft_of_a_row_cannot_be_submitted_around_its_table(world: World) -
     table(world, HEAD, *ROWS)
     draft = Draft.objects.earliest("pk")
     assert "It is one of a table of requests." in submit(world, reverse("draft", args=[draft.pk]), BARE)
+
+
+@pytest.fixture
+def older(world: World) -> Plan:
+    """A plan that an older version of the portal stored: nobody has compared the key of its host."""
+    HostKey.objects.filter(replica=world.waiting.replica).update(compared="")
+    return Plan.objects.get(pk=world.waiting.pk)
+
+
+def decide(world: World, plan: Plan, who: str, what: str) -> str:
+    sent = {"digest": plan.digest, "reason": "needed"}
+    answer = world.client(who).post(reverse(what, args=[plan.pk]), sent, follow=True)
+    return html.unescape(answer.content.decode())
+
+
+@pytest.mark.parametrize(("what", "who"), [("approve", "approver"), ("approve", "root"), ("break_glass", "root")])
+def test_a_plan_whose_key_nobody_compared_does_not_run(world: World, older: Plan, what: str, who: str) -> None:
+    assert "Nobody has compared the host key" in decide(world, older, who, what)
+    assert not older.runs.exists()
+    assert not older.approvals.exists()
+
+
+def test_it_is_rejected_all_the_same(world: World, older: Plan) -> None:
+    shown = page(world, reverse("plan", args=[older.pk]), "approver")
+    assert "Approve and run" not in shown
+    assert reverse("reject", args=[older.pk]) in shown
+    assert "Rejected." in decide(world, older, "approver", "reject")
+
+
+@pytest.mark.parametrize("who", ["operator", "administrator"])
+def test_the_requester_or_an_administrator_compares_it(world: World, older: Plan, who: str) -> None:
+    where, fingerprint = reverse("plan", args=[older.pk]), older.replica.host_key.fingerprint
+    assert "Accept host key" in page(world, where, who)
+    wrong = world.client(who).post(f"{where}compare/", {"fingerprint": OTHER})
+    assert "This is not the fingerprint of the key" in html.unescape(wrong.content.decode())
+    right = world.client(who).post(f"{where}compare/", {"fingerprint": fingerprint}, follow=True)
+    assert "The plan can be approved now." in html.unescape(right.content.decode())
+    event = AuditEvent.objects.get(verb="hostkey:accept")
+    assert (event.actor, event.after) == (who, {"fingerprint": fingerprint, "compared": "typed"})
+    assert "Approve and run" in page(world, where, "approver")
+    assert "Approved." in decide(world, older, "approver", "approve")
+
+
+@pytest.mark.parametrize("who", ["approver", "viewer", "both"])
+def test_nobody_else_compares_it(world: World, older: Plan, who: str) -> None:
+    where = reverse("plan", args=[older.pk])
+    assert "Accept host key" not in page(world, where, who)
+    sent = {"fingerprint": older.replica.host_key.fingerprint}
+    assert world.client(who).post(f"{where}compare/", sent).status_code == 403
+    assert not HostKey.objects.get(replica=older.replica).compared
+
+
+def test_a_decided_plan_is_not_compared(world: World, older: Plan) -> None:
+    Plan.objects.update(state=PlanState.REJECTED)
+    where = f"{reverse('plan', args=[older.pk])}compare/"
+    sent = {"fingerprint": older.replica.host_key.fingerprint}
+    answer = world.client("operator").post(where, sent)
+    assert "This plan has been decided on already" in html.unescape(answer.content.decode())
+    assert not HostKey.objects.get(replica=older.replica).compared
 
 
 def test_nothing_is_not_a_fingerprint() -> None:

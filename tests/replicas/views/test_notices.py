@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from django.urls import reverse
 from django.utils import timezone
 
@@ -37,6 +38,15 @@ def test_a_notice_leads_on_and_is_read(world: World) -> None:
     failed = tell(world, "operator", NoticeKind.FAILED)
     answer = world.client("operator").get(reverse("notice", args=[failed.pk]))
     assert answer["Location"] == reverse("run", args=[world.failed.pk])
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_link_of_another_site_leads_on_and_marks_nothing_as_read(world: World, site: str) -> None:
+    notice = tell(world, "approver")
+    answer = world.client("approver").get(reverse("notice", args=[notice.pk]), headers={"Sec-Fetch-Site": site})
+    assert answer["Location"] == reverse("plan", args=[world.waiting.pk])
+    notice.refresh_from_db()
+    assert notice.read_at is None
 
 
 def test_the_list_shows_own_notices_only(world: World) -> None:

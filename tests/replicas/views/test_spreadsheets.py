@@ -68,6 +68,7 @@ MEANT = [
         pytest.param("sep=;\r\n" + table(";"), id="sep="),
         pytest.param('"sep=,"\n' + PLAIN, id="sep= in quotes"),
         pytest.param("SEP=\t\n" + table("\t"), id="sep= and a tab"),
+        pytest.param(table(" | ").replace("\n", "\n--- | :---: | ---: | --- | ---\n", 1), id="a ruler as in Markdown"),
         pytest.param("\ufeff" + PLAIN, id="a byte order mark"),
         pytest.param("\ufeff\ufeffsep=;\n" + table(";"), id="two of them, and sep="),
         pytest.param(table(end="\r"), id="CR alone"),

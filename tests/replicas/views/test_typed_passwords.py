@@ -17,11 +17,12 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from replicas.actions import host_keys, prove_passwords
-from replicas.actions.password_attempts import MOST_WRONG, MOST_WRONG_OF_A_USER, TooManyAttempts, tried
+from replicas.actions.password_attempts import MOST_WRONG_OF_A_USER, TooManyAttempts, tried
 from replicas.choices import ReplicaState
 from replicas.clients import ssh
 from replicas.errors import HostUnreachable, WrongPassword
 from replicas.lifecycle.job import Job
+from replicas.lifecycle.wrong_passwords import MOST_WRONG
 from replicas.models import AuditEvent, Credential, Draft, PasswordAttempt, Plan, PlanCredential, RealmLook
 from replicas.permissions import Actor
 from tests.replicas.identity import host_key
@@ -257,5 +258,17 @@ def test_attempts_at_once_do_not_exceed_the_limit(realm: Realm) -> None:
 
 def test_a_worker_that_died_in_the_middle_of_a_try_counts(world: World, realm: Realm) -> None:
     for _ in range(MOST_WRONG):
-        PasswordAttempt.objects.create(realm="EXAMPLE.COM", account="admin", user="operator", at=timezone.now())
+        PasswordAttempt.objects.create(
+            realm="EXAMPLE.COM", account="admin", user="operator", at=timezone.now() - timedelta(minutes=5)
+        )
     assert REFUSED in text(request(world, admin=RIGHT["admin"]))
+
+
+def test_attempts_under_way_are_not_called_wrong(world: World, realm: Realm) -> None:
+    for user in ("both", "root", "administrator"):
+        PasswordAttempt.objects.create(realm="EXAMPLE.COM", account="admin", user=user, at=timezone.now())
+    shown = text(request(world, admin=RIGHT["admin"]))
+    assert "are under way, and the realm has not answered yet." in shown
+    assert "wrong" not in shown
+    assert not AuditEvent.objects.filter(verb="credential:refuse").exists()
+    assert realm.tries == []

@@ -206,6 +206,10 @@ TRIES = [
         for page, who in (("approve", "approver"), ("reject", "approver"), ("break_glass", "administrator"))
     ),
     *(Try("plan_check", "operator", plan_in(state), "The plan is decided.") for state in DECIDED),
+    *(
+        Try("plan_compare", "operator", plan_in(state), "decided on already", {"fingerprint": f"SHA256:{'A' * 43}"})
+        for state in DECIDED
+    ),
     Try("approve", "approver", approved_once, "You have approved this plan already.", seen),
     Try("reject", "approver", approved_once, "You have approved this plan already.", seen),
     Try("review", "both", reviewed, "has changed in the meantime", {"text": "Me too"}),

@@ -137,7 +137,7 @@ def cast() -> dict[str, User]:
 
 def key_of(hostname: str) -> HostKey:
     key = host_key(hostname)
-    given = {"key": key, "fingerprint": ssh.fingerprint(key), "accepted_by": "administrator"}
+    given = {"key": key, "fingerprint": ssh.fingerprint(key), "accepted_by": "administrator", "compared": "typed"}
     return HostKey.objects.get_or_create(hostname=hostname, defaults=given)[0]
 
 

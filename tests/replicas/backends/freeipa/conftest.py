@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from replicas.backends.freeipa import access
+from replicas.errors import WrongPassword
 from replicas.lifecycle.base import Level, SecretName
 from replicas.lifecycle.job import JSON, Action, Endpoint, Job, Options, RealmFacts, Role
 from tests.replicas.clients.freeipa.conftest import Server, folder, recorded, recorded_ca
@@ -47,6 +48,9 @@ class RealmContext:
 
     def has(self, name: SecretName) -> bool:
         return bool(self.keytab) if name == "keytab" else True
+
+    def rejected(self, name: SecretName, error: WrongPassword) -> None:
+        raise error
 
     def mask(self, *values: str | bytes) -> None:
         self.masked += values
