@@ -79,7 +79,7 @@ def test_a_file_that_is_too_large_is_told_beside_its_field(world: World) -> None
     file = SimpleUploadedFile("rows.csv", b"hostname\n" + b"x" * 3_000_000)
     answer = world.client("operator").post(reverse("replica_bulk"), {"file": file})
     assert answer.status_code == 200
-    assert "The file is larger than 256 KiB." in answer.content.decode()
+    assert "The table is larger than 256 KiB." in answer.content.decode()
 
 
 def test_a_request_for_another_host_gets_a_page_too(world: World) -> None:

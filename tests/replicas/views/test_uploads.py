@@ -77,7 +77,8 @@ def people(world: World, name: str) -> Actor:
 
 def ended(world: World, plan: Plan, state: RunState) -> Run:
     run = approve(people(world, "approver"), plan, plan.digest, "looks right")
-    lease = claim(run.pk)
+    Run.objects.exclude(pk=run.pk).filter(state=RunState.RUNNING).update(state=RunState.SUCCEEDED)
+    lease = claim(run.pk)  # a FreeIPA realm installs one server at a time
     assert lease
     end(run, lease, Outcome(state))
     run.refresh_from_db()
@@ -158,7 +159,8 @@ def test_keys_are_kept_encrypted_and_go_with_the_run(world: World) -> None:
     assert not any(b"PRIVATE KEY" in bytes(row.ciphertext) for row in PlanCredential.objects.all())
     run = approve(people(world, "approver"), plan, plan.digest, "looks right")
     assert credentials._given(plan).count() == 2
-    lease = claim(run.pk)
+    Run.objects.exclude(pk=run.pk).filter(state=RunState.RUNNING).update(state=RunState.SUCCEEDED)
+    lease = claim(run.pk)  # a FreeIPA realm installs one server at a time
     assert lease
     end(run, lease, Outcome(RunState.SUCCEEDED))
     assert not PlanCredential.objects.filter(plan=plan).exists()

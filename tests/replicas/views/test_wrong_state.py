@@ -256,7 +256,7 @@ TRIES = [
     Try("draft_submit", "operator", outrun_draft, "is in another state: Removed", {"despite": "All the same"}),
     Try("draft_submit", "operator", row_of_a_table, "It is one of a table of requests.", {"despite": "All the same"}),
     Try("table_submit", "operator", outrun_table, "The table is not valid any more.", {"despite": "All the same"}),
-    Try("realm_look", "operator", looked_at_now, "is being looked at already", {}),
+    Try("realm_look", "operator", looked_at_now, "is being checked already", {}),
     Try("realm_look", "operator", without_passwords, "is not stored", {}),
     Try("realm_records", "operator", with_every_record, "There are no missing records", {}),
     Try("master_host_key", "administrator", master, "presents another key than", WHY | {"fingerprint": "SHA256:old"}),
