@@ -78,7 +78,8 @@ def uncompared(plan: Plan) -> bool:
 
 
 def require_compared(plan: Plan) -> None:
-    """Raise Conflict when an approval would trust a key that nobody has compared."""
+    """Raise Conflict when an approval would trust a key that nobody has compared, by what is stored now."""
+    plan.replica.host_key.refresh_from_db(fields=("compared",))
     if uncompared(plan):
         raise Conflict(
             _("Nobody has compared the host key of %(host)s.") % {"host": plan.replica.hostname},
