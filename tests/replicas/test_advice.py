@@ -37,6 +37,8 @@ SEEN = {
     "remove it from its realm first": "The state file of a server was seen on this host.",
     "have it unenrolled first": "The configuration of a client was seen on this host.",
     "If the {} is incomplete, FreeIPA can remove it": "The realm or the host has shown a role that is not finished.",
+    'Correct line {} ("{}") of {} on {}: it counts': "The line was read from that file on that host.",
+    "If this is the right host, correct {} in its {}": "The lines were read from that file on that host.",
     "ipa topologysegment-del {} {}": "The segment was read by its name.",
     "ldapdelete -Y GSSAPI": "The agreement was read by its name.",
     "ipa-replica-manage clean-ruv {}": "The update vector that was read has the id.",
