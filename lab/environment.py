@@ -33,7 +33,7 @@ class Lab:
 
     @property
     def kind(self) -> str:
-        """What makes this lab another one than labs of the same name were before."""
+        """Return what distinguishes this lab from earlier labs of the same name."""
         return type(self).__name__
 
     @cached_property
