@@ -202,6 +202,14 @@ class Host:
         )
         self._filter(rules)
 
+    def reset_connections(self, port: int) -> None:
+        """Answer what comes to a TCP port of this host with a reset, as a host does that was started anew."""
+        self._filter(
+            "add table inet lab\n"
+            "add chain inet lab input { type filter hook input priority 0; policy accept; }\n"
+            f"add rule inet lab input tcp dport {port} reject with tcp reset\n"
+        )
+
     def unblock(self) -> None:
         """Take back everything that was blocked."""
         self._filter("add table inet lab\ndelete table inet lab\n")

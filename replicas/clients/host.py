@@ -151,6 +151,8 @@ class Host:
                 await login.skip(process, mark)
                 begun += 1
         except TimeoutError as error:
+            if process.is_closing():
+                raise  # that of the connection, to which the host sends no answer
             raise login.silent(self.name, user) from error
         except login.NotStarted as error:
             await process.wait_closed()

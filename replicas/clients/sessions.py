@@ -86,6 +86,11 @@ class Sessions:
         link, process = await self._open(command, stdin, guard)
         try:
             yield process
+        except OSError as error:
+            # When the kernel ends a connection, asyncssh hands the socket's own error to whoever reads or writes.
+            if link.open:
+                raise
+            raise asyncssh.ConnectionLost(str(error)) from error
         finally:
             process.close()
             self._release(link)

@@ -132,6 +132,25 @@ async def test_lost_connection(lab: Lab) -> None:
             await host.run("true")
 
 
+@pytest.mark.parametrize("begun", [True, False], ids=["in a command", "before it begins"])
+async def test_a_host_that_resets_the_connection(lab: Lab, begun: bool) -> None:
+    """What a host answers that was started anew: the kernel's error is the same lost connection."""
+    host, bashrc = lab.hosts[1], lab.hosts[1].read("/root/.bashrc")
+    if not begun:
+        host.write("/root/.bashrc", "sleep 60\n")
+    try:
+        async with await ssh.connect(endpoint(host), lab.ssh_key) as opened:
+            waiting = asyncio.create_task(opened.run("sleep", "60"))
+            await asyncio.sleep(0.5)
+            host.reset_connections(22)
+            with pytest.raises(HostUnreachable, match="was lost") as caught:
+                await waiting  # until the next sign of life is sent
+            assert caught.value.retryable
+    finally:
+        host.unblock()
+        host.write("/root/.bashrc", bashrc)
+
+
 async def test_write_is_atomic_and_says_whether_it_changed(replica: ssh.Host) -> None:
     path = "/root/portal-test"
     assert await replica.write(path, b"one\0", mode=0o640, owner="root:bind")
