@@ -8,5 +8,5 @@ from django.core.management import execute_from_command_line
 from portal.startup import require_settings
 
 if __name__ == "__main__":
-    require_settings()
+    require_settings(sys.argv[2:])
     execute_from_command_line(sys.argv)
