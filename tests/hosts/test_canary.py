@@ -24,7 +24,7 @@ from typing import Any
 
 import pytest
 
-from lab import Lab
+from lab import Host, Lab
 from replicas.clients import gpg
 from replicas.errors import BundleError
 from replicas.lifecycle.steps import packing
@@ -104,12 +104,14 @@ class Cast:
         ):
             subprocess.run([sys.executable, *argv], env=environment, cwd=ROOT, input=typed, text=True, check=True)
         with portal(self.data, self.environment, port=0, worker=("-c", TALKATIVE)) as address:
-            for role, password in self.passwords.items():
-                self.people[role] = Person(address, role, password, self.consoles)
-            self._wait_for_the_worker()
-            yield
-            for person in self.people.values():
-                person.client.close()
+            try:
+                for role, password in self.passwords.items():
+                    self.people[role] = Person(address, role, password, self.consoles)
+                self._wait_for_the_worker()
+                yield
+            finally:
+                for person in self.people.values():
+                    person.client.close()
 
     def _wait_for_the_worker(self) -> None:
         """From then on its environment is without secrets."""
@@ -225,7 +227,8 @@ def a_whole_life(cast: Cast, lab: Lab, known: Canaries) -> str:
         "ssh_user": "root", "ip_addresses": f"{replica.address}\n{replica.address6}", "setup_ca": "on",
         "forward_policy": "first",
     }  # fmt: skip
-    page = cast.ask("/replicas/request/", asked | wrong)
+    with changed(lab, wrong):
+        page = cast.ask("/replicas/request/", asked | wrong)
     plan = cast.newest("plans", page)
     cast.send("approver", f"/plans/{plan}/", {"reason": "Needed"}, to=f"/plans/{plan}/approve/")
     assert "Failed" in cast.follow(page)
@@ -243,16 +246,34 @@ def a_whole_life(cast: Cast, lab: Lab, known: Canaries) -> str:
 
 
 def another(cast: Cast, lab: Lab, asked: dict[str, Any], known: Canaries) -> None:
-    """A request with wrong passwords for one run, which fails, and what it did is undone."""
+    """A request whose passwords are changed before its run, which fails, and what it did is undone."""
     host = lab.host("ipareplica2.example.com")
     wrong = {"directory_manager": known.plant("second one-run manager"), "admin": known.plant("second one-run admin")}
     where = {"hostname": host.name, "ssh_address": str(host.address), "ip_addresses": str(host.address)}
-    page = cast.ask("/replicas/request/", asked | where | wrong)
+    with changed(lab, wrong):
+        page = cast.ask("/replicas/request/", asked | where | wrong)
     plan = cast.newest("plans", page)
     cast.send("approver", f"/plans/{plan}/", {"reason": "Needed"}, to=f"/plans/{plan}/approve/")
     assert "Failed" in cast.follow(page)
     cast.act(page, "undo", reason="Not needed any more")
     assert "Succeeded" in cast.follow(page)
+
+
+@contextmanager
+def changed(lab: Lab, passwords: dict[str, str]) -> Iterator[None]:
+    """The realm has other passwords for a while: those that a request is accepted with, and its run is refused."""
+    try:
+        give(lab.master, passwords["directory_manager"], passwords["admin"])
+        yield
+    finally:
+        give(lab.master, lab.secrets.directory_manager, lab.secrets.admin)
+
+
+def give(master: Host, manager: str, admin: str) -> None:
+    change = f"dn: cn=config\nchangetype: modify\nreplace: nsslapd-rootpw\nnsslapd-rootpw: {manager}\n"
+    socket = "ldapi://%2Frun%2Fslapd-EXAMPLE-COM.socket"
+    master.run(["ldapmodify", "-Q", "-Y", "EXTERNAL", "-H", socket], input=change.encode())
+    master.run(["kadmin.local", "-q", "cpw admin"], input=f"{admin}\n{admin}\n".encode())
 
 
 def the_end_of_it(cast: Cast, page: str) -> None:

@@ -40,7 +40,9 @@ async def test_what_is_refused_before_anything_is_changed(hosts: Lab, drive: Dri
     nameless = replace(good, options=replace(good.options, ip_addresses=()))
     await refused(drive(hosts, nameless), StepError, "not found in DNS")
     findings = await BACKEND.preflight(drive(hosts, foreign))
-    assert [one.check for one in findings if one.level == "error"] == ["addresses"]
+    wrong = {one.check: one for one in findings if one.level == "error"}
+    assert list(wrong) == ["addresses", "zones"]
+    assert "1.2.0.192.in-addr.arpa" in wrong["zones"].message
     assert hosts.master.read("/var/lib/ipa/ca/index.txt") == before
     assert not ask(hosts.master, "sh", "-c", "ls /var/lib/ipa | grep gpg")
 
