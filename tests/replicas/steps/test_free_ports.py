@@ -22,6 +22,8 @@ import socket, sys, time
 kind, address, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
 family = socket.AF_INET6 if ":" in address else socket.AF_INET
 opened = socket.socket(family, socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM)
+# What the connection check closed just before waits for its last packets for a minute.
+opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 opened.bind((address, port))
 kind == "tcp" and opened.listen()
 time.sleep(600)

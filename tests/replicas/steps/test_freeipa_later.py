@@ -118,7 +118,8 @@ async def test_what_was_interrupted_half_way_is_not_done_again(made: KeptContext
     await host.write(PART.left, "")
     with pytest.raises(StepError, match=r"has .*CS\.cfg: ipa-ca-install was interrupted") as caught:
         await AddRole(made.job).run(made)
-    assert "remove the replica" in caught.value.remedy
+    assert "request its removal and then request it again with a CA" in caught.value.remedy
+    assert "serves everything else as before" in caught.value.remedy
     assert not await host.exists(SEEN)
 
 

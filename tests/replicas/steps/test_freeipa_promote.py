@@ -186,7 +186,7 @@ async def test_a_half_installed_host_is_not_installed_again(made: KeptContext, h
     await host.write(SERVER_STATE, "")
     with pytest.raises(StepError, match="is half installed") as caught:
         await PromoteReplica(made.job).run(made)
-    assert "try again, and what is half installed is taken back" in caught.value.remedy
+    assert "the retry removes what is half installed and installs it again" in caught.value.remedy
     assert not await host.exists(ARGUMENTS)
 
 
