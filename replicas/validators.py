@@ -36,10 +36,11 @@ HOSTNAME = rf"^{NOT_A_HOST}(?=.{{1,{MAX_HOSTNAME}}}\Z){LABEL}(\.{LABEL})+\Z"
 _ADDRESS = '"[0-9a-f.:]{2,45}"'
 ADDRESSES = rf"^\[({_ADDRESS}(, ?{_ADDRESS})*)?\]\Z"
 """JSON of a list of addresses, as SQLite and PostgreSQL write it."""
-LOGIN = r"[A-Za-z0-9_.][A-Za-z0-9_.-]*\$?(@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)?"
+MAX_ACCOUNT, MAX_LOGIN = 32, 255
+"""Characters of an account's own name (useradd(8)), and of it with a domain, which can be as long as a host name."""
+LOGIN = r"(?=[^@]{1,32}(@|$))[A-Za-z0-9_.][A-Za-z0-9_.-]*\$?(@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)?"
 """What useradd takes on Debian and RHEL, and what SSSD and Winbind make of an account of a domain. Not a number alone,
 which programs take for an id, and no backslash, which shells and sudo read differently."""
-MAX_LOGIN = 32
 REALM = rf"{LABEL}(\.{LABEL})*".replace("a-z", "A-Z")
 MAX_REALM = 253
 OCTET = r"(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
@@ -178,10 +179,11 @@ def validate_login(name: str) -> None:
     """Accept an account name of a Linux host, also one of a directory (useradd(8), sssd.conf(5))."""
     if not re.fullmatch(LOGIN, name) or name in (".", "..") or name.isdigit() or len(name) > MAX_LOGIN:
         text = _(
-            "“%(name)s” is not an account name. Use at most %(longest)d characters: letters, digits, dots, hyphens and "
-            "underscores, as in svc.portal. An account of a domain is written as in svc.portal@ad.example.com."
+            "“%(name)s” is not an account name. Use at most %(longest)d letters, digits, dots, hyphens and "
+            "underscores, as in svc.portal. An account of a domain has its domain after that, as in "
+            "svc.portal@ad.example.com."
         )
-        raise ValidationError(text, code="login", params={"name": name, "longest": MAX_LOGIN})
+        raise ValidationError(text, code="login", params={"name": name, "longest": MAX_ACCOUNT})
 
 
 PORT = r"(?:\s{0,8}[:@#]\s{0,8}|\s{1,8}port\s{1,8})\d{1,6}\b"

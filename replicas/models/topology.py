@@ -61,7 +61,9 @@ class SSHTarget(models.Model):
     ssh_port = models.PositiveIntegerField(
         _("SSH port"), default=22, validators=[MinValueValidator(1), MaxValueValidator(65535)]
     )
-    ssh_user = models.CharField(_("SSH user"), max_length=32, default="root", validators=[validators.validate_login])
+    ssh_user = models.CharField(
+        _("SSH user"), max_length=validators.MAX_LOGIN, default="root", validators=[validators.validate_login]
+    )
     host_key = models.ForeignKey(HostKey, on_delete=models.PROTECT, verbose_name=_("pinned host key"))
 
     class Meta:

@@ -167,7 +167,8 @@ def test_what_is_not_a_realm(name: str) -> None:
     "name",
     [
         "root", "svc.portal", "svc_portal$", "Portal", "portal-2", "2portal", "_apt", "a", "p" * 32, ".hidden",
-        "svc.portal@ad.example.com", "gmsa$@example.com",
+        "svc.portal@ad.example.com", "gmsa$@example.com", "svc-identity-portal@branch.ad.example.com",
+        f"{'p' * 32}@{'d' * 200}.example.com",
     ],
 )  # fmt: skip
 def test_accounts(name: str) -> None:
@@ -179,6 +180,7 @@ def test_accounts(name: str) -> None:
     [
         "", "-portal", ".", "..", "1000", "a b", "a:b", "a/b", "AD\\portal", "$a", "a$b", "a@", "@b", "a@b@c", "ä",
         "a\n", "a;b", "p" * 33, "a@-b", "a'b",
+        f"{'p' * 33}@example.com", f"p@{'d' * 254}",
     ],
 )  # fmt: skip
 def test_what_is_not_an_account(name: str) -> None:

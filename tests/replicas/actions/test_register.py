@@ -149,5 +149,6 @@ def test_an_address_or_account_that_no_host_has(
 
 def test_a_realm_of_one_label_and_an_account_with_a_dot(cast: Cast, given: Registration, says: Any) -> None:
     says.append(replace(SAYS, realm="LAB", domain="lab.example.com", suffix="dc=lab"))
-    master = register(cast.administrator, replace(given, ssh_user="svc.portal"))
-    assert (master.realm.name, master.realm.domain, master.ssh_user) == ("LAB", "lab.example.com", "svc.portal")
+    master = register(cast.administrator, replace(given, ssh_user="svc-portal@branch.ad.example.com"))
+    assert (master.realm.name, master.realm.domain) == ("LAB", "lab.example.com")
+    assert master.ssh_user == "svc-portal@branch.ad.example.com"
