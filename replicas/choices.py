@@ -137,15 +137,6 @@ class DnsPolicy(models.TextChoices):
     ENFORCED = "enforced", _("enforced: refuse plain DNS")
 
 
-class LogLevel(models.TextChoices):
-    """Of a log line."""
-
-    DEBUG = "debug", _("Debug")
-    INFO = "info", _("Info")
-    WARNING = "warning", _("Warning")
-    ERROR = "error", _("Error")
-
-
 class NoticeKind(models.TextChoices):
     """What somebody is told."""
 

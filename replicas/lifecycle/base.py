@@ -80,15 +80,6 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True)
-class ReplicaState:
-    """What is on a replica now: services by name (whether active), and whether replication is in sync."""
-
-    installed: bool
-    services: Mapping[str, bool] = field(default_factory=dict)
-    in_sync: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class ServerHealth:
     """A server of the realm: what it serves beside the directory, and what is wrong with it, if anything."""
 
@@ -244,7 +235,6 @@ class Step:
     title: str
     stage: str
     undoable: bool = True
-    repeatable: ClassVar[bool] = True
     undo_title: str = ""
     """The line that the log of a removal shows."""
     undo_destroys: ClassVar[bool] = False
@@ -358,10 +348,6 @@ class Backend(Protocol):
         """
         ...
 
-    async def state(self, ctx: Context) -> ReplicaState:
-        """Read-only: what is there, what serves, what is in sync."""
-        ...
-
 
 __all__ = [
     "STAGES",
@@ -375,7 +361,6 @@ __all__ = [
     "Level",
     "PasswordName",
     "Record",
-    "ReplicaState",
     "SecretName",
     "Step",
     "Touch",

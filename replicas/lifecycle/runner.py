@@ -190,7 +190,6 @@ class Execution:
         else:
             if before == StepState.DONE:
                 rows.start(index)
-            _refuse_to_repeat(step, before)
             self._do(stage, step)
         progress = stage.run(stage.ctx.settle())
         sealed = (stage.ctx.job, stage.ctx.facts) if "bundle_sha256" in stage.ctx.facts else None
@@ -199,7 +198,7 @@ class Execution:
         stage.run(stage.ctx.commands.tidy())
 
     def _do(self, stage: StepLoop, step: Step) -> None:
-        self._insist(stage, lambda: step.run(stage.ctx), repeatable=step.repeatable)
+        self._insist(stage, lambda: step.run(stage.ctx))
         # Whoever takes over from here finds the step done, and would not say again what it said.
         self.writer.flush()
         if not self._insist(stage, lambda: step.done(stage.ctx)):
@@ -220,7 +219,7 @@ class Execution:
                 "Look at the worker's log and at the memory of its machine, then try again.",
             )
 
-    def _insist(self, stage: StepLoop, work: Callable[[], Coroutine[Any, Any, T]], repeatable: bool = True) -> T:
+    def _insist(self, stage: StepLoop, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Do it again while errors pass by themselves (`Patience`); at first contact they count."""
         met, patience = False, Patience(stage.ctx.milestones)
         while True:
@@ -229,7 +228,7 @@ class Execution:
             except PortalError as error:
                 pause = patience.pause()
                 met = met or stage.ctx.met or isinstance(error, DirectoryLost)
-                if pause is None or not (error.retryable and repeatable and met):
+                if pause is None or not (error.retryable and met):
                     raise
                 self.writer.write(f"{error.message} Trying again in {pause:g} s.", "warning")
                 self._check_cancel()
@@ -273,11 +272,3 @@ async def _with_full_disks(ctx: RunContext, error: PortalError) -> PortalError:
         return error
     told = await disks.explain(ctx.reached)
     return StepError(f"{error.message} {told}", f"Free space there. {error.remedy}".strip()) if told else error
-
-
-def _refuse_to_repeat(step: Step, before: str) -> None:
-    if before == StepState.RUNNING and not step.repeatable:
-        raise StepError(
-            f"«{step.title}» was interrupted, and it is not known how far it came.",
-            "Look at the host, and decide whether to try this step again.",
-        )

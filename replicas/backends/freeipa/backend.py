@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from replicas.backends.freeipa import beforehand, health, installer_options, plan, probing, serving
+from replicas.backends.freeipa import beforehand, health, installer_options, plan, probing
 from replicas.backends.freeipa.access import prove_directory_manager, session
-from replicas.backends.freeipa.realm import ENABLED
 from replicas.backends.freeipa.symptoms import SYMPTOMS
 from replicas.errors import StepError
 from replicas.lifecycle.base import (
@@ -17,7 +16,6 @@ from replicas.lifecycle.base import (
     Health,
     PasswordName,
     Record,
-    ReplicaState,
     SecretName,
     Step,
 )
@@ -87,11 +85,3 @@ class FreeIpaBackend:
 
     async def look(self, ctx: Context) -> Health:
         return await health.look(ctx)
-
-    async def state(self, ctx: Context) -> ReplicaState:
-        """Services are the server's roles, and active when they are enabled; a server that the realm lacks has none."""
-        name = ctx.job.replica.hostname
-        async with session(ctx) as opened:
-            roles = await serving.roles(opened, name)
-        services = {role: status == ENABLED for role, status in roles.items() if status != "absent"}
-        return ReplicaState(services.get(serving.MASTER, False), services)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from replicas.backends.native import beforehand, health, plan, probing, records, state
+from replicas.backends.native import beforehand, health, plan, probing, records
 from replicas.backends.native.access import directory
 from replicas.backends.native.symptoms import SYMPTOMS
 from replicas.clients import kerberos
@@ -17,7 +17,6 @@ from replicas.lifecycle.base import (
     Health,
     PasswordName,
     Record,
-    ReplicaState,
     SecretName,
     Step,
 )
@@ -80,6 +79,3 @@ class NativeBackend:
 
     async def look(self, ctx: Context) -> Health:
         return await health.look(ctx)
-
-    async def state(self, ctx: Context) -> ReplicaState:
-        return await state.read(ctx)

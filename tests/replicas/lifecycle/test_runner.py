@@ -477,7 +477,7 @@ def test_a_lost_run_does_not_wait_for_those_that_began_meanwhile(settings: Setti
 
 def test_records_leave_the_replica_verified_even_when_they_fail() -> None:
     run = make_run(action=PlanAction.RECORDS)
-    World(HOST).tell("fragile", "fail")
+    World(HOST).tell("records", "fail")
     execute(run.pk)
     run.refresh_from_db()
     run.plan.replica.refresh_from_db()

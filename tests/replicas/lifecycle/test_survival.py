@@ -11,7 +11,7 @@ from multiprocessing.process import BaseProcess
 import pytest
 from django.utils import timezone
 
-from replicas.choices import PlanAction, ReplicaState, RunState
+from replicas.choices import ReplicaState, RunState
 from replicas.models import LogLine, Run, StepRun
 from tests.replicas.lifecycle.processes import Workers, clog, freeze, thaw
 from tests.replicas.lifecycle.rows import make_run
@@ -145,23 +145,6 @@ def test_stopped_worker_gives_its_run_back(workers: Workers) -> None:
     workers.start()
     wait(lambda: ended(run))
     assert_whole(run, ["prepare", "seal-bundle", "install"])
-
-
-def test_interrupted_step_that_cannot_be_repeated_waits_for_a_person(workers: Workers) -> None:
-    run = make_run(action=PlanAction.RECORDS)
-    world = World(HOST)
-    world.tell("fragile", "inside")
-    worker = workers.start()
-    wait(world.reached("fragile", "inside").exists)
-    kill(worker)
-    world.go_on("fragile", "inside")
-    workers.start()
-    wait(lambda: ended(run))
-    assert run.state == RunState.FAILED
-    assert "was interrupted" in run.error
-    Run.objects.filter(pk=run.pk).update(state=RunState.QUEUED)
-    wait(lambda: ended(run))
-    assert run.state == RunState.SUCCEEDED
 
 
 @pytest.mark.parametrize("lease_seconds", [1])

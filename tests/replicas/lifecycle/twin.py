@@ -19,7 +19,6 @@ from replicas.lifecycle.base import (
     Health,
     PasswordName,
     Record,
-    ReplicaState,
     SecretName,
     Step,
     Touch,
@@ -184,8 +183,8 @@ class Install(TwinStep):
         await super().run(ctx)
 
 
-class Fragile(TwinStep):
-    key, title, repeatable = "fragile", "Doing what cannot be done twice", False
+class Records(TwinStep):
+    key, title = "records", "Adding records"
 
 
 class TwinBackend:
@@ -223,13 +222,10 @@ class TwinBackend:
         steps: tuple[Any, ...] = (Prepare(), Seal(), Install())
         if job.action in ("undo", "remove"):
             return undo(steps, CLAIM)
-        return (*steps, Fragile()) if job.action == "records" else steps
+        return (*steps, Records()) if job.action == "records" else steps
 
     def records(self, job: Job) -> tuple[Record, ...]:
         return ()
-
-    async def state(self, ctx: Context) -> ReplicaState:
-        return ReplicaState(installed=False)
 
 
 class Registry:

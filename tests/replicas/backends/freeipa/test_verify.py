@@ -160,22 +160,6 @@ async def test_a_server_without_a_segment_is_an_error(recorded: Server, context:
             await serving.require_segments(opened, "replica2.example.com", ["domain"])
 
 
-async def test_the_state_of_the_recorded_server_is_its_roles(recorded: Server, context: Make) -> None:
-    recorded.expect("login_ok", "server_role_find")
-    state = await FreeIpaBackend().state(context(replica="ipaserver"))
-    assert state.installed
-    assert state.services == {"IPA master": True}
-
-
-async def test_a_server_without_roles_is_not_installed(recorded: Server, context: Make) -> None:
-    recorded.expect("login_ok")
-    renamed(recorded, "server_role_find", ipaserver="replica2")
-    assert recorded.replay
-    said = json.dumps(recorded.replay.armed[-1]["response"])
-    recorded.replay.armed[-1]["response"] = json.loads(said.replace('"enabled"', '"absent"'))
-    assert not (await FreeIpaBackend().state(context())).installed
-
-
 def test_agreements_are_the_segments_both_ways() -> None:
     segments = [Segment("domain", "x", "a", "b"), Segment("ca", "y", "a", "b"), Segment("domain", "z", "b", "c")]
     first = "5f1a0000000000030000"
