@@ -112,11 +112,6 @@ SHARED = (
         gettext_noop("The host or its service is down or restarts, or a firewall stands between."),
     ),
     Symptom(
-        "was interrupted, and it is not known",
-        gettext_noop("A worker died in a step that cannot be repeated safely. Somebody has to look at the host first."),
-        ("retry", "undo"),
-    ),
-    Symptom(
         "defect of the portal|ran without an error",
         gettext_noop("This should not happen: the portal, not the realm, is likely to be wrong."),
         ("retry", "undo"),

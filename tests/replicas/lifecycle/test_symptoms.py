@@ -29,7 +29,6 @@ ERRORS = {
     "b.example.com already exists on a.example.com: cn=b.example.com,cn=masters.": "may be in service",
     "b.example.com was not fully removed; still present: certificate 1F is valid.": "found parts of the replica",
     "The directory on a.example.com (192.0.2.10) cannot be reached over TLS: refused.": "down",
-    "«Sealing» was interrupted, and it is not known how far it came.": "look at the host",
     "A defect of the portal stopped the run (KeyError).": "should not happen",
     "[a.example.com] reports: Update failed! Status: [-1 - LDAP error]": "total update",
     "The Directory Server instance cannot be made: no.": "dscreate",
