@@ -53,6 +53,21 @@ MASKED = (
     "getty@tty1.service",
     "systemd-pstore.service",
 )
+# They run at each start and each daemon-reload, a dozen programs side by side, and look for disks and terminals.
+# That of init scripts stays.
+GENERATORS = (
+    "systemd-cryptsetup-generator",
+    "systemd-debug-generator",
+    "systemd-fstab-generator",
+    "systemd-getty-generator",
+    "systemd-gpt-auto-generator",
+    "systemd-hibernate-resume-generator",
+    "systemd-integritysetup-generator",
+    "systemd-rc-local-generator",
+    "systemd-run-generator",
+    "systemd-system-update-generator",
+    "systemd-veritysetup-generator",
+)
 FILES = {
     "etc/ssh/sshd_config.d/lab.conf": (
         "PermitRootLogin prohibit-password\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
@@ -144,6 +159,10 @@ def settle(root: Path) -> None:
         (root / name).unlink(missing_ok=True)
     for key in (root / "etc/ssh").glob("ssh_host_*"):
         key.unlink()
+    without = root / "etc/systemd/system-generators"
+    without.mkdir(exist_ok=True)
+    for name in GENERATORS:
+        (without / name).symlink_to("/dev/null")
     for name, text in FILES.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
