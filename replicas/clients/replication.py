@@ -12,6 +12,7 @@ from replicas.clients import agreement_status, vectors
 from replicas.clients.agreement_status import Status
 from replicas.clients.ldap import Directory, Entry
 from replicas.clients.vectors import NOTHING, Changes
+from replicas.together import together
 
 TREE, MONITOR = "cn=mapping tree,cn=config", "cn=monitor"
 AGREEMENTS = "(objectClass=nsds5ReplicationAgreement)"
@@ -62,6 +63,8 @@ class Copy:
     """When the server last received something of each id, where it knows."""
     agreements: Mapping[str, Agreement] = field(default_factory=dict)
     clock: float = 0.0
+    generation: str = ""
+    """Which database it is a copy of (vectors.GENERATION)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,14 @@ async def read(bound: Directory, suffix: str) -> Copy:
         vectors.arrivals(entry.get(vectors.ARRIVED, [])),
         await _agreements(bound, suffix),
         moment("".join(monitor.get(CLOCK, []))) or time.time(),
+        vectors.generation(values),
     )
+
+
+async def same_database(suffix: str, one: Directory, other: Directory) -> bool:
+    """Tell whether both servers have a copy of the same database: only then do changes go from one to the other."""
+    copies = await together(read(one, suffix), read(other, suffix))
+    return "" != copies[0].generation == copies[1].generation
 
 
 async def _agreements(bound: Directory, suffix: str) -> dict[str, Agreement]:

@@ -12,6 +12,8 @@ ATTRIBUTE = "nsds50ruv"
 SUPPLIER = re.compile(r"\{replica (\d+)(?: ldaps?://([^:/}]+))?")
 CSN = re.compile(r"\{replica (\d+)[^}]*\}(?: ([0-9a-f]{20}) ([0-9a-f]{20}))?")
 """An element of an update vector: a supplier's id, its first and its newest change."""
+GENERATION = re.compile(r"\{replicageneration\} (\S+)")
+"""The element of an update vector that names the database: servers replicate only with copies of the same one."""
 ARRIVED = "nsruvReplicaLastModified"
 ARRIVAL = re.compile(r"\{replica (\d+)[^}]*\} ([0-9a-f]{8})$")
 """An element of it: a supplier's id, and the time (Unix, hexadecimal) of the last change that arrived from there."""
@@ -49,6 +51,11 @@ def changes(values: Iterable[str]) -> dict[int, Changes]:
     """What a server has of each supplier, by its id."""
     elements = (CSN.match(value) for value in values)
     return {int(match[1]): Changes(match[2] or "", match[3] or "") for match in elements if match}
+
+
+def generation(values: Iterable[str]) -> str:
+    """Return which database a server has a copy of; an empty text when it does not say."""
+    return next((match[1] for value in values if (match := GENERATION.match(value))), "")
 
 
 def arrivals(values: Iterable[str]) -> dict[int, float]:

@@ -31,6 +31,13 @@ SYMPTOMS = (
         ),
     ),
     Symptom(
+        "Replication from .* has stopped",
+        gettext_noop(
+            "The supplier no longer sends changes. After a power cut, the replica can have a new database, which no "
+            "server replicates with. A retry sends everything again."
+        ),
+    ),
+    Symptom(
         "change did not reach",
         gettext_noop("Replication stands still: an agreement is in error, or a server is busy with a total update."),
     ),

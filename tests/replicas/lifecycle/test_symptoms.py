@@ -34,6 +34,7 @@ ERRORS = {
     "The Directory Server instance cannot be made: no.": "dscreate",
     "krb5-kdc does not start on b.example.com: failed": "journal",
     "After 60 s the replica id 7 is still in the update vector of c.example.com.": "until it is back",
+    "Replication from a.example.com to b.example.com has stopped: Error (19)": "sends everything again",
     "A change did not reach b.example.com within 30 s.": "stands still",
     "The revocation list of a.example.com lacks the certificates 17.": "authority",
     "b.example.com has no copy of example.com after 30 s.": "transfer the zone",

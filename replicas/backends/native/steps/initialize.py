@@ -11,6 +11,7 @@ from replicas.backends.native.names import CONFIGURED, REPLICATION_MANAGER, Name
 from replicas.backends.native.steps.directory import REPLICA_ID
 from replicas.backends.native.topology import cut_off, remaining
 from replicas.backends.native.units import force_restart
+from replicas.clients import replication
 from replicas.clients.ldap import Directory
 from replicas.errors import StepError
 from replicas.lifecycle.base import Context, Step, Touch
@@ -63,6 +64,8 @@ class Initialize(Step):
     `sent`: the replica has everything; `operations_before`: what it had done before it received anything. The servers
     go on by themselves when the portal does not: an attempt that takes over follows what is under way. When nothing
     moves any more, the replica's server is started anew, as it serves nobody yet, and everything is sent again, once.
+    A replica that loses its power right after it received everything may begin a database of its own, with which no
+    server replicates: then everything is sent again as well, also by a retry that comes later.
     Undo removes every server's agreement with the replica and the replica's manager, the entry among the masters, and
     the replica id from every update vector; the replica's own agreement goes with its instance. Raises StepError with
     the server's own words when the initialization fails.
@@ -105,7 +108,10 @@ class Initialize(Step):
                 replica.get(names.to_master, ["cn"]),
                 replica.get(names.master_entry, ["cn"]),
             )
-        return None not in there
+            return None not in there and await self._has_the_data(ctx, master, replica)
+
+    async def _has_the_data(self, ctx: Context, master: Directory, replica: Directory) -> bool:
+        return await replication.same_database(ctx.job.realm.suffix, master, replica)
 
     async def run(self, ctx: Context) -> None:
         for attempt in range(1, ATTEMPTS + 1):
@@ -135,7 +141,7 @@ class Initialize(Step):
         async with directory(ctx, "master") as master, directory(ctx, "replica") as replica:
             await self._register(ctx, master)
             total = await entries(master, ctx.job.realm.suffix)
-            if not await self._sent(ctx, replica):
+            if not await self._sent(ctx, master, replica):
                 await self._send(ctx, master, replica, total)
             await self._renew(ctx, master, replica)
             password = secrets.token_urlsafe(32)
@@ -171,12 +177,18 @@ class Initialize(Step):
             entry = {"objectClass": kinds, "cn": service, "description": CONFIGURED}
             await ensure(master, f"cn={service},{names.master_entry}", entry)
 
-    async def _sent(self, ctx: Context, replica: Directory) -> bool:
-        """Whether an interrupted attempt got as far as to see the end of it."""
-        return SENT in ctx.facts and await replica.get(Names(ctx.job).master_entry, ["cn"]) is not None
+    async def _sent(self, ctx: Context, master: Directory, replica: Directory) -> bool:
+        """Whether an interrupted attempt got as far as to see the end of it, and nothing was lost since."""
+        if SENT not in ctx.facts:
+            return False
+        if await self._has_the_data(ctx, master, replica):
+            return await replica.get(Names(ctx.job).master_entry, ["cn"]) is not None
+        host = ctx.job.replica.hostname
+        ctx.log(f"{host} lost what it had received, as after a power cut. Everything is sent again.", "warning")
+        return False
 
     async def _send(self, ctx: Context, master: Directory, replica: Directory, total: int) -> None:
-        if await self._under_way(Names(ctx.job), master, replica):
+        if await self._under_way(ctx, master, replica):
             ctx.log(f"Replication of {total} entries goes on, please wait until this has completed.")
         else:
             ctx.log(f"Starting replication of {total} entries, please wait until this has completed.")
@@ -184,14 +196,16 @@ class Initialize(Step):
         await self._follow(ctx, master, replica, total)
         await ctx.fact(SENT, True)
 
-    async def _under_way(self, names: Names, master: Directory, replica: Directory) -> bool:
+    async def _under_way(self, ctx: Context, master: Directory, replica: Directory) -> bool:
         """Whether the servers do what an interrupted attempt began, or have done it meanwhile."""
+        names = Names(ctx.job)
         entry = await master.get(names.to_replica, STATUS)
         if entry is None:
             return False
         status = "".join(entry.get(STATUS[0], []))
         if "Total update succeeded" in status and not entry.get(STATUS[1]):
-            return await replica.get(names.master_entry, ["cn"]) is not None
+            arrived = await replica.get(names.master_entry, ["cn"]) is not None
+            return arrived and await self._has_the_data(ctx, master, replica)
         return bool(entry.get(STATUS[1])) or "in progress" in status
 
     async def _start(self, ctx: Context, master: Directory, replica: Directory) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 from replicas.backends.native.access import directory
 from replicas.backends.native.names import Names
-from replicas.clients import kerberos
+from replicas.clients import kerberos, replication
 from replicas.clients.ldap import Directory
-from replicas.errors import StepError
+from replicas.errors import DirectoryError, StepError
 from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps import disks
@@ -27,6 +27,8 @@ ANSWERS = {
     "KRB-ERROR 60": "refuses an empty request",
 }
 PREFIX = "replica-proof-"
+BROKEN_SECONDS = 15.0
+"""How long a supplier may say that it has given up: right after a change of an agreement it may not know better."""
 
 
 class ProveService(Step):
@@ -72,7 +74,7 @@ class ProveService(Step):
         job, uid, dn, password = ctx.job, name(ctx.job), entry_of(ctx.job), secrets.token_urlsafe(18)
         ctx.mask(password)
         await self._make(ctx, master, dn, uid, password)
-        there = await self._arrives(ctx, replica, dn, "krbPrincipalName", f"{uid}@{job.realm.name}")
+        there = await self._arrives(ctx, master, replica, dn, "krbPrincipalName", f"{uid}@{job.realm.name}")
         host = await ctx.host("replica")
         ticket = await kerberos.prove(host, uid, password, job.realm.name, (job.replica.address,))
         async with Directory.bind(
@@ -80,7 +82,7 @@ class ProveService(Step):
         ) as bound:
             await bound.get(dn, ["uid"])
         await replica.modify(dn, ("replace", "description", ["written on the replica"]))
-        back = await self._arrives(ctx, master, dn, "description", "written on the replica")
+        back = await self._arrives(ctx, replica, master, dn, "description", "written on the replica")
         return [
             f"A user made on {job.master.hostname} was on {job.replica.hostname} after {duration(there)}.",
             f"{ticket.principal} got a ticket for {ticket.service} from the KDC of {job.replica.hostname} alone.",
@@ -107,13 +109,17 @@ class ProveService(Step):
         command = f'addprinc -x dn="{dn}" -pw "{password}" {uid}\n'
         await (await ctx.host("master")).run("kadmin.local", input=command)
 
-    async def _arrives(self, ctx: Context, bound: Directory, dn: str, attribute: str, value: str) -> float:
-        """Return the seconds until the value is there. Raises StepError."""
+    async def _arrives(
+        self, ctx: Context, supplier: Directory, bound: Directory, dn: str, attribute: str, value: str
+    ) -> float:
+        """Return the seconds until the value is there. Raises StepError, and DirectoryError when it cannot come."""
         start = time.monotonic()
 
         async def attempt() -> float:
             entry = await bound.get(dn, [attribute])
             if entry is None or value not in entry.get(attribute, []):
+                if time.monotonic() - start > BROKEN_SECONDS:
+                    await self._require_agreement(ctx, supplier, bound)
                 raise StepError(
                     f"A change did not reach {bound.hostname}.",
                     "Check the replication agreements with dsconf replication status.",
@@ -121,6 +127,17 @@ class ProveService(Step):
             return time.monotonic() - start
 
         return await converged(ctx, attempt)
+
+    async def _require_agreement(self, ctx: Context, supplier: Directory, consumer: Directory) -> None:
+        """Raise DirectoryError when the supplier has given up on the consumer: then waiting does not help."""
+        copy = await replication.read(supplier, ctx.job.realm.suffix)
+        agreement = copy.agreements.get(consumer.hostname)
+        if agreement is not None and agreement.status.kind == "broken":
+            raise DirectoryError(
+                f"Replication from {supplier.hostname} to {consumer.hostname} has stopped: {agreement.status.text}",
+                "Retry: if the replica lost its data in a power cut, everything is sent to it again. Otherwise see the "
+                f"errors log of the Directory Server on {supplier.hostname}.",
+            )
 
 
 def name(job: Job) -> str:
