@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from replicas.errors import HostUnreachable
+from replicas.errors import HostError, HostUnreachable, StepError
 from replicas.lifecycle.base import Context, Step, Touch
 from replicas.lifecycle.job import JSON, Job
 
@@ -12,6 +12,8 @@ REMOVAL_BEGUN = "removal_begun"
 """The fact that a removal writes before its first change; until then the replica serves as before."""
 UNDONE = "undone"
 """Fact: the keys of the steps that this run has finished; it holds for no other run."""
+UNDO = "undo-"
+"""What the keys of these steps begin with."""
 IF_GONE = "If the machine is gone for good, ask for the removal again and say so: its part is left out then."
 
 
@@ -27,12 +29,12 @@ class Undo(Step):
 
     def __init__(self, step: Step, claim: str) -> None:
         self.step, self.claim = step, claim
-        self.key = f"undo-{step.key}"
+        self.key = f"{UNDO}{step.key}"
         self.title = step.undo_title or f"Undoing: {step.title}"
         self.undoable = not step.undo_destroys
 
     def touches(self, job: Job) -> list[Touch]:
-        return self.step.undo_touches(job)
+        return there(job, self.step.undo_touches(job))
 
     def lasting(self, job: Job) -> list[str]:
         return self.step.undo_lasting(job)
@@ -44,6 +46,8 @@ class Undo(Step):
         if not ctx.facts.get(self.claim):
             ctx.log("Nothing to undo: the installation ended before it changed anything")
         else:
+            if ctx.job.options.host_gone_reason and not any(key.startswith(UNDO) for key in undone(ctx)):
+                ctx.log(await require_gone(ctx), "warning")
             await begin(ctx)
             await self.step.undo_realm(ctx)
             await self._on_host(ctx)
@@ -61,13 +65,37 @@ class Undo(Step):
             raise HostUnreachable(error.message, f"{error.remedy} {IF_GONE}", retryable=error.retryable) from error
 
 
-def undo(steps: Iterable[Step], claim: str) -> tuple[Undo, ...]:
-    """The steps that have something to undo, in the reverse order."""
-    return tuple(Undo(step, claim) for step in reversed(tuple(steps)) if reverts(step))
+def undo(steps: Iterable[Step], claim: str, job: Job) -> tuple[Undo, ...]:
+    """Return the steps that have something to undo, in the reverse order; only in the realm when the host is gone."""
+    gone = bool(job.options.host_gone_reason)
+    reverting = [step for step in steps if overrides(step, "undo_realm") or (reverts(step) and not gone)]
+    return tuple(Undo(step, claim) for step in reversed(reverting))
 
 
 def reverts(step: Step) -> bool:
     return overrides(step, "undo_realm") or overrides(step, "undo_host")
+
+
+def there(job: Job, touches: Iterable[Touch]) -> list[Touch]:
+    """Return what a removal touches, without the replica's host when that is gone."""
+    left_out = job.replica.hostname if job.options.host_gone_reason else None
+    return [touch for touch in touches if touch.where != left_out]
+
+
+async def require_gone(ctx: Context) -> str:
+    """Tell how the host is gone that the request says is gone. Raises StepError when it lets the portal in.
+
+    Another machine that answers at its address has another host key, and does not count.
+    """
+    replica = ctx.job.replica
+    try:
+        await ctx.host("replica")
+    except HostError as error:
+        return f"{replica.hostname} is left out: {error.message}"
+    raise StepError(
+        f"{replica.hostname} is not gone: it answers at {replica.address} with its own host key and admits the portal.",
+        "Request the removal again without stating that the host is gone. Then the host is cleaned as well.",
+    )
 
 
 def overrides(step: Step, name: str) -> bool:

@@ -131,6 +131,12 @@ def test_a_replica_whose_machine_is_gone(portal: Portal, hosts: Lab) -> None:
     portal.register()
     before = census(hosts)
     succeeded(portal, portal.install(FIRST, **options(replica, setup_dns=True, no_forwarders=True)))
+    there = census(hosts)
+    run = removal(portal, FIRST, host_gone_reason="The machine was scrapped")
+    assert run.state == RunState.FAILED
+    assert f"{FIRST} is not gone" in run.error
+    assert difference(there, census(hosts)) == {}
+    assert Replica.objects.get().state == ReplicaState.VERIFIED
     replica.stop()
 
     run = removal(portal, FIRST)

@@ -89,7 +89,8 @@ def segment(job: Job) -> tuple[Step, ...]:
 
 
 def undo(job: Job) -> tuple[Step, ...]:
-    return (*undoing(install(job), CLAIM), CleanVectors(), *((CleanRecords(),) if job.realm.dns else ()), ProveGone())
+    records = (CleanRecords(),) if job.realm.dns else ()
+    return (*undoing(install(job), CLAIM, job), CleanVectors(), *records, ProveGone())
 
 
 def remove(job: Job) -> tuple[Step, ...]:

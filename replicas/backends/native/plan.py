@@ -73,7 +73,7 @@ def records(job: Job) -> tuple[Step, ...]:
 def undo(job: Job) -> tuple[Step, ...]:
     """Everything that a run for this replica can have done, name service that was added later included."""
     everything = replace(job, options=replace(job.options, setup_dns=job.realm.dns))
-    return (*undoing(install(everything), CLAIM), ProveGone(job.realm.dns))
+    return (*undoing(install(everything), CLAIM, job), ProveGone(job.realm.dns))
 
 
 def remove(job: Job) -> tuple[Step, ...]:

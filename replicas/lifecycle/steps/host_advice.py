@@ -14,18 +14,21 @@ from replicas.clients.certificates import days_left, presented
 from replicas.errors import StepError
 from replicas.hostside import wire
 from replicas.lifecycle.base import Context
+from replicas.lifecycle.undo import require_gone
 
 DAYS = 30
 PROBE_SECONDS = 3.0
 
 
 async def reachable(ctx: Context) -> str:
-    """The host from which something is taken back, unless the request says that it is gone."""
-    replica = ctx.job.replica.hostname
+    """The portal reaches the host that something is removed from, or does not when the request says that it is gone.
+
+    Raises HostError, and StepError for a host that is said to be gone and is not.
+    """
     if ctx.job.options.host_gone_reason:
-        return f"{replica} is left out"
+        return await require_gone(ctx)
     await ctx.host("replica")
-    return f"The portal reaches {replica}"
+    return f"The portal reaches {ctx.job.replica.hostname}"
 
 
 async def own_name(ctx: Context) -> str:

@@ -38,3 +38,18 @@ def test_a_removal_undoes_every_step_that_changes_something_in_reverse(action: A
     assert steps[-1].key == "prove-gone"
     assert (steps[0].key == "check-removable") == (action == "remove")
     assert all(step.title and step.touches(wanted) for step in steps)
+
+
+@pytest.mark.parametrize("kind", ["native", "freeipa"])
+@pytest.mark.parametrize("action", ["undo", "remove"])
+def test_a_removal_without_the_host_does_not_tell_of_it(kind: str, action: Action) -> None:
+    """What approvers read is what is done: nothing on a host that the request says is gone."""
+    wanted = job(setup_ca=True, setup_dns=True, ip_addresses=("192.0.2.1",))
+    host, backend = wanted.replica.hostname, get(kind)
+    whole = backend.steps(replace(wanted, action=action))
+    gone = replace(wanted, action=action, options=replace(wanted.options, host_gone_reason="It burned down."))
+    left = backend.steps(gone)
+    assert any(touch.where == host for step in whole for touch in step.touches(wanted))
+    assert not [touch for step in left for touch in step.touches(gone) if touch.where == host or touch.what == host]
+    assert {step.key for step in left} < {step.key for step in whole}
+    assert not [text for step in left for text in step.lasting(gone) if "is deleted" in text]

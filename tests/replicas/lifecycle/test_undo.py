@@ -13,6 +13,8 @@ from replicas.models import Bundle, LogLine, Master, Replica, Run
 from tests.replicas.lifecycle.rows import make_run, run_for
 from tests.replicas.lifecycle.twin import World
 
+HOST = "replica1.example.com"
+
 pytestmark = pytest.mark.django_db(transaction=True)
 NAME = "replica1.example.com"
 
@@ -63,13 +65,26 @@ def test_undo_of_an_installation_that_changed_nothing_touches_nothing(world: Wor
 
 def test_a_host_that_is_gone_is_left_out_with_a_warning(world: World) -> None:
     replica = failed_at(world, "install")
+    world.tell("host", "gone")
     run = work(run_for(replica, PlanAction.UNDO, host_gone_reason="burnt"))
     assert run.state == RunState.SUCCEEDED
     assert (world.path / "prepare").exists()
     warnings = LogLine.objects.filter(run=run, level="warning").values_list("text", flat=True)
-    assert len(warnings) == 3
-    assert "burnt" in warnings[0]
+    found = f"{HOST} is left out: {HOST} did not answer."
+    assert list(warnings) == [found, f"Left out on {HOST}, which is gone: burnt"]
+    assert "prepare is undone in the realm" in text(run)
     assert IF_GONE not in text(run)
+
+
+def test_a_host_that_is_said_to_be_gone_and_is_not(world: World) -> None:
+    replica = failed_at(world, "install")
+    run = work(run_for(replica, PlanAction.UNDO, host_gone_reason="burnt"))
+    assert run.state == RunState.FAILED
+    assert f"{HOST} is not gone: it answers at" in run.error
+    assert "without stating that the host is gone" in run.remedy
+    assert (world.path / "prepare").exists()
+    assert "prepare is undone" not in text(run)
+    assert REMOVAL_BEGUN not in run.facts
 
 
 def test_a_failed_undo_is_retried_and_a_new_one_looks_at_everything_again(world: World) -> None:

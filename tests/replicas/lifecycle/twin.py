@@ -79,6 +79,8 @@ class TwinHost:
 
 
 async def connect(endpoint: Endpoint) -> Host:
+    if World(endpoint.hostname).told("host", "gone"):
+        raise HostUnreachable(f"{endpoint.hostname} did not answer.")
     return cast(Host, TwinHost(endpoint.hostname))
 
 
@@ -164,6 +166,9 @@ async def pause(world: World, key: str, point: str) -> None:
 class Prepare(TwinStep):
     key, title, stage = "prepare", "Preparing", "prepare"
 
+    async def undo_realm(self, ctx: Context) -> None:
+        ctx.log("prepare is undone in the realm")
+
 
 class Seal(TwinStep):
     key, title, stage = "seal-bundle", "Sealing the bundle", "prepare"
@@ -221,7 +226,7 @@ class TwinBackend:
     def steps(self, job: Job) -> tuple[Step, ...]:
         steps: tuple[Any, ...] = (Prepare(), Seal(), Install())
         if job.action in ("undo", "remove"):
-            return undo(steps, CLAIM)
+            return undo(steps, CLAIM, job)
         return (*steps, Records()) if job.action == "records" else steps
 
     def records(self, job: Job) -> tuple[Record, ...]:

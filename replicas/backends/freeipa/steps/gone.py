@@ -38,9 +38,10 @@ class ProveGone(Step):
         reads = [
             f"every server of {job.realm.name}",
             *([f"every name server of {job.realm.domain}"] if job.realm.dns else []),
+            *([] if job.options.host_gone_reason else [job.replica.hostname]),
         ]
         mended = [announcing.mended(job)] if job.realm.dns else []
-        return [*(Touch("read", one) for one in reads), Touch("read", job.replica.hostname), *mended]
+        return [*(Touch("read", one) for one in reads), *mended]
 
     async def done(self, ctx: Context) -> bool:
         return self.key in undone(ctx)
@@ -160,7 +161,7 @@ def told(ctx: Context, names: InNames | None) -> list[str]:
         proofs.append(f"{realm}: no service record and no name server of its zones is {name}.")
         proofs.append(_answered(ctx, names.said))
     if ctx.job.options.host_gone_reason:
-        return [*proofs, f"{name} itself was not looked at: it is gone."]
+        return [*proofs, f"{name} itself was not checked: the request says that it is gone."]
     return [*proofs, f"{name}: no server and no client of a realm is configured, and there is no bundle."]
 
 

@@ -64,7 +64,10 @@ class ConfigureDirectory(Step):
         ]
 
     def undo_lasting(self, job: Job) -> list[str]:
-        return [f"The copy of the directory on {job.replica.hostname} is deleted."]
+        host = job.replica.hostname
+        if job.options.host_gone_reason:
+            return [f"If the disks of {host} still exist, they keep a copy of the directory, password hashes included."]
+        return [f"The copy of the directory on {host} is deleted."]
 
     def writes(self, job: Job) -> list[tuple[Role, str]]:
         return [

@@ -46,7 +46,8 @@ class ProveGone(Step):
         self.realm_has_dns = realm_has_dns
 
     def touches(self, job: Job) -> list[Touch]:
-        return [Touch("read", f"every server of {job.realm.name}"), Touch("read", job.replica.hostname)]
+        reads = [Touch("read", f"every server of {job.realm.name}")]
+        return reads if job.options.host_gone_reason else [*reads, Touch("read", job.replica.hostname)]
 
     async def done(self, ctx: Context) -> bool:
         return self.key in undone(ctx)
@@ -96,7 +97,7 @@ class ProveGone(Step):
             master = ctx.job.master.hostname
             proofs.append(f"{master}: every certificate of {host} is revoked and on the published list.")
         if ctx.job.options.host_gone_reason:
-            proofs.append(f"{host} itself was not checked: it is gone.")
+            proofs.append(f"{host} itself was not checked: the request says that it is gone.")
         else:
             left += await on_host(ctx)
             proofs.append(f"{host}: no instance, no service, no file of the replica; nobody listens on its ports.")

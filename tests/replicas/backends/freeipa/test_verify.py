@@ -20,7 +20,7 @@ from replicas.backends.freeipa.steps.verify import MISSING, VerifySystemRecords
 from replicas.backends.freeipa.symptoms import SYMPTOMS
 from replicas.clients.replication import Copy
 from replicas.clients.vectors import Changes
-from replicas.errors import DnsError, StepError, WrongPassword
+from replicas.errors import DnsError, HostUnreachable, StepError, WrongPassword
 from replicas.lifecycle.base import Record
 from replicas.lifecycle.job import Action
 from replicas.lifecycle.steps import convergence
@@ -213,10 +213,17 @@ def test_every_action_has_steps_and_checks() -> None:
 
 
 @pytest.mark.parametrize("action", ["remove", "revoke", "records"])
-async def test_a_wrong_password_is_tried_once(recorded: Server, context: Make, action: Action) -> None:
+async def test_a_wrong_password_is_tried_once(
+    recorded: Server, context: Make, action: Action, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recorded.expect("login_wrong_password")
     made = context(action, host_gone_reason="It burnt down.")
     made.password = "wrong"
+
+    async def host(role: str) -> None:
+        raise HostUnreachable(f"The {role} did not answer.")
+
+    monkeypatch.setattr(made, "host", host)
     first, *rest = await FreeIpaBackend().preflight(made)
     assert (first.check, first.level) == ("signing-in", "error")
     assert "does not know admin with this password" in first.message
