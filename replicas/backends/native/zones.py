@@ -9,13 +9,11 @@ from replicas.clients import dns, named_conf
 from replicas.clients.dns_update import Key
 from replicas.errors import DnsError, StepError
 from replicas.lifecycle.base import Context
-from replicas.lifecycle.steps.zones import changeable
+from replicas.lifecycle.steps.zones import changeable, is_local
 from replicas.together import together
 
 PROGRAM = "named-checkconf"
 SERVED = ("primary", "secondary")
-LOCAL = "localhost."
-"""The primary name server of zones that each server has for itself, such as 127.in-addr.arpa."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +47,11 @@ async def configured(ctx: Context) -> list[str]:
 
 async def of_master(ctx: Context) -> list[str]:
     """Return the configured zones that the master serves now, without those that each server has for itself."""
-    found = await configured(ctx)
-    causes = await together(*(_not_served(ctx.job.master.address, zone) for zone in found))
-    return [zone for zone, cause in zip(found, causes, strict=True) if not cause]
+    server, found = ctx.job.master.address, await configured(ctx)
+    causes = await together(*(_not_served(server, zone) for zone in found))
+    served = [zone for zone, cause in zip(found, causes, strict=True) if not cause]
+    local = await together(*(is_local(server, zone) for zone in served))
+    return [zone for zone, own in zip(served, local, strict=True) if not own]
 
 
 async def shared(ctx: Context, key: Key, needed: Iterable[str] = ()) -> Shared:
@@ -67,25 +67,22 @@ async def shared(ctx: Context, key: Key, needed: Iterable[str] = ()) -> Shared:
         cause = await _not_served(server, zone) or await _not_changed(server, zone, key)
         if cause and zone in required:
             raise DnsError(cause, "See that its primary name server runs, and allows updates with the realm's key.")
-        if cause == LOCAL:
-            continue
-        if cause:
-            skipped[zone] = cause
-        else:
+        if not cause:
             zones.append(zone)
+        elif not await is_local(server, zone):
+            skipped[zone] = cause
     return Shared(tuple(zones), skipped)
 
 
 async def _not_served(server: str, zone: str) -> str:
-    """Return why a zone is not one that clients find at the master; empty when it is, LOCAL for one of its own."""
+    """Return why a zone is not one that clients find at the master; empty when it is."""
     try:
         answer = await dns.query(server, zone, "SOA")
     except DnsError as error:
         return error.message
-    soa = [str(rrset[0].mname).lower() for rrset in answer.answer if rrset.rdtype.name == "SOA"]
-    if not dns.authoritative(answer) or not soa:
+    if not dns.authoritative(answer) or not any(rrset.rdtype.name == "SOA" for rrset in answer.answer):
         return f"The name server {server} does not serve the zone {zone}."
-    return LOCAL if soa[0] == LOCAL else ""
+    return ""
 
 
 async def _not_changed(server: str, zone: str, key: Key) -> str:

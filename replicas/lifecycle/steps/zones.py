@@ -22,7 +22,10 @@ TRANSFER_SECONDS = 15.0
 """BIND holds a notification back for up to five."""
 POLL_SECONDS = 0.1
 KEY_FILE = "/etc/bind/ipa.key"
-MAX_ALIASES = 8
+MAX_ALIASES = 16
+"""BIND follows no more than that."""
+LOCAL = "localhost."
+"""The name server of zones that each name server has for itself."""
 NO_REVERSE = 'Select "No reverse zone", and have whoever serves that zone add the PTR record.'
 
 
@@ -64,10 +67,35 @@ async def place(
             record = Record(location.name, record.type, record.value, record.ttl)
         if location.zone not in known:
             servers = await dns.name_servers(server, location.zone)
-            first = changeable(server, location.zone, key) if key else primary(server, location.zone)
+            first = _changed_at(server, record, location.zone, key) if key else primary(server, location.zone)
             known[location.zone] = Zone(location.zone, await first, servers)
         placed.append(Placed(record, known[location.zone], location))
     return tuple(placed)
+
+
+async def _changed_at(server: str, record: Record, zone: str, key: dns_update.Key) -> str:
+    """Return an address of a name server that changes the zone of a record for that key. Raises DnsError."""
+    try:
+        return await changeable(server, zone, key)
+    except DnsError as error:
+        if record.type != "PTR":
+            raise
+        if await is_local(server, zone):
+            raise _no_zone(server, record, Location(record.name)) from error
+        raise DnsError(error.message, f"{error.remedy} Otherwise: {NO_REVERSE}", retryable=True) from error
+
+
+async def is_local(server: str, zone: str) -> bool:
+    """Return whether a zone is one that each name server has for itself, by its SOA and NS records.
+
+    Examples are 127.in-addr.arpa, and the empty zones for private addresses that Debian delivers. The file of a zone
+    that clients use may have been copied from one of these: such a zone can be changed, or has other name servers too.
+    """
+    try:
+        soa, servers = await together(*(dns.lookup(server, zone, kind) for kind in ("SOA", "NS")))
+    except DnsError:
+        return False
+    return {record.value.split()[0] for record in (*soa, *servers)} == {LOCAL}
 
 
 async def _location(server: str, record: Record) -> Location:
@@ -77,7 +105,13 @@ async def _location(server: str, record: Record) -> Location:
         return location
     names = [location.name]
     while location.alias:
-        if location.alias.target in names or len(names) > MAX_ALIASES:
+        if len(names) > MAX_ALIASES:
+            raise DnsError(
+                f"{names[0]} is an alias, and more than {MAX_ALIASES} aliases follow each other from there, which name "
+                "servers do not follow.",
+                f"Shorten the chain of aliases. {NO_REVERSE}",
+            )
+        if location.alias.target in names:
             raise DnsError(
                 f"{names[0]} is an alias that leads back to itself: {' -> '.join([*names, location.alias.target])}.",
                 f"Correct the alias. {NO_REVERSE}",
