@@ -13,7 +13,6 @@ import dns.rdata
 import dns.rdataclass
 import dns.rrset
 import dns.tsig
-import dns.tsigkeyring
 import dns.update
 
 from replicas.clients import named_conf
@@ -23,6 +22,19 @@ from replicas.lifecycle.base import Record
 
 # Types of which a name has one value, or those that a host has anyway; another value belongs to somebody else.
 OWNED = ("A", "AAAA", "PTR", "CNAME", "TXT")
+ALGORITHMS = {
+    "hmac-md5": dns.tsig.HMAC_MD5,
+    "hmac-md5.sig-alg.reg.int": dns.tsig.HMAC_MD5,
+    "hmac-sha1": dns.tsig.HMAC_SHA1,
+    "hmac-sha224": dns.tsig.HMAC_SHA224,
+    "hmac-sha256": dns.tsig.HMAC_SHA256,
+    "hmac-sha256-128": dns.tsig.HMAC_SHA256_128,
+    "hmac-sha384": dns.tsig.HMAC_SHA384,
+    "hmac-sha384-192": dns.tsig.HMAC_SHA384_192,
+    "hmac-sha512": dns.tsig.HMAC_SHA512,
+    "hmac-sha512-256": dns.tsig.HMAC_SHA512_256,
+}
+"""Algorithms by the names that BIND's configuration has for them."""
 CHANGED = (dns.rcode.NXRRSET, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN, dns.rcode.YXDOMAIN)
 
 
@@ -133,11 +145,20 @@ async def _send(
 
 
 def _ring(key: Key) -> dict[dns.name.Name, dns.tsig.Key]:
+    algorithm = ALGORITHMS.get(key.algorithm.rstrip(".").lower())
+    if algorithm is None:
+        raise DnsError(
+            f"The TSIG key {key.name} is for {key.algorithm}, which the portal does not support.",
+            "Have the name server and the key file on the master use a key for hmac-sha256 (tsig-keygen).",
+        )
     try:
-        ring: dict[dns.name.Name, dns.tsig.Key] = dns.tsigkeyring.from_text({key.name: (key.algorithm, key.secret)})
+        name = dns.name.from_text(key.name)
+    except dns.exception.DNSException:
+        raise DnsError(f"{key.name!r} is not a name of a TSIG key.", "Check the key file on the master.") from None
+    try:
+        return {name: dns.tsig.Key(name, key.secret, algorithm)}
     except (ValueError, dns.exception.DNSException):
         raise DnsError(f"The TSIG key {key.name} is not valid base64.", "Check the key file on the master.") from None
-    return ring
 
 
 class WrongKey(DnsError):
