@@ -59,6 +59,35 @@ async def test_a_line_that_counts_before_the_records_of_the_run(
     assert caught.value.remedy.startswith(f'Correct line 3 ("192.0.2.77 old {NAME}") of /etc/hosts on {host.name}')
 
 
+async def test_a_loopback_line_on_the_master(
+    lab: Lab, context: Callable[..., KeptContext], hosts_file: Callable[[Host, str], None]
+) -> None:
+    """The master would take the replica for itself. On the replica, such a line is another check's."""
+    own = (str(lab.hosts[1].address),)
+    hosts_file(lab.hosts[1], f"127.0.1.1 {NAME}\n")
+    await host_checks.resolvable(context(ip_addresses=own))
+    hosts_file(lab.master, "127.0.1.1\tIPAreplica.Example.com\tipareplica\n")
+    with pytest.raises(StepError, match=rf"{lab.master.name} takes {NAME} for 127\.0\.1\.1") as caught:
+        await host_checks.resolvable(context(ip_addresses=own))
+    assert caught.value.remedy.startswith("Correct line 1 ")
+
+
+async def test_a_new_host_whose_name_does_not_resolve_yet(
+    lab: Lab, context: Callable[..., KeptContext], hosts_file: Callable[[Host, str], None]
+) -> None:
+    """The run adds its records, so its own name is that which it was given."""
+    host = lab.hosts[1]
+    host.write("/etc/hosts", "127.0.0.1 localhost\n")
+    assert host.run(["hostname", "--fqdn"], check=False).returncode
+    assert await host_checks.hosts(context()) == f"The replica host is {NAME}"
+    host.run(["hostname", "ipareplica"])
+    try:
+        with pytest.raises(StepError, match=f"calls itself ipareplica, not {NAME}"):
+            await host_checks.hosts(context())
+    finally:
+        host.run(["hostname", NAME])
+
+
 async def test_an_address_that_no_file_has(lab: Lab, context: Callable[..., KeptContext]) -> None:
     """As nss-myhostname gives it: there is no line to be changed."""
     wanted = context()
