@@ -288,7 +288,8 @@ async def _row(addresses: Sequence[str], host: str, record: Record) -> dict[str,
     missing = {one.server.name: one for one in await dns.absent(placed.zone.servers, [placed.record])}
     servers = {server.name: _words(missing.get(server.name)) for server in placed.zone.servers}
     silent = [name for name, one in missing.items() if one.cause]
-    return {"host": host, "record": str(record), "servers": servers, "problem": "", "silent": silent}
+    shown = placed.record if record.type == "NS" else record
+    return {"host": host, "record": str(shown), "servers": servers, "problem": "", "silent": silent}
 
 
 def _words(absent: Absent | None) -> str:

@@ -17,7 +17,7 @@ from replicas.errors import DnsError, StepError
 from replicas.lifecycle.base import Context, Record
 from replicas.lifecycle.steps import name_checks, name_servers
 from replicas.lifecycle.steps.host_records import host_records
-from replicas.lifecycle.steps.zones import Placed, aliased, changeable, place, read_key, stuck
+from replicas.lifecycle.steps.zones import Placed, aliased, changeable, home, place, read_key, stuck
 
 WITHOUT = "{realm} has no DNS of its own"
 
@@ -82,11 +82,11 @@ async def removable(ctx: Context) -> str:
     master, found = await ctx.host("master"), []
     if not await master.exists(TSIG_KEY):
         return f"{master.name} is not a name server"
-    key = await read_key(ctx, master)
+    key, own = await read_key(ctx, master), await home(ctx, job.realm.domain)
     for zone in await zones.of_master(ctx):
         record = name_server(job, zone)
         named = any(dns.same(one, record) for one in await dns.lookup(job.master.address, zone, "NS"))
-        if (named or zone == dns.absolute(job.realm.domain)) and not await stuck(ctx, zone):
+        if (named or zone == own) and not await stuck(ctx, zone):
             await changeable(job.master.address, zone, key)
             found.append(zone.rstrip("."))
     return f"Zones that can be changed: {', '.join(found) or 'none has to be'}"

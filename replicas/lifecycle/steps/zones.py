@@ -52,8 +52,9 @@ async def place(
 ) -> tuple[Placed, ...]:
     """Find the zone of each record among those of `server`, the most specific one; PTR go to `reverse_zone` if given.
 
-    A PTR record goes where the alias leads that its name is (RFC 2317). With a key, the primary name server of each
-    zone is one that changes it for that key. Raises DnsError for a record without a zone, before anything is changed.
+    A PTR record goes where the alias leads that its name is (RFC 2317), an NS record to the top of its zone. With a
+    key, the primary name server of each zone is one that changes it for that key. Raises DnsError for a record without
+    a zone, before anything is changed.
     """
     known: dict[str, Zone] = {}
     placed = []
@@ -63,8 +64,10 @@ async def place(
             await _require_chosen(server, record, location, reverse_zone)
         if location.zone is None:
             raise _no_zone(server, record, location)
-        if record.type == "PTR":
-            record = Record(location.name, record.type, record.value, record.ttl)
+        if record.type in ("PTR", "NS"):
+            # A realm's domain need not be a zone: below the top of its zone, an NS record would delegate it to others.
+            name = location.name if record.type == "PTR" else location.zone
+            record = Record(name, record.type, record.value, record.ttl)
         if location.zone not in known:
             servers = await dns.name_servers(server, location.zone)
             first = _changed_at(server, record, location.zone, key) if key else primary(server, location.zone)
@@ -159,7 +162,12 @@ def _no_zone(server: str, record: Record, location: Location, zone: str = "") ->
             f"The name server {server} has no {missing}; nothing was changed.",
             'Add the reverse zone on the master, or select "No reverse zone".',
         )
-    return DnsError(f"The name server {server} has no zone for {name}.", "Add the zone on the master.")
+    remedy = "Add the zone on the master."
+    if record.type in ("A", "AAAA"):
+        remedy = (
+            f"Choose a host name in a zone that the master serves. Only if it is to serve that of {name}: add it there."
+        )
+    return DnsError(f"The name server {server} has no zone for {name}.", remedy)
 
 
 def delegated(record: Record, delegation: dns.Delegation) -> DnsError:
@@ -214,14 +222,25 @@ async def served(placed: Sequence[Placed]) -> bool:
 
 
 async def stuck(ctx: Context, zone: str) -> bool:
-    """Whether only the master that the job works without could change the zone, or tell who else can."""
+    """Whether only the master that the job works without could change the zone, or tell who else can.
+
+    `zone` may also be a name in it, such as the realm's domain.
+    """
     if not (lost := ctx.job.options.instead_of):
         return False
     try:
-        soa = await dns.lookup(ctx.job.master.address, zone, "SOA")
+        soa = await dns.lookup(ctx.job.master.address, await home(ctx, zone), "SOA")
     except DnsError:
         return True
     return not soa or soa[0].value.split()[0].rstrip(".").lower() == lost
+
+
+async def home(ctx: Context, name: str) -> str:
+    """Return the zone of a name, such as the realm's domain, as the master serves it; the name itself if it does not.
+
+    Raises DnsError.
+    """
+    return await dns.zone_of(ctx.job.master.address, name) or dns.absolute(name)
 
 
 async def read_key(ctx: Context, master: Host) -> dns_update.Key:

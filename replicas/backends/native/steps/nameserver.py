@@ -20,7 +20,7 @@ from replicas.lifecycle.job import Job, Role
 from replicas.lifecycle.steps.dns_records import wait_until_served
 from replicas.lifecycle.steps.leftovers import discard
 from replicas.lifecycle.steps.zones import Placed as PlacedRecord
-from replicas.lifecycle.steps.zones import changeable, place, read_key, served, stuck
+from replicas.lifecycle.steps.zones import changeable, home, place, read_key, served, stuck
 
 RESOLVER = "/etc/resolv.conf"
 OPTIONS = "/etc/bind/named.conf.options"
@@ -130,7 +130,7 @@ class ConfigureNameServer(Step):
 
     async def _chosen(self, ctx: Context, key: dns_update.Key) -> tuple[str, ...]:
         """Return the zones that the replica serves. Raises StepError for none, DnsError for the domain's own."""
-        found = await zones.shared(ctx, key, [ctx.job.realm.domain])
+        found = await zones.shared(ctx, key, [await home(ctx, ctx.job.realm.domain)])
         for zone, cause in found.skipped.items():
             ctx.log(f"{ctx.job.replica.hostname} does not serve {zone}: {cause}", "warning")
         if not found.zones:
