@@ -103,10 +103,7 @@ async def resolvable(ctx: Context) -> str:
     job = ctx.job
     replica = await ctx.host("replica")
     if not await queries.addresses_of(replica, job.master.hostname):
-        raise StepError(
-            f"{job.replica.hostname} cannot resolve {job.master.hostname}.",
-            f"Name the realm's name server in /etc/resolv.conf on {job.replica.hostname}.",
-        )
+        raise StepError(f"{job.replica.hostname} cannot resolve {job.master.hostname}.", await _name_server_remedy(ctx))
     local = {str(ip_address(one["address"])) for one in (await host_facts(ctx, "replica"))["addresses"]}
     if job.options.ip_addresses:
         await _require_no_other_line(ctx, local)
@@ -125,6 +122,19 @@ async def resolvable(ctx: Context) -> str:
             await _record_remedy(ctx, found - local),
         )
     return f"{job.master.hostname} resolves {job.replica.hostname} to {', '.join(sorted(found))}"
+
+
+async def _name_server_remedy(ctx: Context) -> str:
+    """Return what to do about a replica that cannot resolve the master, by what its /etc/resolv.conf names now."""
+    replica, master = await ctx.host("replica"), ctx.job.master.hostname
+    servers = await queries.name_servers(replica)
+    if not servers:
+        return f"Name the realm's name server in {queries.RESOLVER} on {replica.name}, which names none."
+    return (
+        f"{replica.name} asks {', '.join(servers)} ({queries.RESOLVER}): see that these know {master} and answer (dig "
+        f'{master}), and that the line "hosts" of its /etc/nsswitch.conf has "dns" for such names; or have it ask the '
+        "realm's name server."
+    )
 
 
 async def _require_no_other_line(ctx: Context, local: Collection[str]) -> None:

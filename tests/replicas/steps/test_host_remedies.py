@@ -15,7 +15,7 @@ from replicas.lifecycle.steps import host_advice, host_checks, name_checks
 from tests.replicas.steps.kept import KeptContext
 
 pytestmark = pytest.mark.hosts
-NAME = "ipareplica.example.com"
+NAME, NSSWITCH = "ipareplica.example.com", "/etc/nsswitch.conf"
 
 
 @pytest.fixture
@@ -86,6 +86,24 @@ async def test_a_new_host_whose_name_does_not_resolve_yet(
             await host_checks.hosts(context())
     finally:
         host.run(["hostname", NAME])
+
+
+async def test_a_master_that_does_not_resolve(lab: Lab, context: Callable[..., KeptContext]) -> None:
+    """The advice follows from the name servers that the replica's resolv.conf names."""
+    host, before, services = lab.hosts[1], lab.hosts[1].read("/etc/resolv.conf"), lab.hosts[1].read(NSSWITCH)
+    try:
+        host.write(NSSWITCH, "hosts: files\n")
+        with pytest.raises(StepError, match=f"{NAME} cannot resolve {lab.master.name}") as caught:
+            await host_checks.resolvable(context())
+        assert f"{NAME} asks {lab.master.address} (/etc/resolv.conf)" in caught.value.remedy
+        assert "Name the realm's" not in caught.value.remedy
+        host.write("/etc/resolv.conf", "# nameserver 192.0.2.1\nsearch example.com\noptions ndots:1\n")
+        with pytest.raises(StepError) as caught:
+            await host_checks.resolvable(context())
+        assert caught.value.remedy.startswith("Name the realm's name server in /etc/resolv.conf")
+    finally:
+        host.write("/etc/resolv.conf", before)
+        host.write(NSSWITCH, services)
 
 
 async def test_an_address_that_no_file_has(lab: Lab, context: Callable[..., KeptContext]) -> None:
