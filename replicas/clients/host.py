@@ -183,8 +183,10 @@ class Host:
         user = self.endpoint.user
         if NEEDS_TERMINAL in result.stderr:
             remedy = f'Let sudo work without a terminal on {self.name}: add "Defaults:{user} !requiretty".'
-        else:
+        elif b"password" in result.stderr:
             remedy = f"Let {user} use sudo without a password on {self.name}."
+        else:
+            remedy = f'Let {user} run any command as root on {self.name}: "sudo -n -- sh -c true" must succeed there.'
         return self.failed(argv, result, remedy)
 
     async def read(self, path: str, limit: int = READ_LIMIT) -> bytes:

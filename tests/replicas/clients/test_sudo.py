@@ -14,8 +14,14 @@ from replicas.lifecycle.job import Endpoint
 @pytest.mark.parametrize(
     ("user", "words", "remedy"),
     [
-        ("betty", "Sorry, user betty is not allowed to execute '/usr/bin/sh' as root on tty1.", "without a password"),
-        ("terminal", "terminal is not in the sudoers file.", "without a password"),
+        (
+            "betty",
+            "Sorry, user betty is not allowed to execute '/usr/bin/sh' as root on tty1.",
+            '"sudo -n -- sh -c true"',
+        ),
+        ("terminal", "terminal is not in the sudoers file.", '"sudo -n -- sh -c true"'),
+        ("portal", "sudo: sh: command not found", '"sudo -n -- sh -c true"'),
+        ("portal", "sudo: a password is required", "without a password"),
         ("portal", "sudo: a terminal is required to read the password; either use the -S option", "without a password"),
         ("portal", "sudo: sorry, you must have a tty to run sudo", "Defaults:portal !requiretty"),
     ],
