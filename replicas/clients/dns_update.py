@@ -115,6 +115,20 @@ async def accepts(server: str, zone: str, key: Key) -> bool:
     return answer.rcode() == dns.rcode.NOERROR
 
 
+async def transfers(server: str, zone: str, key: Key) -> bool:
+    """Return whether the server lets the zone be copied with that key: the first message of a transfer tells it.
+
+    Raises DnsError when it does not answer.
+    """
+    question = dns.message.make_query(zone, "AXFR")
+    question.use_tsig(_ring(key))
+    try:
+        answer = await _exchange(server, zone, key, question)
+    except WrongKey:
+        return False
+    return answer.rcode() == dns.rcode.NOERROR and bool(answer.answer)
+
+
 async def _send(
     server: str,
     zone: str,
@@ -165,16 +179,16 @@ class WrongKey(DnsError):
     """The name server does not know the key, or not with that secret."""
 
 
-async def _exchange(server: str, zone: str, key: Key, update: dns.update.UpdateMessage) -> dns.message.Message:
+async def _exchange(server: str, zone: str, key: Key, message: dns.message.Message) -> dns.message.Message:
     try:
-        return await dns.asyncquery.tcp(update, server, timeout=SECONDS)
+        return await dns.asyncquery.tcp(message, server, timeout=SECONDS)
     except dns.tsig.PeerError as error:
         raise WrongKey(
             f"The name server {server} does not accept the TSIG key {key.name}: {error}.",
             "See that the key file is the one that the name server has loaded, and that both clocks are right.",
         ) from error
     except (dns.exception.DNSException, OSError) as error:
-        raise DnsError(f"The update of {zone} at {server} failed: {error}.", retryable=True) from error
+        raise DnsError(f"The update or transfer of {zone} at {server} failed: {error}.", retryable=True) from error
 
 
 def _rdataset(records: tuple[Record, ...]) -> dns.rrset.RRset:
@@ -188,5 +202,7 @@ def _judge(server: str, zone: str, record: Record, code: dns.rcode.Rcode) -> Non
         raise DnsError(f"{record.name} was changed by somebody else at the same time.", "Try again.", retryable=True)
     raise DnsError(
         f"The name server {server} answers {dns.rcode.to_text(code)} to adding or removing «{record}» in {zone}.",
-        "See that the zone is a primary one there and allows updates with the key.",
+        "See in the log of its name service why it cannot write the zone."
+        if code == dns.rcode.SERVFAIL
+        else "See that the zone is a primary one there and allows updates with the key.",
     )

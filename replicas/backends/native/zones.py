@@ -27,8 +27,21 @@ class Shared:
 async def configured(ctx: Context) -> list[str]:
     """Return the primary and secondary zones that the master's BIND is configured with, as absolute names.
 
-    BIND itself reads its configuration, with includes, views and comments, and prints it in one form. A master without
-    BIND has none. Raises StepError when BIND does not accept its own configuration.
+    Raises StepError when BIND does not accept its own configuration.
+    """
+    return list(dict.fromkeys(dns.absolute(one.name) for one in await _statements(ctx) if one.type in SERVED))
+
+
+async def journals(ctx: Context) -> list[tuple[str, str]]:
+    """Return the primary zones of the master's BIND, each with the path of its journal. Raises StepError."""
+    found = [one for one in await _statements(ctx) if one.type == "primary" and one.journal]
+    return [(dns.absolute(one.name), one.journal) for one in found]
+
+
+async def _statements(ctx: Context) -> list[named_conf.Zone]:
+    """Return the zones of class IN of the master's configuration; a master without BIND has none.
+
+    BIND itself reads its configuration, with includes, views and comments, and prints it in one form. Raises StepError.
     """
     master = await ctx.host("master")
     if (await master.run("which", PROGRAM, check=False)).status:
@@ -41,8 +54,7 @@ async def configured(ctx: Context) -> list[str]:
             f"The configuration of the name server on {master.name} is not valid: {reason}.",
             f"Run named-checkconf on {master.name}, and correct what it reports.",
         )
-    found = [one for one in named_conf.zones(shown.text) if one.type in SERVED and one.cls == "in"]
-    return list(dict.fromkeys(dns.absolute(one.name) for one in found))
+    return [one for one in named_conf.zones(shown.text) if one.cls == "in"]
 
 
 async def of_master(ctx: Context) -> list[str]:

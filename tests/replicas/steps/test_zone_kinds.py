@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from lab import Host, Lab
+from replicas.backends.native import dns_checks, zone_files
 from replicas.backends.native import zones as native
 from replicas.clients import dns, dns_update, ssh
 from replicas.errors import DnsError, StepError
@@ -24,6 +25,7 @@ FILE = """\
 $TTL 3600
 @ IN SOA {soa} hostmaster.example.com. 1 3600 900 1209600 3600
 """
+TRANSFER_NONE = "allow-transfer { none; }"
 OPTIONS = "allow-update { key ipa; }; allow-transfer { key ipa; };"
 COPIED, LOST, HALF = "9.9.10.in-addr.arpa.", "8.9.10.in-addr.arpa.", "7.9.10.in-addr.arpa."
 ODD = "odd.example.net."
@@ -109,6 +111,44 @@ async def test_name_servers_that_resolvers_do_not_ask(lab: Lab) -> None:
     assert "own.example.com has no address in the realm's DNS that clients can use" in told
     assert " . has no address" in told
     assert "127.0.0.1" not in told, "that is the portal's own machine"
+
+
+async def test_a_journal_that_cannot_be_written(lab: Lab, context: Make, key: dns_update.Key) -> None:
+    """The name server agrees to an update that changes nothing, and fails with one that does."""
+    master, zone = lab.master, "unwritable.example.net"
+    master.run(["install", "--directory", "--mode", "755", "/srv/zones"])
+    master.write(f"/srv/zones/{zone}", FILE.format(soa="ipaserver.example.com.") + "@ NS ipaserver.example.com.\n")
+    local = "/etc/bind/named.conf.local"
+    statement = f'zone "{zone}" {{ type primary; file "/srv/zones/{zone}"; {OPTIONS} }};\n'
+    master.write(local, master.read(local) + statement)
+    master.run(["rndc", "reconfig"])
+    ctx = context()
+    (one,) = await place(str(master.address), (Record(f"new.{zone}.", "A", "192.0.2.5"),), key=key)
+    with pytest.raises(StepError, match="runs as bind and cannot write /srv/zones: ") as caught:
+        await zone_files.require_writable(ctx, [one.zone.name, "example.com."])
+    assert "Let bind write there" in caught.value.remedy
+    with pytest.raises(DnsError, match="SERVFAIL") as refused:
+        await dns_update.add(one.zone.primary, one.zone.name, one.record, key)
+    assert "cannot write the zone" in refused.value.remedy
+    await zone_files.require_writable(ctx, ["example.com."])
+    master.run(["chown", "bind", "/srv/zones"])
+    await zone_files.require_writable(ctx, [one.zone.name])
+    assert await dns_update.add(one.zone.primary, one.zone.name, one.record, key)
+
+
+async def test_a_zone_that_cannot_be_transferred(lab: Lab, context: Make, key: dns_update.Key) -> None:
+    master, zone = lab.master, "kept.example.net"
+    local = "/etc/bind/named.conf.local"
+    statement = add_zone(master, zone, "ipaserver.example.com.").replace("allow-transfer { key ipa; }", TRANSFER_NONE)
+    master.write(local, master.read(local) + statement)
+    master.run(["rndc", "reconfig"])
+    assert await dns_update.transfers(str(master.address), "example.com.", key)
+    with pytest.raises(StepError, match=r"refuse to transfer zones with the key ipa: kept\.example\.net \(") as caught:
+        await dns_checks.alive(context(setup_dns=True))
+    assert "allow-transfer { key ipa; };" in caught.value.remedy
+    master.write(local, master.read(local).replace(TRANSFER_NONE, "allow-transfer { key ipa; }"))
+    master.run(["rndc", "reconfig"])
+    assert await dns_update.transfers(str(master.address), f"{zone}.", key)
 
 
 async def test_a_chain_of_aliases_without_an_end(lab: Lab) -> None:
