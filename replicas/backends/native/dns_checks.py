@@ -72,7 +72,9 @@ async def alive(ctx: Context) -> str:
 
 async def _require_transfers(ctx: Context, wanted: Iterable[str], key: Key) -> None:
     """Raises StepError, DnsError for zones that their primary name server does not let the replica copy."""
+
     refused = []
+    # One after the other, as name servers limit the transfers at a time (transfers-out).
     for zone in wanted:
         primary = await changeable(ctx.job.master.address, zone, key)
         if not await dns_update.transfers(primary, zone, key):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -126,4 +127,6 @@ def _elsewhere(address: str) -> bool:
 def _cause(error: Exception) -> str:
     if isinstance(error, dns.exception.Timeout):
         return f"no answer within {SECONDS:g} s"
+    if getattr(error, "errno", None) in (errno.ENETUNREACH, errno.EADDRNOTAVAIL):
+        return "the portal has no route to that address"
     return getattr(error, "strerror", None) or str(error)

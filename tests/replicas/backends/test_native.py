@@ -184,6 +184,8 @@ def test_the_replica_asks_its_own_name_server_first() -> None:
     assert resolver(before, "192.0.2.2") == once
     assert resolver(once, "192.0.2.2") == once
     assert resolver("", "192.0.2.2") == "nameserver 192.0.2.2\n"
+    misspelled = "nameservers 192.0.2.2\n nameserver 192.0.2.3\n"
+    assert resolver(misspelled, "192.0.2.2") == f"{misspelled}nameserver 192.0.2.2\n"
     text = (
         "# nameserver 192.0.2.9\n; nameserver ::1\nsearch nameserver\r\nnameserver\t2001:DB8::0:2\r\nnameserver ::1\n"
     )

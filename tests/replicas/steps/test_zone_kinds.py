@@ -13,6 +13,8 @@ from replicas.backends.native import zones as native
 from replicas.clients import dns, dns_update, ssh
 from replicas.errors import DnsError, StepError
 from replicas.lifecycle.base import Record
+from replicas.lifecycle.looking import compare
+from replicas.lifecycle.rating import is_missing
 from replicas.lifecycle.steps import name_servers
 from replicas.lifecycle.steps.dns_records import AddRecords
 from replicas.lifecycle.steps.zones import place
@@ -74,8 +76,13 @@ async def test_a_zone_without_a_name_server_that_can_be_asked(lab: Lab, context:
     assert await step.done(ctx)
     assert [one.value for one in await dns.stored(str(lab.master.address), f"5.{zone}", "PTR")] == [NAME]
     assert "Served by" in ctx.text
+    pointer = Record(f"5.{zone}", "PTR", NAME)
+    (row,) = await compare((str(lab.master.address),), [(NAME, pointer)])
+    assert not is_missing(row), row
     await step.undo_realm(ctx)
     assert await dns.stored(str(lab.master.address), f"5.{zone}", "PTR") == ()
+    (row,) = await compare((str(lab.master.address),), [(NAME, pointer)])
+    assert is_missing(row), row
 
 
 async def test_zones_that_clients_use_are_shared_whatever_their_file_was_copied_from(
