@@ -26,7 +26,7 @@ done
 async def require_writable(ctx: Context, changed: Iterable[str]) -> None:
     """Raises StepError when the journal of a zone cannot be written; a zone that another host changes is not seen here.
 
-    An update that changes nothing, by which name servers are asked for their consent, writes nothing either.
+    An update that changes nothing, which shows whether a name server agrees to changes, writes nothing either.
     """
     wanted, master = {dns.absolute(zone) for zone in changed}, await ctx.host("master")
     journals = [path for zone, path in await zones.journals(ctx) if zone in wanted]

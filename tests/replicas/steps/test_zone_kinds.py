@@ -95,7 +95,7 @@ async def test_zones_that_clients_use_are_shared_whatever_their_file_was_copied_
     assert HALF in await native.of_master(context())
 
 
-async def test_an_empty_zone_for_private_addresses_is_no_zone_for_a_record(lab: Lab, key: dns_update.Key) -> None:
+async def test_an_empty_zone_for_private_addresses_holds_no_records(lab: Lab, key: dns_update.Key) -> None:
     pointer = Record(dns.reverse_name("172.20.1.1"), "PTR", NAME)
     with pytest.raises(DnsError, match=r"has no reverse zone for 1\.1\.20\.172\.in-addr\.arpa") as caught:
         await place(str(lab.master.address), (pointer,), key=key)
@@ -113,11 +113,11 @@ async def test_name_servers_that_resolvers_do_not_ask(lab: Lab) -> None:
     (one,) = await place(str(lab.master.address), (Record(ODD, "NS", NAME),))
     with pytest.raises(StepError) as caught:
         await name_servers.require_alive([one.zone])
-    told = caught.value.message
-    assert "alias.example.com is an alias for ipaserver.example.com (CNAME)" in told
-    assert "own.example.com has no address in the realm's DNS that clients can use" in told
-    assert " . has no address" in told
-    assert "127.0.0.1" not in told, "that is the portal's own machine"
+    message = caught.value.message
+    assert "alias.example.com is an alias for ipaserver.example.com (CNAME)" in message
+    assert "own.example.com has no address in the realm's DNS that clients can use" in message
+    assert " . has no address" in message
+    assert "127.0.0.1" not in message, "that is the portal's own machine"
 
 
 async def test_a_journal_that_cannot_be_written(lab: Lab, context: Make, key: dns_update.Key) -> None:
