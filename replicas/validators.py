@@ -147,7 +147,7 @@ def validate_zone(name: str) -> None:
 
 
 def validate_reverse_zone(name: str) -> None:
-    """Accept a zone below in-addr.arpa or ip6.arpa (RFC 1035, 3.5; RFC 3596, 2.5)."""
+    """Accept a zone below in-addr.arpa or ip6.arpa (RFC 1035, 3.5; RFC 3596, 2.5), in any case."""
     if CLASSLESS_ZONE.fullmatch(name.removesuffix(".")):
         raise ValidationError(
             _(
@@ -157,7 +157,7 @@ def validate_reverse_zone(name: str) -> None:
             code="reverse_zone",
             params={"name": name},
         )
-    if re.fullmatch(REVERSE_ZONE, name.removesuffix(".")) is None:
+    if re.fullmatch(REVERSE_ZONE, name.removesuffix(".").lower()) is None:
         raise ValidationError(
             _("%(name)s is not a reverse zone, such as 1.168.192.in-addr.arpa or 8.b.d.0.1.0.0.2.ip6.arpa."),
             code="reverse_zone",
@@ -314,7 +314,7 @@ def validate_label(name: str) -> None:
 
 def _reverse_zone(word: str) -> str:
     validate_reverse_zone(word)
-    return word.removesuffix(".")
+    return word.removesuffix(".").lower()
 
 
 def _server(word: str) -> str:
@@ -397,7 +397,7 @@ def _normalise(replica: Replica) -> None:
                 validate_reason(reason)
         except ValidationError as error:
             errors[field] = error
-    replica.reverse_zone = replica.reverse_zone.removesuffix(".")
+    replica.reverse_zone = replica.reverse_zone.removesuffix(".").lower()
     if errors:
         raise ValidationError(errors)
 
@@ -439,7 +439,8 @@ def _reverse_problems(replica: Replica) -> Iterable[tuple[bool, str, Any]]:
     yield alone and bool(replica.reverse_zone), "reverse_zone", _("A reverse zone needs an IP address to put there.")
     zone = replica.reverse_zone
     if re.fullmatch(REVERSE_ZONE, zone):
-        outside = [word for word in replica.ip_addresses if not _reverse_name(word).endswith(f".{zone}")]
+        # A zone may be for one address alone.
+        outside = [word for word in replica.ip_addresses if not f".{_reverse_name(word)}".endswith(f".{zone}")]
         yield (
             bool(outside),
             "reverse_zone",

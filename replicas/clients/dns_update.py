@@ -13,7 +13,6 @@ import dns.rdata
 import dns.rdataclass
 import dns.rrset
 import dns.tsig
-import dns.tsigkeyring
 import dns.update
 
 from replicas.clients import named_conf
@@ -23,6 +22,19 @@ from replicas.lifecycle.base import Record
 
 # Types of which a name has one value, or those that a host has anyway; another value belongs to somebody else.
 OWNED = ("A", "AAAA", "PTR", "CNAME", "TXT")
+ALGORITHMS = {
+    "hmac-md5": dns.tsig.HMAC_MD5,
+    "hmac-md5.sig-alg.reg.int": dns.tsig.HMAC_MD5,
+    "hmac-sha1": dns.tsig.HMAC_SHA1,
+    "hmac-sha224": dns.tsig.HMAC_SHA224,
+    "hmac-sha256": dns.tsig.HMAC_SHA256,
+    "hmac-sha256-128": dns.tsig.HMAC_SHA256_128,
+    "hmac-sha384": dns.tsig.HMAC_SHA384,
+    "hmac-sha384-192": dns.tsig.HMAC_SHA384_192,
+    "hmac-sha512": dns.tsig.HMAC_SHA512,
+    "hmac-sha512-256": dns.tsig.HMAC_SHA512_256,
+}
+"""Algorithms by the names that BIND's configuration has for them."""
 CHANGED = (dns.rcode.NXRRSET, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN, dns.rcode.YXDOMAIN)
 
 
@@ -103,6 +115,20 @@ async def accepts(server: str, zone: str, key: Key) -> bool:
     return answer.rcode() == dns.rcode.NOERROR
 
 
+async def transfers(server: str, zone: str, key: Key) -> bool:
+    """Return whether the server lets the zone be copied with that key: the first message of a transfer tells it.
+
+    Raises DnsError when it does not answer.
+    """
+    question = dns.message.make_query(zone, "AXFR")
+    question.use_tsig(_ring(key))
+    try:
+        answer = await _exchange(server, zone, key, question)
+    except WrongKey:
+        return False
+    return answer.rcode() == dns.rcode.NOERROR and bool(answer.answer)
+
+
 async def _send(
     server: str,
     zone: str,
@@ -133,27 +159,36 @@ async def _send(
 
 
 def _ring(key: Key) -> dict[dns.name.Name, dns.tsig.Key]:
+    algorithm = ALGORITHMS.get(key.algorithm.rstrip(".").lower())
+    if algorithm is None:
+        raise DnsError(
+            f"The TSIG key {key.name} is for {key.algorithm}, which the portal does not support.",
+            "Have the name server and the key file on the master use a key for hmac-sha256 (tsig-keygen).",
+        )
     try:
-        ring: dict[dns.name.Name, dns.tsig.Key] = dns.tsigkeyring.from_text({key.name: (key.algorithm, key.secret)})
+        name = dns.name.from_text(key.name)
+    except dns.exception.DNSException:
+        raise DnsError(f"{key.name!r} is not a name of a TSIG key.", "Check the key file on the master.") from None
+    try:
+        return {name: dns.tsig.Key(name, key.secret, algorithm)}
     except (ValueError, dns.exception.DNSException):
         raise DnsError(f"The TSIG key {key.name} is not valid base64.", "Check the key file on the master.") from None
-    return ring
 
 
 class WrongKey(DnsError):
     """The name server does not know the key, or not with that secret."""
 
 
-async def _exchange(server: str, zone: str, key: Key, update: dns.update.UpdateMessage) -> dns.message.Message:
+async def _exchange(server: str, zone: str, key: Key, message: dns.message.Message) -> dns.message.Message:
     try:
-        return await dns.asyncquery.tcp(update, server, timeout=SECONDS)
+        return await dns.asyncquery.tcp(message, server, timeout=SECONDS)
     except dns.tsig.PeerError as error:
         raise WrongKey(
             f"The name server {server} does not accept the TSIG key {key.name}: {error}.",
             "See that the key file is the one that the name server has loaded, and that both clocks are right.",
         ) from error
     except (dns.exception.DNSException, OSError) as error:
-        raise DnsError(f"The update of {zone} at {server} failed: {error}.", retryable=True) from error
+        raise DnsError(f"The update or transfer of {zone} at {server} failed: {error}.", retryable=True) from error
 
 
 def _rdataset(records: tuple[Record, ...]) -> dns.rrset.RRset:
@@ -167,5 +202,7 @@ def _judge(server: str, zone: str, record: Record, code: dns.rcode.Rcode) -> Non
         raise DnsError(f"{record.name} was changed by somebody else at the same time.", "Try again.", retryable=True)
     raise DnsError(
         f"The name server {server} answers {dns.rcode.to_text(code)} to adding or removing «{record}» in {zone}.",
-        "See that the zone is a primary one there and allows updates with the key.",
+        "See in the log of its name service why it cannot write the zone."
+        if code == dns.rcode.SERVFAIL
+        else "See that the zone is a primary one there and allows updates with the key.",
     )

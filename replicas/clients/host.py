@@ -20,6 +20,8 @@ from replicas.lifecycle.job import Endpoint
 
 TIMED_OUT = 124  # the status of timeout(1)
 KILL_SECONDS = 5
+NEEDS_TERMINAL = b"you must have a tty"
+"""What sudo says where requiretty is set. Names of accounts may have the same letters."""
 READ_LIMIT = 16 * 1024 * 1024
 
 
@@ -179,10 +181,12 @@ class Host:
 
     def _sudo_refuses(self, argv: tuple[str, ...], result: Result) -> CommandFailed:
         user = self.endpoint.user
-        if b"tty" in result.stderr or b"terminal" in result.stderr and b"password" not in result.stderr:
+        if NEEDS_TERMINAL in result.stderr:
             remedy = f'Let sudo work without a terminal on {self.name}: add "Defaults:{user} !requiretty".'
-        else:
+        elif b"password" in result.stderr:
             remedy = f"Let {user} use sudo without a password on {self.name}."
+        else:
+            remedy = f'Let {user} run any command as root on {self.name}: "sudo -n -- sh -c true" must succeed there.'
         return self.failed(argv, result, remedy)
 
     async def read(self, path: str, limit: int = READ_LIMIT) -> bytes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from replicas.errors import DnsError
 
@@ -39,12 +40,16 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A zone of the configuration: its name without the final dot, its type and class in lower case, its view."""
+    """A zone of the configuration: its name without the final dot, its type and class in lower case, its view.
+
+    `journal` is the path of the file that takes its changes, where the configuration tells it.
+    """
 
     name: str
     type: str
     view: str = ""
     cls: str = "in"
+    journal: str = field(default="", compare=False)
 
 
 TYPES = {"master": "primary", "slave": "secondary"}
@@ -110,21 +115,25 @@ def _statements(tokens: Iterator[tuple[str, str]], top: bool = False) -> Iterato
 def zones(text: str) -> tuple[Zone, ...]:
     """Return every zone that is configured, in any view, of any type. Raises DnsError."""
     found: list[Zone] = []
-    for one in parse(text):
+    statements = parse(text)
+    folder = next((one.value("directory") for one in statements if one.keyword == "options"), "")
+    for one in statements:
         if one.keyword == "zone":
-            found.append(_zone(one))
+            found.append(_zone(one, folder))
         elif one.keyword == "view" and len(one.words) > 1:
             cls = one.words[2].lower() if len(one.words) > 2 else "in"
-            found += [_zone(inner, one.words[1], cls) for inner in one.body if inner.keyword == "zone"]
+            found += [_zone(inner, folder, one.words[1], cls) for inner in one.body if inner.keyword == "zone"]
     return tuple(found)
 
 
-def _zone(statement: Statement, view: str = "", cls: str = "in") -> Zone:
+def _zone(statement: Statement, folder: str, view: str = "", cls: str = "in") -> Zone:
     """A zone with `in-view` has no type: the view that it names has the zone."""
     name = statement.words[1] if len(statement.words) > 1 else ""
     kind = statement.value("type").lower()
     own = statement.words[2].lower() if len(statement.words) > 2 else cls
-    return Zone(name.rstrip(".").lower() or ".", TYPES.get(kind, kind), view, own)
+    journal = statement.value("journal") or (f"{file}.jnl" if (file := statement.value("file")) else "")
+    path = posixpath.join(folder, journal) if journal else ""
+    return Zone(name.rstrip(".").lower() or ".", TYPES.get(kind, kind), view, own, path if path[:1] == "/" else "")
 
 
 def keys(text: str) -> dict[str, tuple[str, str]]:

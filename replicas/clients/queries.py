@@ -13,7 +13,7 @@ from replicas.hostside import names
 if TYPE_CHECKING:
     from replicas.clients.host import Host
 
-HOSTS = "/etc/hosts"
+HOSTS, RESOLVER = "/etc/hosts", "/etc/resolv.conf"
 ABSENT = "absent"
 """In the place of a state that systemd does not have for a unit."""
 
@@ -61,6 +61,12 @@ async def hosts_file(host: Host, name: str) -> dict[int, str]:
         if name.lower() in words[1:]:
             found[number] = line.strip()
     return found
+
+
+async def name_servers(host: Host) -> tuple[str, ...]:
+    """Return the addresses that /etc/resolv.conf names, in its order (resolv.conf(5)). Raises HostError."""
+    text = (await host.run("cat", RESOLVER, check=False)).text
+    return tuple(names.servers_in(text.splitlines()))
 
 
 def lines_with(lines: Mapping[int, str], addresses: Collection[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import codecs
 import re
 from typing import Iterator, List, Optional, Tuple
 
@@ -57,6 +58,7 @@ def parse(content: bytes) -> List[Entry]:
 def unfolded(content: bytes) -> Iterator[bytes]:
     """Yield the lines with what was folded joined, without comments; empty ones separate entries."""
     held: Optional[bytes] = None
+    content = content[len(codecs.BOM_UTF8) :] if content.startswith(codecs.BOM_UTF8) else content
     for line in content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"):
         if line.startswith(b" ") and held is not None:
             held += line[1:]
@@ -150,10 +152,14 @@ def split(text: str, separators: str) -> List[str]:
     return [*found, text[start:]]
 
 
+def unquoted(value: str) -> str:
+    """A value without the quotes around it; older Directory Servers store suffixes with them."""
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
+
+
 def plain(value: str) -> str:
     """A value without quotes and escapes; pairs of hexadecimal digits are UTF-8."""
-    if len(value) > 1 and value[0] == value[-1] == '"':
-        value = value[1:-1]
+    value = unquoted(value)
     found, position = bytearray(), 0
     while position < len(value):
         if value[position] == "\\" and position + 1 < len(value):

@@ -12,22 +12,27 @@ import socket
 import struct
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from typing import Dict, List, Tuple
+from typing import Dict, Iterable, List, Tuple
 
 RESOLVER, HOSTS = "/etc/resolv.conf", "/etc/hosts"
 LIMITS = "timeout:2 attempts:2"
 """For the system's own functions, which else wait half a minute for each name when no name server answers."""
 SERVERS, SECONDS = 3, 2.0
 CNAME = 5
+NOERROR, NXDOMAIN = 0, 3
 MAX_JUMPS = 64
 
 
 def name_servers(path: str = RESOLVER) -> List[str]:
     try:
         with open(path, encoding="utf-8", errors="replace") as lines:
-            words = [line.split() for line in lines]
+            return servers_in(lines)
     except OSError:
         return []
+
+
+def servers_in(lines: Iterable[str]) -> List[str]:
+    words = [line.split() for line in lines]
     return [line[1] for line in words if len(line) > 1 and line[0] == "nameserver"]
 
 
@@ -96,6 +101,8 @@ def target(asked: bytes, answer: bytes, name: str) -> str:
     """The value of the CNAME record of that name in an answer. Raises ValueError, IndexError, struct.error."""
     if answer[:2] != asked[:2] or not answer[2] & 0x80:
         raise ValueError("an answer to another question")
+    if answer[3] & 0x0F not in (NOERROR, NXDOMAIN):
+        raise ValueError("a refusal, after which resolvers ask the next name server")
     questions, answers = struct.unpack("!HH", answer[4:8])
     place = 12
     for _ in range(questions):

@@ -24,7 +24,7 @@ def facts(paths: Dict[str, str]) -> Dict[str, Any]:
     config = ldif.find(entries, CONFIG)
     return {
         "realm": realm,
-        "domain": domain(kerberos, realm),
+        "domain": domain(kerberos, realm, (config.value("nsslapd-localhost") if config else "") or os.uname().nodename),
         "suffix": suffix(entries, container(configuration(paths["kdc"]), realm)),
         "name": config.value("nsslapd-localhost") if config else "",
         "authority": text(paths["authority"]),
@@ -54,13 +54,16 @@ def directory(path: str) -> List[ldif.Entry]:
         raise ValueError(f"{path}: {error}") from error
 
 
-def domain(kerberos: profile.Section, realm: str) -> str:
-    """The DNS domain of this realm: its own default_domain, or else the domain that is mapped to it."""
-    own = profile.first(kerberos, "realms", realm, "default_domain")
-    mapped = [name for name, value in profile.relations(kerberos, "domain_realm") if value == realm]
-    # With a dot, it is a domain; without one, it may be a host.
-    domains = [name for name in mapped if name.startswith(".")] or [name for name in mapped if "." in name]
-    return (own or (domains[0] if domains else "")).strip(".").lower()
+def domain(kerberos: profile.Section, realm: str, server: str) -> str:
+    """The DNS domain of this realm: its own default_domain, or else the nearest one mapped to it that the server is in.
+
+    Other domains may be mapped to the realm as well, and hosts by their names, which have no dot in front.
+    """
+    own = profile.first(kerberos, "realms", realm, "default_domain").strip(".").lower()
+    mapped = [name.lower() for name, value in profile.relations(kerberos, "domain_realm") if value == realm]
+    around = [name.strip(".") for name in mapped if server.lower().endswith("." + name.strip("."))]
+    others = [name.strip(".") for name in mapped if name.startswith(".")]
+    return own or max(around, key=len, default="") or next(iter(others), "")
 
 
 def container(kdc: profile.Section, realm: str) -> str:
@@ -71,20 +74,22 @@ def container(kdc: profile.Section, realm: str) -> str:
 
 
 def suffix(entries: List[ldif.Entry], kerberos: str) -> str:
-    """The suffix that holds the realm's database, or else the one that the directory names as its default."""
+    """The suffix that holds the realm's database, or else the one that the directory names as its default.
+
+    One suffix may be within another one: what is in both is in the inner one.
+    """
     config = ldif.find(entries, CONFIG)
     default = config.value("nsslapd-defaultnamingcontext") if config else ""
     suffixes = [
         name
         for entry in entries
         if ldif.parts(entry.dn)[1:] == ldif.parts(MAPPING) and entry.value("nsslapd-backend")
-        for name in entry.values("cn")
+        for name in map(ldif.unquoted, entry.values("cn"))
         if "=" in name
     ]
     holding = [name for name in suffixes if kerberos and ldif.below(kerberos, name)]
-    if default in holding or (default and any(ldif.parts(default) == ldif.parts(name) for name in holding)):
-        return default
-    return max(holding, key=len) if holding else default
+    inner = max(holding, key=lambda name: len(ldif.parts(name)), default=default)
+    return default if default and ldif.parts(default) == ldif.parts(inner) else inner
 
 
 def text(path: str) -> str:

@@ -285,10 +285,17 @@ async def _row(addresses: Sequence[str], host: str, record: Record) -> dict[str,
             problem = problem or error.message
     else:
         return {"host": host, "record": str(record), "servers": {}, "problem": problem, "silent": []}
-    missing = {one.server.name: one for one in await dns.absent(placed.zone.servers, [placed.record])}
-    servers = {server.name: _words(missing.get(server.name)) for server in placed.zone.servers}
+    asked = list(placed.zone.servers)
+    missing = {one.server.name: one for one in await dns.absent(asked, [placed.record])}
+    if all(server.name in missing and missing[server.name].cause for server in asked):
+        # The NS records name nobody that answers, which says nothing of the record.
+        first = dns.NameServer(placed.zone.primary, (placed.zone.primary,))
+        missing |= {one.server.name: one for one in await dns.absent([first], [placed.record])}
+        asked.append(first)
+    servers = {server.name: _words(missing.get(server.name)) for server in asked}
     silent = [name for name, one in missing.items() if one.cause]
-    return {"host": host, "record": str(record), "servers": servers, "problem": "", "silent": silent}
+    shown = placed.record if record.type == "NS" else record
+    return {"host": host, "record": str(shown), "servers": servers, "problem": "", "silent": silent}
 
 
 def _words(absent: Absent | None) -> str:

@@ -157,6 +157,28 @@ def test_zones_in_views(portal: Portal, hosts: Lab) -> None:
     assert removed(portal, run).state == RunState.SUCCEEDED, portal.log(Run.objects.latest("pk"))
 
 
+def test_a_domain_that_is_not_a_zone_is_not_delegated(portal: Portal, hosts: Lab) -> None:
+    """The realm's domain is a part of a zone, from whose name servers an NS record there would take it away."""
+    master = hosts.master
+    kerberos = master.read("/etc/krb5.conf").replace("default_domain = example.com", "default_domain = lab.example.com")
+    master.write("/etc/krb5.conf", kerberos)
+    assert portal.register().realm.domain == "lab.example.com"
+    made = draft(portal, ip_addresses=addresses(hosts), setup_dns=True, no_forwarders=True)
+    assert set(levels(made).values()) == {"ok"}, made.findings
+    run = portal.install(ip_addresses=addresses(hosts), setup_dns=True, no_forwarders=True)
+    assert run.state == RunState.SUCCEEDED, portal.log(run)
+    assert run.facts["missing_records"] == []
+    assert dig(master, "lab.example.com", "NS") == []
+    assert sorted(dig(master, "example.com", "NS")) == [f"{NAME}.", "ipaserver.example.com."]
+    assert dig(master, "_ldap._tcp.lab.example.com", "SRV")
+    (row,) = asyncio.run(compare((str(master.address),), [(NAME, Record("lab.example.com.", "NS", f"{NAME}."))]))
+    assert row["record"].startswith("example.com. ")
+    assert not is_missing(row), row
+    assert removed(portal, run).state == RunState.SUCCEEDED, portal.log(Run.objects.latest("pk"))
+    assert dig(master, "example.com", "NS") == ["ipaserver.example.com."]
+    assert not dig(master, "_ldap._tcp.lab.example.com", "SRV")
+
+
 @pytest.mark.parametrize(
     ("alias", "target"),
     [

@@ -120,7 +120,7 @@ def test_neither_takes_these(name: str) -> None:
     assert not re.search(v.HOSTNAME, name)
 
 
-@pytest.mark.parametrize("zone", ["2.0.192.in-addr.arpa", "10.in-addr.arpa.", "8.b.d.0.1.0.0.2.ip6.arpa"])
+@pytest.mark.parametrize("zone", ["2.0.192.in-addr.arpa", "10.IN-ADDR.ARPA.", "8.B.D.0.1.0.0.2.ip6.arpa"])
 def test_reverse_zones(zone: str) -> None:
     v.validate_reverse_zone(zone)
 

@@ -152,8 +152,11 @@ def refuse_alias(one: Placed, shown: Mapping[str, Any], above: Above) -> None:
         raise aliased(name, Record(name, "CNAME", target), target)
     for owner, entry_above in above:
         if written := next(iter(entry_above.get("dnamerecord", ())), ""):
-            target = dns.normalise(Record(owner, "DNAME", str(written)), one.zone).value
-            raise aliased(name, Record(owner, "DNAME", target), f"{name.removesuffix(owner)}{target}")
+            record = dns.normalise(Record(owner, "DNAME", str(written)), one.zone)
+            target = f"{name.removesuffix(owner)}{record.value}"
+            if one.record.type == "PTR":
+                raise DnsError(f'{name} is an alias for {target} ("{record}").', NO_REVERSE)
+            raise aliased(name, record, target)
 
 
 def refuse_delegated(one: Placed, shown: Mapping[str, Any], above: Above) -> None:

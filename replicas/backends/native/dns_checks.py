@@ -5,19 +5,21 @@ Each check returns what it found, or raises DnsError or StepError with what to d
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import ip_address
 
-from replicas.backends.native import zones
+from replicas.backends.native import zone_files, zones
 from replicas.backends.native.access import directory
 from replicas.backends.native.names import TSIG_KEY, Names
 from replicas.backends.native.steps.nameserver import name_server
 from replicas.backends.native.topology import masters
-from replicas.clients import dns
+from replicas.clients import dns, dns_update
+from replicas.clients.dns_update import Key
 from replicas.errors import DnsError, StepError
 from replicas.lifecycle.base import Context, Record
 from replicas.lifecycle.steps import name_checks, name_servers
 from replicas.lifecycle.steps.host_records import host_records
-from replicas.lifecycle.steps.zones import Placed, aliased, changeable, place, read_key, stuck
+from replicas.lifecycle.steps.zones import Placed, aliased, changeable, home, place, read_key, stuck
 
 WITHOUT = "{realm} has no DNS of its own"
 
@@ -35,11 +37,16 @@ async def alias(ctx: Context) -> str:
 
 
 async def placed(ctx: Context) -> str:
-    """There is a zone for each record, and its primary name server lets the realm's key change it. Raises DnsError."""
+    """There is a zone for each record, and its primary name server lets the realm's key change it.
+
+    Raises DnsError, StepError.
+    """
     found = await _placed(ctx)
     if not found:
         return WITHOUT.format(realm=ctx.job.realm.name)
-    return f"Zones that the run changes: {', '.join(sorted({one.zone.name.rstrip('.') for one in found}))}"
+    names = sorted({one.zone.name for one in found})
+    await zone_files.require_writable(ctx, names)
+    return f"Zones that the run changes: {', '.join(name.rstrip('.') for name in names)}"
 
 
 async def alive(ctx: Context) -> str:
@@ -52,13 +59,32 @@ async def alive(ctx: Context) -> str:
         return WITHOUT.format(realm=ctx.job.realm.name)
     if ctx.job.options.setup_dns:
         key = await read_key(ctx, await ctx.host("master"))
-        if skipped := (await zones.shared(ctx, key)).skipped:
+        shared = await zones.shared(ctx, key)
+        await _require_transfers(ctx, shared.zones, key)
+        if skipped := shared.skipped:
             told = "; ".join(f"{zone} ({cause.rstrip('.')})" for zone, cause in skipped.items())
             raise StepError(
                 f"The replica will not serve these zones of {ctx.job.master.hostname}: {told}.",
                 "If it should, see that the realm's key may change them at their primary name server.",
             )
     return await name_servers.require_alive(one.zone for one in found)
+
+
+async def _require_transfers(ctx: Context, wanted: Iterable[str], key: Key) -> None:
+    """Raises StepError, DnsError for zones that their primary name server does not let the replica copy."""
+
+    refused = []
+    # One after the other, as name servers limit the transfers at a time (transfers-out).
+    for zone in wanted:
+        primary = await changeable(ctx.job.master.address, zone, key)
+        if not await dns_update.transfers(primary, zone, key):
+            refused.append(f"{zone.rstrip('.')} ({primary})")
+    if refused:
+        raise StepError(
+            f"Name servers refuse to transfer zones with the key {key.name}: {', '.join(refused)}.",
+            f'The replica copies zones that way: see that these have "allow-transfer {{ key {key.name}; }};". Where '
+            f"addresses are allowed instead, see that those of {ctx.job.replica.hostname} are among them.",
+        )
 
 
 async def _placed(ctx: Context, only_domain: bool = False) -> tuple[Placed, ...]:
@@ -75,20 +101,21 @@ async def _placed(ctx: Context, only_domain: bool = False) -> tuple[Placed, ...]
 
 
 async def removable(ctx: Context) -> str:
-    """The zones that name the replica can be changed. Raises DnsError."""
+    """The zones that name the replica can be changed. Raises DnsError, StepError."""
     job = ctx.job
     if not job.realm.dns:
         return WITHOUT.format(realm=job.realm.name)
     master, found = await ctx.host("master"), []
     if not await master.exists(TSIG_KEY):
         return f"{master.name} is not a name server"
-    key = await read_key(ctx, master)
+    key, own = await read_key(ctx, master), await home(ctx, job.realm.domain)
     for zone in await zones.of_master(ctx):
         record = name_server(job, zone)
         named = any(dns.same(one, record) for one in await dns.lookup(job.master.address, zone, "NS"))
-        if (named or zone == dns.absolute(job.realm.domain)) and not await stuck(ctx, zone):
+        if (named or zone == own) and not await stuck(ctx, zone):
             await changeable(job.master.address, zone, key)
             found.append(zone.rstrip("."))
+    await zone_files.require_writable(ctx, found)
     return f"Zones that can be changed: {', '.join(found) or 'none has to be'}"
 
 

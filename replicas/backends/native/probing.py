@@ -44,13 +44,18 @@ async def probe(master: Host) -> Capabilities:
         )
     return Capabilities(
         realm=realm,
-        domain=str(facts["domain"]) or (realm.lower() if "." in realm else master.name.partition(".")[2]),
+        domain=str(facts["domain"]) or _domain(realm, master.name),
         suffix=suffix,
         dns=bool(facts["dns"]),
         ca=bool(facts["ca"]),
         ca_certificate=authority,
         versions=await _versions(master),
     )
+
+
+def _domain(realm: str, hostname: str) -> str:
+    """Return the domain of a realm whose configuration does not name it: a realm's name may be another one."""
+    return realm.lower() if hostname.endswith(f".{realm.lower()}") else hostname.partition(".")[2]
 
 
 async def prove(master: Host, ca_certificate: str, password: str) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 import dns.asyncquery
 import dns.exception
@@ -110,12 +112,21 @@ async def _addresses(server: str, name: str) -> tuple[str, ...]:
 
 
 async def addresses(server: str, name: str) -> tuple[str, ...]:
-    """IPv4 before IPv6."""
+    """Return the addresses of a host, IPv4 before IPv6, without those that mean another machine to each who asks."""
     found = await together(*(lookup(server, name, kind, recursive=True) for kind in ("A", "AAAA")))
-    return tuple(record.value for records in found for record in records)
+    return tuple(record.value for records in found for record in records if not _elsewhere(record.value))
+
+
+def _elsewhere(address: str) -> bool:
+    """Return whether an address leads to the asking machine itself, or depends on the network that it is in."""
+    known = ip_address(address)
+    known = getattr(known, "ipv4_mapped", None) or known
+    return known.is_loopback or known.is_link_local or known.is_multicast or known.is_unspecified
 
 
 def _cause(error: Exception) -> str:
     if isinstance(error, dns.exception.Timeout):
         return f"no answer within {SECONDS:g} s"
+    if getattr(error, "errno", None) in (errno.ENETUNREACH, errno.EADDRNOTAVAIL):
+        return "the portal has no route to that address"
     return getattr(error, "strerror", None) or str(error)

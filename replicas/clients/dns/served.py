@@ -59,19 +59,25 @@ async def absent(servers: Iterable[NameServer], wanted: Iterable[Record]) -> lis
     return [one for one in found if one is not None]
 
 
-async def wait_until_served(servers: Sequence[NameServer], record: Record, timeout: float = 30) -> list[Absent]:
+async def wait_until_served(
+    servers: Sequence[NameServer], record: Record, timeout: float = 30, primary: str = ""
+) -> list[Absent]:
     """Return when every name server that answers serves the record, or after `timeout` seconds.
 
-    Returns those that do not: they are out of date, or cannot be asked. Raises DnsError when no name server serves it.
+    `primary` is an address of the primary name server, which need not be among the others: the NS records of a zone may
+    name nobody that answers. Returns those that do not serve the record: they are out of date, or cannot be asked.
+    Raises DnsError when no name server serves it.
     """
     end = time.monotonic() + timeout
+    first = [NameServer(primary, (primary,))] if primary else []
     while True:
         missing = await absent(servers, [record])
-        late = any(not one.cause for one in missing) or len(missing) == len(servers)
+        nobody = len(missing) == len(servers) and len(await absent(first, [record])) == len(first)
+        late = any(not one.cause for one in missing) or nobody
         if not late or time.monotonic() > end:
             break
         await asyncio.sleep(POLL_SECONDS)
-    if len(missing) == len(servers):
+    if nobody:
         raise DnsError(
             f"After {timeout:g} s these name servers do not serve «{record}»: "
             f"{', '.join(one.server.name for one in missing)}.",

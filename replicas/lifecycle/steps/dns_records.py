@@ -151,14 +151,15 @@ async def wait_until_served(ctx: Context, placed: Sequence[Placed], seconds: flo
 
     Raises DnsError when no name server serves a record.
     """
-    waits = (dns.wait_until_served(one.zone.servers, one.record, seconds) for one in placed)
+    waits = (dns.wait_until_served(one.zone.servers, one.record, seconds, one.zone.primary) for one in placed)
     missing = [absent for several in await together(*waits) for absent in several]
     late = {absent.server.name: str(absent) for absent in missing}
     for text in late.values():
         ctx.log(f"{text}. It gets the records when it works again.", "warning")
     names = sorted({server.name for one in placed for server in one.zone.servers} - set(late))
     if late:
-        ctx.log(f"Served by {', '.join(names) or 'no name server with all records'}")
+        primaries = ", ".join(sorted({one.zone.primary for one in placed}))
+        ctx.log(f"Served by {', '.join(names) or f'the primary name server ({primaries})'}")
     else:
         ctx.log(f"Served by every name server: {', '.join(names)}")
 

@@ -37,11 +37,21 @@ async def hosts(ctx: Context) -> str:
             f"{job.replica.hostname} ({job.replica.address}) is the master itself.",
             "Name another host for the replica.",
         )
-    found = (await (await ctx.host("replica")).run("hostname", "--fqdn", check=False)).text.strip()
+    found = await _own_name(ctx)
     if found != job.replica.hostname and not job.options.other_host_reason:
         message = f"The host at {job.replica.address} calls itself {found or 'nothing'}, not {job.replica.hostname}."
         raise StepError(message, await _name_remedy(ctx))
     return f"The replica host is {job.replica.hostname}"
+
+
+async def _own_name(ctx: Context) -> str:
+    """Return the host's full name, or the name that it was given where it cannot resolve that yet.
+
+    The records of a new host are added in this run, and nothing else need know its name before.
+    """
+    replica = await ctx.host("replica")
+    full = (await replica.run("hostname", "--fqdn", check=False)).text.strip()
+    return full or (await replica.run("hostname", check=False)).text.strip()
 
 
 async def _name_remedy(ctx: Context) -> str:
@@ -93,10 +103,7 @@ async def resolvable(ctx: Context) -> str:
     job = ctx.job
     replica = await ctx.host("replica")
     if not await queries.addresses_of(replica, job.master.hostname):
-        raise StepError(
-            f"{job.replica.hostname} cannot resolve {job.master.hostname}.",
-            f"Name the realm's name server in /etc/resolv.conf on {job.replica.hostname}.",
-        )
+        raise StepError(f"{job.replica.hostname} cannot resolve {job.master.hostname}.", await _name_server_remedy(ctx))
     local = {str(ip_address(one["address"])) for one in (await host_facts(ctx, "replica"))["addresses"]}
     if job.options.ip_addresses:
         await _require_no_other_line(ctx, local)
@@ -117,13 +124,30 @@ async def resolvable(ctx: Context) -> str:
     return f"{job.master.hostname} resolves {job.replica.hostname} to {', '.join(sorted(found))}"
 
 
+async def _name_server_remedy(ctx: Context) -> str:
+    """Return what to do about a replica that cannot resolve the master, by what its /etc/resolv.conf names now."""
+    replica, master = await ctx.host("replica"), ctx.job.master.hostname
+    servers = await queries.name_servers(replica)
+    if not servers:
+        return f"Name the realm's name server in {queries.RESOLVER} on {replica.name}, which names none."
+    return (
+        f"{replica.name} asks {', '.join(servers)} ({queries.RESOLVER}): see that these know {master} and answer (dig "
+        f'{master}), and that the line "hosts" of its /etc/nsswitch.conf has "dns" for such names; or have it ask the '
+        "realm's name server."
+    )
+
+
 async def _require_no_other_line(ctx: Context, local: Collection[str]) -> None:
-    """Raises StepError for a line of /etc/hosts with another address, which counts before the records of the run."""
-    name = ctx.job.replica.hostname
-    for host in (await ctx.host("master"), await ctx.host("replica")):
+    """Raises StepError for a line of /etc/hosts with another address, which counts before the records of the run.
+
+    A loopback address is the replica's on the replica alone, where another check has it.
+    """
+    name, replica = ctx.job.replica.hostname, await ctx.host("replica")
+    for host in (await ctx.host("master"), replica):
         for number, line in (await queries.hosts_file(host, name)).items():
             address = queries.address(line.split()[0])
-            if address and not ip_address(address).is_loopback and address not in local:
+            own = host is replica and address and ip_address(address).is_loopback
+            if address and not own and address not in local:
                 raise StepError(
                     f"{host.name} takes {name} for {address} by its {queries.HOSTS}, which no interface of the replica "
                     f"has; it has {', '.join(sorted(local))}.",

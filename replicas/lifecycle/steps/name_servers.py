@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 
 from replicas.clients import dns
@@ -31,7 +32,7 @@ async def require_alive(zones: Iterable[Zone], serials: bool = True) -> str:
     found: dict[str, list[str]] = {}
     for (zone, server), cause in zip(asked, causes, strict=True):
         if cause:
-            found.setdefault(f"{server.name.rstrip('.')} {cause}", []).append(zone.name.rstrip("."))
+            found.setdefault(f"{server.name.rstrip('.') or server.name} {cause}", []).append(zone.name.rstrip("."))
     if found:
         told = "; ".join(f"{text} ({', '.join(names)})" for text, names in found.items())
         raise StepError(f"Some name servers do not serve their zones: {told}.", REPAIR)
@@ -41,7 +42,9 @@ async def require_alive(zones: Iterable[Zone], serials: bool = True) -> str:
 async def _cause(zone: Zone, server: NameServer, serials: bool) -> str:
     """Return what is wrong with a name server, as the rest of a sentence; nothing where all is well."""
     if not server.addresses:
-        return "has no address that the realm's DNS can find"
+        return "has no address in the realm's DNS that clients can use"
+    if target := await _alias(zone.primary, server.name):
+        return f"is an alias for {target} (CNAME), and resolvers do not follow aliases of name servers"
     cause = ""
     for address in server.addresses:
         try:
@@ -53,6 +56,13 @@ async def _cause(zone: Zone, server: NameServer, serials: bool) -> str:
             return "does not serve the zone"
         return await _behind(address, zone, serial) if serials else ""
     return cause
+
+
+async def _alias(primary: str, name: str) -> str:
+    """Return where a name leads that is an alias, as the primary name server knows it; an empty string otherwise."""
+    with contextlib.suppress(DnsError):  # It need not know the name.
+        return next((record.value.rstrip(".") for record in await dns.lookup(primary, name, "CNAME")), "")
+    return ""
 
 
 async def _behind(address: str, zone: Zone, serial: int) -> str:

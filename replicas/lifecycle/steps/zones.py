@@ -22,7 +22,10 @@ TRANSFER_SECONDS = 15.0
 """BIND holds a notification back for up to five."""
 POLL_SECONDS = 0.1
 KEY_FILE = "/etc/bind/ipa.key"
-MAX_ALIASES = 8
+MAX_ALIASES = 16
+"""BIND follows no more than that."""
+LOCAL = "localhost."
+"""The name server of zones that each name server has for itself."""
 NO_REVERSE = 'Select "No reverse zone", and have whoever serves that zone add the PTR record.'
 
 
@@ -49,8 +52,9 @@ async def place(
 ) -> tuple[Placed, ...]:
     """Find the zone of each record among those of `server`, the most specific one; PTR go to `reverse_zone` if given.
 
-    A PTR record goes where the alias leads that its name is (RFC 2317). With a key, the primary name server of each
-    zone is one that changes it for that key. Raises DnsError for a record without a zone, before anything is changed.
+    A PTR record goes where the alias leads that its name is (RFC 2317), an NS record to the top of its zone. With a
+    key, the primary name server of each zone is one that changes it for that key. Raises DnsError for a record without
+    a zone, before anything is changed.
     """
     known: dict[str, Zone] = {}
     placed = []
@@ -60,14 +64,41 @@ async def place(
             await _require_chosen(server, record, location, reverse_zone)
         if location.zone is None:
             raise _no_zone(server, record, location)
-        if record.type == "PTR":
-            record = Record(location.name, record.type, record.value, record.ttl)
+        if record.type in ("PTR", "NS"):
+            # A realm's domain need not be a zone: below the top of its zone, an NS record would delegate it to others.
+            name = location.name if record.type == "PTR" else location.zone
+            record = Record(name, record.type, record.value, record.ttl)
         if location.zone not in known:
             servers = await dns.name_servers(server, location.zone)
-            first = changeable(server, location.zone, key) if key else primary(server, location.zone)
+            first = _changed_at(server, record, location.zone, key) if key else primary(server, location.zone)
             known[location.zone] = Zone(location.zone, await first, servers)
         placed.append(Placed(record, known[location.zone], location))
     return tuple(placed)
+
+
+async def _changed_at(server: str, record: Record, zone: str, key: dns_update.Key) -> str:
+    """Return an address of a name server that changes the zone of a record for that key. Raises DnsError."""
+    try:
+        return await changeable(server, zone, key)
+    except DnsError as error:
+        if record.type != "PTR":
+            raise
+        if await is_local(server, zone):
+            raise _no_zone(server, record, Location(record.name)) from error
+        raise DnsError(error.message, f"{error.remedy} Otherwise: {NO_REVERSE}", retryable=True) from error
+
+
+async def is_local(server: str, zone: str) -> bool:
+    """Return whether a zone is one that each name server has for itself, by its SOA and NS records.
+
+    Examples are 127.in-addr.arpa, and the empty zones for private addresses that Debian delivers. The file of a zone
+    that clients use may have been copied from one of these: such a zone can be changed, or has other name servers too.
+    """
+    try:
+        soa, servers = await together(*(dns.lookup(server, zone, kind) for kind in ("SOA", "NS")))
+    except DnsError:
+        return False
+    return {record.value.split()[0] for record in (*soa, *servers)} == {LOCAL}
 
 
 async def _location(server: str, record: Record) -> Location:
@@ -77,7 +108,13 @@ async def _location(server: str, record: Record) -> Location:
         return location
     names = [location.name]
     while location.alias:
-        if location.alias.target in names or len(names) > MAX_ALIASES:
+        if len(names) > MAX_ALIASES:
+            raise DnsError(
+                f"{names[0]} is an alias, and more than {MAX_ALIASES} aliases follow each other from there, which name "
+                "servers do not follow.",
+                f"Shorten the chain of aliases. {NO_REVERSE}",
+            )
+        if location.alias.target in names:
             raise DnsError(
                 f"{names[0]} is an alias that leads back to itself: {' -> '.join([*names, location.alias.target])}.",
                 f"Correct the alias. {NO_REVERSE}",
@@ -125,7 +162,12 @@ def _no_zone(server: str, record: Record, location: Location, zone: str = "") ->
             f"The name server {server} has no {missing}; nothing was changed.",
             'Add the reverse zone on the master, or select "No reverse zone".',
         )
-    return DnsError(f"The name server {server} has no zone for {name}.", "Add the zone on the master.")
+    remedy = "Add the zone on the master."
+    if record.type in ("A", "AAAA"):
+        remedy = (
+            f"Choose a host name in a zone that the master serves. Only if it is to serve that of {name}: add it there."
+        )
+    return DnsError(f"The name server {server} has no zone for {name}.", remedy)
 
 
 def delegated(record: Record, delegation: dns.Delegation) -> DnsError:
@@ -180,14 +222,25 @@ async def served(placed: Sequence[Placed]) -> bool:
 
 
 async def stuck(ctx: Context, zone: str) -> bool:
-    """Whether only the master that the job works without could change the zone, or tell who else can."""
+    """Whether only the master that the job works without could change the zone, or tell who else can.
+
+    `zone` may also be a name in it, such as the realm's domain.
+    """
     if not (lost := ctx.job.options.instead_of):
         return False
     try:
-        soa = await dns.lookup(ctx.job.master.address, zone, "SOA")
+        soa = await dns.lookup(ctx.job.master.address, await home(ctx, zone), "SOA")
     except DnsError:
         return True
     return not soa or soa[0].value.split()[0].rstrip(".").lower() == lost
+
+
+async def home(ctx: Context, name: str) -> str:
+    """Return the zone of a name, such as the realm's domain, as the master serves it; the name itself if it does not.
+
+    Raises DnsError.
+    """
+    return await dns.zone_of(ctx.job.master.address, name) or dns.absolute(name)
 
 
 async def read_key(ctx: Context, master: Host) -> dns_update.Key:

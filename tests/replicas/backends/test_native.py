@@ -184,6 +184,8 @@ def test_the_replica_asks_its_own_name_server_first() -> None:
     assert resolver(before, "192.0.2.2") == once
     assert resolver(once, "192.0.2.2") == once
     assert resolver("", "192.0.2.2") == "nameserver 192.0.2.2\n"
+    misspelled = "nameservers 192.0.2.2\n nameserver 192.0.2.3\n"
+    assert resolver(misspelled, "192.0.2.2") == f"{misspelled}nameserver 192.0.2.2\n"
     text = (
         "# nameserver 192.0.2.9\n; nameserver ::1\nsearch nameserver\r\nnameserver\t2001:DB8::0:2\r\nnameserver ::1\n"
     )
@@ -310,8 +312,13 @@ async def test_a_zone_is_stuck_whose_primary_is_lost_or_that_cannot_be_asked_for
     async def lookup(server: str, name: str, kind: str) -> list[Record]:
         if primary is None:
             raise DnsError(f"{server} does not answer.")
-        return [Record(name, "SOA", f"{primary} admin. 1 2 3 4 5")] if primary else []
+        return [Record(name, "SOA", f"{primary} admin. 1 2 3 4 5")] if primary and name == "example.com." else []
+
+    async def zone_of(server: str, name: str) -> str | None:
+        return "example.com." if primary else None
 
     monkeypatch.setattr(dns, "lookup", lookup)
+    monkeypatch.setattr(dns, "zone_of", zone_of)
     ctx: Any = SimpleNamespace(job=job(instead_of=lost))
     assert await stuck(ctx, "example.com.") is expected
+    assert await stuck(ctx, "lab.example.com") is expected, "a domain in the zone"

@@ -44,6 +44,28 @@ def test_key_stays_secret() -> None:
     assert "c2Vj" not in str(caught.value)
 
 
+@pytest.mark.parametrize("algorithm", ["hmac-md5", "HMAC-SHA1", "hmac-sha256.", "hmac-sha384-192", "hmac-sha512"])
+async def test_keys_of_every_algorithm_can_sign(algorithm: str) -> None:
+    key = dns_update.parse_key(f'key "ipa" {{ algorithm {algorithm}; secret "c2VjcmV0"; }};')
+    with pytest.raises(DnsError, match="failed"):
+        await dns_update.accepts("127.0.0.1", ZONE, key)  # Nobody listens there.
+
+
+@pytest.mark.parametrize(
+    ("name", "algorithm", "secret", "words"),
+    [
+        ("ipa", "hmac-sha1-80", "c2VjcmV0", "is for hmac-sha1-80, which the portal does not support"),
+        ("ipa", "gss-tsig", "c2VjcmV0", "is for gss-tsig"),
+        ("a..b", "hmac-sha256", "c2VjcmV0", "is not a name of a TSIG key"),
+        ("ipa", "hmac-sha256", "c2VjcmV0c", "is not valid base64"),
+    ],
+)
+async def test_keys_that_cannot_sign(name: str, algorithm: str, secret: str, words: str) -> None:
+    with pytest.raises(DnsError, match=words) as caught:
+        await dns_update.accepts("127.0.0.1", ZONE, dns_update.Key(name, algorithm, secret))
+    assert secret not in str(caught.value)
+
+
 @pytest.mark.hosts
 async def test_zones(lab: Lab) -> None:
     server, replica = str(lab.master.address), lab.hosts[1]

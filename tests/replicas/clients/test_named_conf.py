@@ -44,6 +44,20 @@ def test_zones_of_any_type_and_view() -> None:
     )
 
 
+def test_the_journals_of_zones() -> None:
+    text = """
+    options { directory "/var/cache/bind"; };
+    zone "a.example" { type primary; file "/srv/zones/a"; };
+    zone "b.example" { type primary; file "b"; journal "/srv/journals/b"; };
+    view inside { zone "c.example" { type primary; file "zones/c"; }; };
+    zone "d.example" { type forward; };
+    """
+    wanted = ["/srv/zones/a.jnl", "/srv/journals/b", "", "/var/cache/bind/zones/c.jnl"]
+    assert sorted(one.journal for one in named_conf.zones(text)) == sorted(wanted)
+    (one,) = named_conf.zones('zone "e.example" { type primary; file "e"; };')
+    assert one.journal == "", "the folder is not known"
+
+
 def test_only_a_complete_key_outside_of_comments_counts() -> None:
     lines = (
         'key "old" { algorithm hmac-md5; };',

@@ -7,6 +7,7 @@ import struct
 from pathlib import Path
 
 import dns.message
+import dns.rcode
 import dns.rrset
 import pytest
 from hypothesis import given
@@ -42,6 +43,17 @@ def test_an_answer_to_another_question_is_not_taken() -> None:
     asked, answer = answered((f"{NAME}.", "CNAME", "web.example.com."))
     with pytest.raises(ValueError, match="another question"):
         names.target(bytes((asked[0] ^ 1,)) + asked[1:], answer, NAME)
+
+
+@pytest.mark.parametrize("code", [dns.rcode.SERVFAIL, dns.rcode.REFUSED])
+def test_a_name_server_that_refuses_is_not_the_last_to_be_asked(code: dns.rcode.Rcode) -> None:
+    asked = names.question(NAME)
+    answer = dns.message.make_response(dns.message.from_wire(asked))
+    answer.set_rcode(code)
+    with pytest.raises(ValueError, match="refusal"):
+        names.target(asked, answer.to_wire(), NAME)
+    answer.set_rcode(dns.rcode.NXDOMAIN)
+    assert names.target(asked, answer.to_wire(), NAME) == ""
 
 
 def test_a_name_that_points_to_itself_ends() -> None:

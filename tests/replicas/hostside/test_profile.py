@@ -8,6 +8,7 @@ import pytest
 
 from replicas.hostside import native_facts, profile
 
+SERVER = "host.example.org"
 KRB5 = """\
 # default_realm = COMMENT.EXAMPLE
 ; default_realm = OTHER.EXAMPLE
@@ -58,14 +59,31 @@ def test_the_section_of_the_realm_counts(kerberos: Path, end: str) -> None:
     assert profile.first(found, "libdefaults", "rdns") == "false"
     assert profile.first(found, "appdefaults", "pam", "debug") == "false"
     assert profile.first(found, "realms", "LAB.EXAMPLE.COM", "v4_instance_convert", "x") == "y"
-    assert native_facts.domain(found, "LAB.EXAMPLE.COM") == "example.org"
-    assert native_facts.domain(found, "OTHER.EXAMPLE.COM") == "example.net"
-    assert native_facts.domain(found, "THIRD.EXAMPLE.COM") == ""
+    assert native_facts.domain(found, "LAB.EXAMPLE.COM", SERVER) == "example.org"
+    assert native_facts.domain(found, "OTHER.EXAMPLE.COM", SERVER) == "example.net"
+    assert native_facts.domain(found, "THIRD.EXAMPLE.COM", SERVER) == ""
 
 
 def test_a_domain_that_is_only_mapped(kerberos: Path) -> None:
     kerberos.write_text(kerberos.read_text().replace("default_domain*", "other"))
-    assert native_facts.domain(profile.load(str(kerberos)), "LAB.EXAMPLE.COM") == "example.org"
+    assert native_facts.domain(profile.load(str(kerberos)), "LAB.EXAMPLE.COM", SERVER) == "example.org"
+
+
+@pytest.mark.parametrize(
+    ("mapped", "domain"),
+    [
+        (".example.net .example.org", "example.org"),
+        (".org .Example.ORG .other.example.org", "example.org"),
+        ("host.example.org", ""),
+        ("host.example.org example.org", "example.org"),
+        ("host.example.org .example.net .example.com", "example.net"),
+        ("host.example.net", ""),
+    ],
+)
+def test_the_nearest_domain_around_the_server(tmp_path: Path, mapped: str, domain: str) -> None:
+    path = tmp_path / "krb5.conf"
+    path.write_text("[domain_realm]\n" + "".join(f"{name} = EXAMPLE.ORG\n" for name in mapped.split()))
+    assert native_facts.domain(profile.load(str(path)), "EXAMPLE.ORG", "Host.example.org") == domain
 
 
 @pytest.mark.parametrize(

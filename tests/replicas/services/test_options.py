@@ -266,6 +266,19 @@ def test_what_goes_together_reaches_the_database_and_the_job(
     assert chosen.dot_forwarders in ((), ("2001:db8::53#dns.example.com",))
 
 
+@pytest.mark.parametrize("zone", ["2.0.192.IN-ADDR.ARPA.", "11.2.0.192.in-addr.arpa", "0.192.in-addr.arpa"])
+def test_a_reverse_zone_in_any_case_and_for_one_address_alone(freeipa: Master, zone: str) -> None:
+    form = ReplicaRequestForm(form_data(freeipa, {"ip_addresses": ADDRESS, "reverse_zone": zone}))
+    assert form.is_valid(), form.errors
+    assert form.instance.reverse_zone == zone.rstrip(".").lower()
+
+
+@pytest.mark.parametrize("zone", ["1.2.0.192.in-addr.arpa", "111.2.0.192.in-addr.arpa", "3.0.192.in-addr.arpa"])
+def test_a_reverse_zone_of_another_address(freeipa: Master, zone: str) -> None:
+    form = ReplicaRequestForm(form_data(freeipa, {"ip_addresses": ADDRESS, "reverse_zone": zone}))
+    assert "does not hold the reverse name" in errors(form, "reverse_zone")
+
+
 def test_the_masters_release_has_to_have_it(freeipa: Master) -> None:
     freeipa.versions = {"FreeIPA": "4.9.11"}
     freeipa.save()

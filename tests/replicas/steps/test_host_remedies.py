@@ -15,7 +15,7 @@ from replicas.lifecycle.steps import host_advice, host_checks, name_checks
 from tests.replicas.steps.kept import KeptContext
 
 pytestmark = pytest.mark.hosts
-NAME = "ipareplica.example.com"
+NAME, NSSWITCH = "ipareplica.example.com", "/etc/nsswitch.conf"
 
 
 @pytest.fixture
@@ -57,6 +57,53 @@ async def test_a_line_that_counts_before_the_records_of_the_run(
     with pytest.raises(StepError, match=rf"{host.name} takes {NAME} for 192\.0\.2\.77") as caught:
         await host_checks.resolvable(context(ip_addresses=own))
     assert caught.value.remedy.startswith(f'Correct line 3 ("192.0.2.77 old {NAME}") of /etc/hosts on {host.name}')
+
+
+async def test_a_loopback_line_on_the_master(
+    lab: Lab, context: Callable[..., KeptContext], hosts_file: Callable[[Host, str], None]
+) -> None:
+    """The master would take the replica for itself. On the replica, such a line is another check's."""
+    own = (str(lab.hosts[1].address),)
+    hosts_file(lab.hosts[1], f"127.0.1.1 {NAME}\n")
+    await host_checks.resolvable(context(ip_addresses=own))
+    hosts_file(lab.master, "127.0.1.1\tIPAreplica.Example.com\tipareplica\n")
+    with pytest.raises(StepError, match=rf"{lab.master.name} takes {NAME} for 127\.0\.1\.1") as caught:
+        await host_checks.resolvable(context(ip_addresses=own))
+    assert caught.value.remedy.startswith("Correct line 1 ")
+
+
+async def test_a_new_host_whose_name_does_not_resolve_yet(
+    lab: Lab, context: Callable[..., KeptContext], hosts_file: Callable[[Host, str], None]
+) -> None:
+    """The run adds its records, so its own name is that which it was given."""
+    host = lab.hosts[1]
+    host.write("/etc/hosts", "127.0.0.1 localhost\n")
+    assert host.run(["hostname", "--fqdn"], check=False).returncode
+    assert await host_checks.hosts(context()) == f"The replica host is {NAME}"
+    host.run(["hostname", "ipareplica"])
+    try:
+        with pytest.raises(StepError, match=f"calls itself ipareplica, not {NAME}"):
+            await host_checks.hosts(context())
+    finally:
+        host.run(["hostname", NAME])
+
+
+async def test_a_master_that_does_not_resolve(lab: Lab, context: Callable[..., KeptContext]) -> None:
+    """The advice follows from the name servers that the replica's resolv.conf names."""
+    host, before, services = lab.hosts[1], lab.hosts[1].read("/etc/resolv.conf"), lab.hosts[1].read(NSSWITCH)
+    try:
+        host.write(NSSWITCH, "hosts: files\n")
+        with pytest.raises(StepError, match=f"{NAME} cannot resolve {lab.master.name}") as caught:
+            await host_checks.resolvable(context())
+        assert f"{NAME} asks {lab.master.address} (/etc/resolv.conf)" in caught.value.remedy
+        assert "Name the realm's" not in caught.value.remedy
+        host.write("/etc/resolv.conf", "# nameserver 192.0.2.1\nsearch example.com\noptions ndots:1\n")
+        with pytest.raises(StepError) as caught:
+            await host_checks.resolvable(context())
+        assert caught.value.remedy.startswith("Name the realm's name server in /etc/resolv.conf")
+    finally:
+        host.write("/etc/resolv.conf", before)
+        host.write(NSSWITCH, services)
 
 
 async def test_an_address_that_no_file_has(lab: Lab, context: Callable[..., KeptContext]) -> None:

@@ -20,7 +20,7 @@ from replicas.lifecycle.job import Job, Role
 from replicas.lifecycle.steps.dns_records import wait_until_served
 from replicas.lifecycle.steps.leftovers import discard
 from replicas.lifecycle.steps.zones import Placed as PlacedRecord
-from replicas.lifecycle.steps.zones import changeable, place, read_key, served, stuck
+from replicas.lifecycle.steps.zones import changeable, home, place, read_key, served, stuck
 
 RESOLVER = "/etc/resolv.conf"
 OPTIONS = "/etc/bind/named.conf.options"
@@ -84,7 +84,7 @@ class ConfigureNameServer(Step):
         key = await read_key(ctx, await ctx.host("master"))
         chosen = await self._chosen(ctx, key)
         placed = await place(job.master.address, self._records(ctx, chosen), key=key)
-        await self._files(ctx, placed)
+        await self._files(ctx, placed, key)
         await start(ctx, "named")
         await self._transferred(ctx, chosen)
         await ctx.fact(ADDED, list(chosen))
@@ -130,7 +130,7 @@ class ConfigureNameServer(Step):
 
     async def _chosen(self, ctx: Context, key: dns_update.Key) -> tuple[str, ...]:
         """Return the zones that the replica serves. Raises StepError for none, DnsError for the domain's own."""
-        found = await zones.shared(ctx, key, [ctx.job.realm.domain])
+        found = await zones.shared(ctx, key, [await home(ctx, ctx.job.realm.domain)])
         for zone, cause in found.skipped.items():
             ctx.log(f"{ctx.job.replica.hostname} does not serve {zone}: {cause}", "warning")
         if not found.zones:
@@ -173,12 +173,13 @@ class ConfigureNameServer(Step):
         except DnsError:
             return False  # It has only just started.
 
-    async def _files(self, ctx: Context, placed: Sequence[PlacedRecord]) -> None:
+    async def _files(self, ctx: Context, placed: Sequence[PlacedRecord], key: dns_update.Key) -> None:
         """Copies come from where each zone is changed: a master that was a replica has copies itself."""
         job, master, replica = ctx.job, await ctx.host("master"), await ctx.host("replica")
         names = ((one.zone.name, one.zone.primary) for one in placed)
         blocks = [
-            render("zone.conf", zone=zone.rstrip("."), primary=first, file=copy_of(zone)) for zone, first in names
+            render("zone.conf", zone=zone.rstrip(".") or zone, primary=first, file=copy_of(zone), key=key.name)
+            for zone, first in names
         ]
         include = f'include "{TSIG_KEY}";\n'
         await keep(ctx, TSIG_KEY, ZONES, OPTIONS)
@@ -228,7 +229,7 @@ def asked(line: str) -> str:
     """The name server that a line of resolv.conf(5) names, in canonical form; empty for any other line."""
     words = line.split()
     # The keyword is at the beginning of the line; what is indented or commented out does not count.
-    if len(words) < 2 or not line.startswith("nameserver"):
+    if len(words) < 2 or words[0] != "nameserver" or line[0].isspace():
         return ""
     with contextlib.suppress(ValueError):
         return str(ip_address(words[1]))

@@ -11,15 +11,18 @@ from replicas.lifecycle.base import Context, Record, Step, Touch
 from replicas.lifecycle.job import Job
 from replicas.lifecycle.steps.name_server_records import name_server_records, of_request
 from replicas.lifecycle.steps.verify_dns import VerifyRecords
-from replicas.lifecycle.steps.zones import place, read_key
+from replicas.lifecycle.steps.zones import home, place, read_key
 from replicas.together import together
 
 DONE = "name_server_records_added"
 
 
 async def expected(ctx: Context, host: str, address: str) -> tuple[Record, ...]:
-    """Return the NS records that should name the host: in the realm's domain, and in each other zone that it serves."""
-    domain = dns.absolute(ctx.job.realm.domain)
+    """Return the NS records that should name the host: in the zone of the realm's domain, and in others that it serves.
+
+    Raises DnsError.
+    """
+    domain = await home(ctx, ctx.job.realm.domain)
     zones = [dns.absolute(zone) for zone in noted(ctx, ADDED) or await of_master(ctx)]
     others = [zone for zone in dict.fromkeys(zones) if zone != domain]
     serving = await together(*(_serves(address, zone) for zone in others))

@@ -94,6 +94,18 @@ async def test_an_alias_that_leads_out_of_the_realm_wants_no_reverse_zone(record
     assert "No reverse zone" in caught.value.remedy
 
 
+async def test_a_ptr_record_below_a_dname_record_wants_no_reverse_zone(recorded: Server, context: Make) -> None:
+    recorded.expect("login_ok")
+    shows(recorded, "77.10.in-addr.arpa", "12.0")
+    shows(recorded, "77.10.in-addr.arpa", "0", dnamerecord=["office.example.net."])
+    known, wanted = ["77.10.in-addr.arpa."], [Record(f"12.{REVERSE}.", "PTR", "replica2.example.com.")]
+    async with session(context()) as opened:
+        with pytest.raises(DnsError, match=r"is an alias for 12\.office\.example\.net\. ") as caught:
+            await zones.refuse_others(opened, [zones.place(wanted[0], known)], wanted, known)
+    assert "No reverse zone" in caught.value.remedy
+    assert "Request the replica" not in caught.value.remedy
+
+
 async def test_a_wildcard_is_no_record_of_the_name(recorded: Server, context: Make) -> None:
     """The realm shows what is stored under the very name."""
     recorded.expect("login_ok", "dnszone_find")
