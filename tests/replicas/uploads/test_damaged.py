@@ -6,6 +6,7 @@ import subprocess
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from cryptography import x509
@@ -139,9 +140,14 @@ def test_the_label_of_a_key_does_not_matter(before: str, after: str) -> None:
 
 
 def test_an_encrypted_key_is_opened_beside_the_server_whatever_its_label(monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[str] = []
+    opened: list[object] = []
     unlock = encrypted.unlock
-    monkeypatch.setattr("replicas.uploads.formats.unlock", lambda *given: (opened.append(given[0]), unlock(*given))[1])
+
+    def noted(name: str, kind: Literal["pkcs8", "pkcs12"], content: bytes, passphrase: bytes) -> encrypted.Opened:
+        opened.append(name)
+        return unlock(name, kind, content, passphrase)
+
+    monkeypatch.setattr("replicas.uploads.formats.unlock", noted)
     written = pkcs8(passphrase=PASSPHRASE).replace(b"ENCRYPTED ", b"")
     assert upload(written, pem(SERVER, MIDDLE, ROOT), passphrase=PASSPHRASE).certificate == SERVER
     assert opened == ["file1"]
