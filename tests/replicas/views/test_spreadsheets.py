@@ -217,7 +217,7 @@ def test_a_table_of_one_piece_many_times_takes_no_time_and_a_short_answer(world:
 def test_a_row_of_many_cells_too_many_is_one_problem(world: World) -> None:
     content = PLAIN + "three.example.com,ipaserver.example.com,192.0.2.33,no,," + "x," * 9000
     (wrong,) = read(world, content).wrong
-    assert (wrong.line, wrong.column) == (4, "column 7")
+    assert (wrong.line, wrong.column) == (4, "column 6")
 
 
 def test_as_many_empty_cells_as_a_sheet_has_are_read(world: World) -> None:
