@@ -6,14 +6,16 @@ import re
 from collections.abc import Callable, Collection
 from email.utils import parseaddr
 from typing import Any
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, unquote_to_bytes, urlsplit
 
 import environ
 import psycopg
+from django.core.mail.message import sanitize_address
 from huey.serializer import SignedSerializer
 from psycopg.conninfo import make_conninfo
 from redis.asyncio.connection import parse_url as parse_async_url
 from redis.connection import ConnectionPool, parse_url
+from redis.exceptions import RedisError
 
 from portal.environment import OFF, ON, SettingError, shown, text
 
@@ -33,8 +35,10 @@ SESSION = {
     "tcp_keepalives_count": "3",
 }
 SOCKET = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 OF_DJANGO = ("assume_role", "isolation_level", "pool", "server_side_binding")
 """Options of DATABASE_URL that Django takes for itself."""
+STARTTLS_PORTS = (25, 587)
 REDIS = {"socket_timeout": 10, "socket_connect_timeout": 3, "health_check_interval": 15}
 """Longer than the blocking pops of Huey (1 s) and channels (5 s)."""
 
@@ -52,6 +56,7 @@ def postgresql(url: str, workers: int, tasks: int) -> dict[str, Any]:
         database: dict[str, Any] = environ.Env.db_url_config(_joined(parts))
     except ValueError:
         raise _unreadable("DATABASE_URL") from None
+    database["HOST"] = unquote(database["HOST"])  # a socket's folder, as libpq has it: %2Frun%2Fpostgresql
     given = database.get("OPTIONS", {})
     _check_options(database["NAME"], given)
     session = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
@@ -71,6 +76,10 @@ def _check_options(name: str, options: dict[str, Any]) -> None:
     except psycopg.Error:
         remedy = "After the question mark write options of libpq, such as sslmode=verify-full."
         raise SettingError("DATABASE_URL", "has an option that PostgreSQL's client does not know", remedy) from None
+    for option, value in options.items():
+        known = {"sslmode": SSL_MODES, "pool": (0,)}.get(option)
+        if (known and value not in known) or (option in SOCKET and not isinstance(value, int)):
+            raise SettingError("DATABASE_URL", f"has a wrong value of {option}", "Correct the value, or leave it out.")
 
 
 def redis_queue(url: str, secret: str) -> dict[str, Any]:
@@ -99,7 +108,7 @@ def _parsed(parse: Callable[[str], Any], url: str) -> dict[str, Any]:
         return dict(parse(whole))
     except ValueError:
         raise _unreadable("REDIS_URL") from None
-    except (TypeError, AttributeError):
+    except (TypeError, AttributeError, RedisError):
         remedy = "After the question mark write options such as ssl_ca_certs=/etc/portal/ca.crt."
         raise SettingError("REDIS_URL", "has an option that Redis's client does not know", remedy) from None
 
@@ -107,8 +116,10 @@ def _parsed(parse: Callable[[str], Any], url: str) -> dict[str, Any]:
 def email(url: str) -> dict[str, Any]:
     """Return the settings of a mail server. Raises SettingError."""
     parts = url_parts("EMAIL_URL", url, environ.Env.EMAIL_SCHEMES)
-    if parts.scheme.startswith("smtp") and not parts.hostname:
-        raise SettingError("EMAIL_URL", "names no mail server", "Write it as in smtp+tls://USER:PASSWORD@HOST:587.")
+    if parts.scheme.startswith("smtp") and (not parts.hostname or "," in parts.hostname):
+        raise SettingError(
+            "EMAIL_URL", "does not name one mail server", "Write it as in smtp+tls://USER:PASSWORD@HOST:587."
+        )
     settings: dict[str, Any] = environ.Env.email_url_config(_joined(parts._replace(query="")))
     for option, values in parse_qs(parts.query, keep_blank_values=True).items():
         value = values[-1].lower()
@@ -118,6 +129,8 @@ def email(url: str) -> dict[str, Any]:
             )
             raise SettingError("EMAIL_URL", "has an option that is not supported", remedy)
         settings[option.upper()] = value in ON
+    if parts.scheme == "smtps" and settings["EMAIL_PORT"] not in STARTTLS_PORTS:  # RFC 8314, section 7.3
+        settings |= {"EMAIL_USE_TLS": False, "EMAIL_USE_SSL": True}
     if settings.get("EMAIL_USE_TLS") and settings.get("EMAIL_USE_SSL"):
         raise SettingError("EMAIL_URL", "asks for both STARTTLS and TLS", "Use smtp+tls:// or smtp+ssl:// alone.")
     return settings
@@ -126,9 +139,13 @@ def email(url: str) -> dict[str, Any]:
 def sender(name: str, default: str) -> str:
     """Return the sender of e-mails. Raises SettingError."""
     value = text(name, default)
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+", parseaddr(value)[1]):
-        remedy = "Write an address, as in Replica portal <portal@example.com>."
-        raise SettingError(name, f"is {shown(value)}, which has no e-mail address", remedy)
+    try:
+        usable = re.fullmatch(r"[^@\s<>,;]+@[^@\s<>,;]+", parseaddr(value)[1]) and sanitize_address(value, "utf-8")
+    except ValueError:
+        usable = ""
+    if not usable:
+        remedy = "Write one address, as in Replica portal <portal@example.com>."
+        raise SettingError(name, f"is {shown(value)}, which is not an e-mail address", remedy)
     return value
 
 
@@ -141,7 +158,7 @@ def url_parts(name: str, url: str, schemes: Collection[str]) -> SplitResult:
     if not mark or scheme.lower() not in schemes:
         known = " or ".join(f"{known}://" for known in schemes)
         raise SettingError(name, f"does not begin with {known}", "Write the whole URL.")
-    if re.search(r"[#\s]|%(?![0-9A-Fa-f]{2})", rest) or not rest.isprintable():
+    if re.search(r"[#\s]|%(?![0-9A-Fa-f]{2})|%00", rest) or not rest.isprintable() or not _is_utf8(rest):
         raise _unreadable(name)
     try:
         parts = urlsplit(f"{scheme.lower()}://{rest}")
@@ -160,6 +177,15 @@ def _joined(parts: SplitResult) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path}{query}"
 
 
+def _is_utf8(text: str) -> bool:
+    """Whether the escapes are UTF-8: what is not would silently become another password."""
+    try:
+        unquote_to_bytes(text).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _is_host(text: str) -> bool:
     """Whether that is a host, or nothing, and perhaps a port."""
     match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]*)(:([0-9]{0,5}))?", text, re.ASCII)
@@ -169,6 +195,6 @@ def _is_host(text: str) -> bool:
 def _unreadable(name: str) -> SettingError:
     remedy = (
         "In a user or a password, write / as %2F, @ as %40, : as %3A, # as %23, ? as %3F, % as %25 and a space as %20. "
-        "A port is a number from 1 to 65535."
+        "Escape other characters as in UTF-8. A port is a number from 1 to 65535."
     )
     return SettingError(name, "cannot be read", remedy)

@@ -61,6 +61,8 @@ def _attempt(delivery: Delivery) -> None:
         _failed(delivery, str(error))
     except (smtplib.SMTPException, OSError) as error:
         _failed(delivery, f"The mail server did not take it: {error}")
+    except ValueError as error:  # an address, such as a user's, that cannot be written into a message
+        _failed(delivery, f"The e-mail cannot be sent: {error}", final=True)
     else:
         row.update(state=DeliveryState.SENT, error="", done_at=Now())
 

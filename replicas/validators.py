@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 MAX_HOSTNAME = 64
 """Linux refuses longer host names (gethostname(2), HOST_NAME_MAX); DNS would allow 253 (RFC 1035, 2.3.4)."""
+MAX_NAME = 1000
+"""Characters of an input that may stand for a host name."""
 MAX_LABEL = 63
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 NOT_A_HOST = r"(?!localhost\.)(?!.*\.localhost\Z)(?!.*\.[0-9]+\Z)"
@@ -81,6 +83,9 @@ def parse_fingerprint(text: str) -> str:
 
 def validate_hostname(name: str) -> None:
     """Accept a fully qualified DNS-safe host name (guide, step 1; RFC 1123, 2.1). Raises ValidationError."""
+    if len(name) > MAX_NAME:
+        shown = f"{name[:MAX_HOSTNAME]}…"
+        raise ValidationError(_too_long(MAX_HOSTNAME) % {"name": shown, "longest": MAX_HOSTNAME}, code="hostname")
     problems = _hostname_problems(name, MAX_HOSTNAME)
     if not problems:
         return
@@ -91,7 +96,7 @@ def validate_hostname(name: str) -> None:
 
 def suggest_hostname(name: str) -> str:
     """Return a correct name that was probably meant by a wrong one, or an empty string when there is none."""
-    meant = hostname_offer.offer(name)
+    meant = hostname_offer.offer(name) if len(name) <= MAX_NAME else ""
     return meant if meant != name and not _hostname_problems(meant, MAX_HOSTNAME) else ""
 
 

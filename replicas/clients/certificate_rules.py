@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
-from cryptography.x509.oid import ObjectIdentifier
+from cryptography.x509.oid import ExtensionOID, ObjectIdentifier
 
 BITS = 2048
 """Of an RSA key, at least: what crypto policies of today accept."""
@@ -18,15 +18,42 @@ RSA_PSS_KEY = ObjectIdentifier("1.2.840.113549.1.1.10")
 DIGESTS = ("sha224", "sha256", "sha384", "sha512")
 """Of signatures that both OpenSSL and NSS verify."""
 WEAK = ("md5", "sha1")
+KNOWN_TO_NSS = (
+    ExtensionOID.KEY_USAGE,
+    ExtensionOID.EXTENDED_KEY_USAGE,
+    ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
+    ExtensionOID.BASIC_CONSTRAINTS,
+    ExtensionOID.NAME_CONSTRAINTS,
+    ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
+    ExtensionOID.SUBJECT_KEY_IDENTIFIER,
+    ExtensionOID.AUTHORITY_INFORMATION_ACCESS,
+    ExtensionOID.OCSP_NO_CHECK,
+    ObjectIdentifier("2.16.840.1.113730.1.1"),  # Netscape's certificate type
+)
+"""Extensions that may be critical: `certutil -V`, which the installer runs, refuses others, such as policies."""
 Extension = TypeVar("Extension", bound=x509.ExtensionType)
 
 
 def extension(certificate: x509.Certificate, kind: type[Extension]) -> Extension | None:
     """The extension, if there is one. Raises ValueError for extensions that cannot be read."""
     try:
-        return certificate.extensions.get_extension_for_class(kind).value
+        return _extensions(certificate).get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
+
+
+def unknown_to_nss(certificate: x509.Certificate) -> str:
+    """A critical extension that NSS does not know, so it refuses the certificate; else "". Raises ValueError."""
+    critical = (one.oid for one in _extensions(certificate) if one.critical and one.oid not in KNOWN_TO_NSS)
+    return next((f"{oid._name} ({oid.dotted_string})" for oid in critical), "")
+
+
+def _extensions(certificate: x509.Certificate) -> x509.Extensions:
+    """All extensions. Raises ValueError for extensions that cannot be read."""
+    try:
+        return certificate.extensions
+    except (x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:  # neither is a ValueError
+        raise ValueError(str(error)) from error
 
 
 def few_bits(certificate: x509.Certificate) -> int:

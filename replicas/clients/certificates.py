@@ -28,23 +28,38 @@ async def presented(address: str, port: int) -> str:
 
 
 def load(content: bytes) -> x509.Certificate:
-    """A certificate (DER). Raises ValueError.
+    """A certificate (DER) whose names and dates can be read. Raises ValueError.
 
     OpenSSL takes a serial number that is zero or negative, as authorities of old have, so this does not warn of it.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-        return x509.load_der_x509_certificate(content)
+        try:
+            return _complete(x509.load_der_x509_certificate(content))
+        except x509.InvalidVersion as error:
+            raise ValueError(str(error)) from error
 
 
 def load_signed_data(content: bytes) -> list[x509.Certificate]:
-    """The certificates in PKCS#7 (DER). Raises ValueError, UnsupportedAlgorithm.
+    """The certificates in PKCS#7 (DER), whose names and dates can be read. Raises ValueError, UnsupportedAlgorithm.
 
     OpenSSL writes them in the order in which it read them, which is not the order of DER; this does not warn of it.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return pkcs7.load_der_pkcs7_certificates(content)
+        try:
+            return [_complete(one) for one in pkcs7.load_der_pkcs7_certificates(content)]
+        except x509.InvalidVersion as error:
+            raise ValueError(str(error)) from error
+
+
+def _complete(certificate: x509.Certificate) -> x509.Certificate:
+    """Read what the library parses only on demand: texts in a wrong encoding or dates of year 0 fail here.
+
+    Raises ValueError.
+    """
+    _ = certificate.subject, certificate.issuer, certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return certificate
 
 
 def readable(text: str) -> list[x509.Certificate]:

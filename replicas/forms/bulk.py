@@ -20,7 +20,7 @@ from replicas.actions.submit import Known, check
 from replicas.actions.tables import Row, SomeRefused
 from replicas.errors import Conflict, HostError, PortalError
 from replicas.forms import spreadsheet
-from replicas.forms.columns import COLUMNS, NO, SWITCHES, YES, column_of, with_choices
+from replicas.forms.columns import COLUMNS, MOST_TITLE, NO, SWITCHES, YES, column_of, with_choices
 from replicas.forms.fields import FingerprintField, OneRunPasswords
 from replicas.forms.requests import ReplicaRequestForm
 from replicas.forms.spreadsheet import TableError
@@ -38,6 +38,8 @@ EXAMPLE = {
     "forwarders": "192.0.2.53",
 }
 MOST_ROWS, MOST_BYTES = 200, 256 * 1024
+MOST_WRONG = 20
+"""Columns with a wrong title that are listed."""
 
 
 class Wrong(NamedTuple):
@@ -196,15 +198,22 @@ def _numbered(column: int) -> str:
 
 
 def _wrong_columns(line: int, titles: list[str]) -> Iterable[Wrong]:
-    names = [column_of(title) for title in titles]
-    for at, (title, name) in enumerate(zip(titles, names, strict=True)):
-        if title and not name:
+    seen: set[str] = set()
+    wrong = 0
+    for title in filter(None, titles):
+        name = column_of(title)
+        if not name:
             known = ", ".join(COLUMNS)
+            title = title[:MOST_TITLE]
             yield Wrong(line, title, title, _("There is no such column. There are: %(known)s.") % {"known": known})
-        elif name and name in names[:at]:
+        elif name in seen:
             yield Wrong(line, name, title, _("The column is there more than once."))
+        wrong += not name or name in seen
+        seen.add(name)
+        if wrong == MOST_WRONG:
+            return
     for name in NEEDED:
-        if name not in names:
+        if name not in seen:
             yield Wrong(line, name, "", _("The column is missing."))
 
 
@@ -259,7 +268,8 @@ def _wrong_cells(
     for at, cell in enumerate(cells):
         if cell and at >= len(names):
             yield Wrong(line, _numbered(at + 1), cell, _("The row has more cells than there are columns."))
-        elif cell and not names[at]:
+            break
+        if cell and not names[at]:
             yield Wrong(line, _numbered(at + 1), cell, _("The column has no name in the first row."))
     master = row.get("master", "")
     if master and master not in keys:

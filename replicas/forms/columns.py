@@ -22,12 +22,15 @@ FIELDS: dict[str, forms.Field] = {
 COLUMNS: tuple[str, ...] = tuple(FIELDS)
 YES = frozenset(("yes", "y", "true", "on", "1", "x", "✓", "✔", "☑", "✅", "ja", "j", "wahr", "oui", "vrai"))
 NO = frozenset(("", "no", "n", "false", "off", "0", "-", "–", "✗", "✘", "☐", "nein", "falsch", "non", "faux"))
+MOST_TITLE = 200
+"""Characters of a column's title."""
+NOTE = re.compile(r"[(\[][^()\[\]]*+[)\]]")
 SWITCHES = tuple(name for name in COLUMNS if isinstance(FIELDS[name], forms.BooleanField))
 
 
 def column_of(title: str) -> str:
     """Return the column that a title names, by its name or by its label in the form; "" when there is none."""
-    return _titles().get(_plain(title), "")
+    return _titles().get(_plain(title), "") if len(title) <= MOST_TITLE else ""
 
 
 def with_choices(row: Mapping[str, str]) -> dict[str, str]:
@@ -59,5 +62,5 @@ def _choices() -> dict[str, dict[str, str]]:
 
 def _plain(title: str) -> str:
     """Letters and digits only: neither capitals nor spaces, hyphens, stars or a note in brackets matter."""
-    letters = unicodedata.normalize("NFKC", re.sub(r"[(\[].*?[)\]]", "", title)).casefold()
+    letters = unicodedata.normalize("NFKC", NOTE.sub("", title)).casefold()
     return "".join(letter for letter in letters if letter.isalnum())

@@ -18,13 +18,19 @@ MARKS = (  # that of UTF-32 begins like that of UTF-16
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF", b"\x1f\x8b")
+WORKBOOKS = (b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0", b"%PDF", b"\x1f\x8b")
 """How files of Excel and LibreOffice begin, and PDF and gzip."""
 CLOSING = {"“": "”“", "„": "“”", "”": "”", "«": "»", "»": "«", "‹": "›", "›": "‹", "‘": "’", "‚": "‘’", "’": "’"}
 """The quotes that word processors put in the place of straight ones, each with those that may close it."""
 HIDDEN = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 """Characters without width, which come with what is copied from web pages and documents."""
+UNSEEN = r"[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]"
+"""One character that is hidden or a space."""
 OTHER_SPACES = re.compile("[\u00a0\u2007\u202f]")
+MOST_LINES = 10_000
+"""Rows that are read, comments among them."""
+MOST_CELLS = 16_384
+"""Cells of a row: the columns of Excel and LibreOffice."""
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 NEWLINE = re.compile(r"\r\n|\r|\n")
 STRAIGHT = re.compile(r'"((?:[^"]|"")*+)"')
@@ -104,11 +110,6 @@ def clean(cell: str) -> str:
     return cell
 
 
-def visible(text: str) -> bool:
-    """Return whether there is anything to see."""
-    return bool(HIDDEN.sub("", text).strip().strip("\u200c\u200d"))
-
-
 def _head(text: str, delimiter: str) -> list[str]:
     try:
         return next(iter(_filled(_rows(text, delimiter), most=1)), Row(1, [])).cells
@@ -128,10 +129,21 @@ def _filled(rows: Iterator[Row], most: int | None = None) -> list[Row]:
 
 
 def _rows(text: str, delimiter: str) -> Iterator[Row]:
-    """Yield every row. A quoted cell may hold line breaks, which count for the lines."""
+    """Yield every row that is not blank. A quoted cell may hold line breaks, which count for the lines.
+
+    Raises TableError.
+    """
     plain = re.compile(rf"[^{re.escape(delimiter)}\r\n]*")
-    at, line, first, cells = 0, 1, 1, list[str]()
+    blank = re.compile(rf"(?:[ \u00a0{re.escape(delimiter)}]*+(?:\r\n|\r|\n))++")
+    at, line, first, cells, count = 0, 1, 1, list[str](), 0
     while at < len(text):
+        if not cells and (skipped := blank.match(text, at)):
+            at = skipped.end()
+            line += len(NEWLINE.findall(skipped[0]))
+            first = line
+            continue
+        if len(cells) == MOST_CELLS:
+            raise TableError(line, MOST_CELLS + 1, _("A row has at most %(most)d cells.") % {"most": MOST_CELLS})
         value, end = _quoted(text, at, delimiter, line, len(cells) + 1) or _plain(plain, text, at)
         if found := CONTROL.search(value):
             code = f"U+{ord(found[0]):04X}"
@@ -144,6 +156,9 @@ def _rows(text: str, delimiter: str) -> Iterator[Row]:
             if at < len(text):
                 continue
             cells.append("")
+        count += 1
+        if count > MOST_LINES:
+            raise TableError(line, 1, _("It has more than %(most)d rows.") % {"most": MOST_LINES})
         yield Row(first, cells)
         newline = NEWLINE.match(text, at)
         line, at = line + 1, newline.end() if newline else at
@@ -178,6 +193,5 @@ def _quoted(text: str, at: int, delimiter: str, line: int, column: int) -> tuple
 
 
 def _past_spaces(text: str, at: int, delimiter: str) -> int:
-    while at < len(text) and text[at] not in f"{delimiter}\r\n" and not visible(text[at]):
-        at += 1
-    return at
+    match = re.compile(rf"(?:(?![{re.escape(delimiter)}\r\n]){UNSEEN})*+").match(text, at)
+    return match.end() if match else at

@@ -21,6 +21,9 @@ KDC_NAME = ObjectIdentifier("1.3.6.1.5.2.2")
 NAME_TYPES = range(3)
 """Unknown, principal, service and instance (RFC 4120, section 6.2): issuers write any of them."""
 
+MOST_NAMES = 5
+"""Host names of a certificate that a message repeats."""
+
 
 def check_server(given: ServiceCertificate, hostname: str, now: datetime) -> None:
     """For TLS with that name. Raises CertificateError."""
@@ -28,6 +31,7 @@ def check_server(given: ServiceCertificate, hostname: str, now: datetime) -> Non
     _check_name(given.certificate, hostname)
     _check_use(given.certificate, ExtendedKeyUsageOID.SERVER_AUTH, _("by a TLS server"), needed=False)
     _check_key_use(given.certificate)
+    links.check_critical(given.certificate)
     verdict.require((given.certificate, *given.chain), now, hostname)
 
 
@@ -76,11 +80,17 @@ def _check_name(certificate: x509.Certificate, hostname: str) -> None:
             _("%(subject)s is for %(names)s, not for %(host)s.")
             % {
                 "subject": subject(certificate),
-                "names": ", ".join(written) or _("no host at all"),
+                "names": _listed(written) or _("no host at all"),
                 "host": hostname,
             },
             _("Have a certificate issued with that name as a subject alternative name."),
         )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Name some of them: a certificate can have thousands."""
+    text = ", ".join(name[: links.MOST_SHOWN] for name in names[:MOST_NAMES])
+    return text if len(names) <= MOST_NAMES else f"{text}, …"
 
 
 def _check_use(certificate: x509.Certificate, use: ObjectIdentifier, who: str, needed: bool) -> None:

@@ -44,23 +44,29 @@ def unlock(name: str, kind: Literal["pkcs8", "pkcs12"], content: bytes, passphra
 def locked(name: str, passphrase: bytes) -> CertificateError:
     if passphrase:
         return CertificateError(
-            _("%(file)s cannot be opened with this password.") % {"file": name}, _("Type its password again.")
+            _("%(file)s cannot be opened with this password.") % {"file": name},
+            _("Type its password again. If it is right, encrypt the file again with AES-256 and CBC."),
         )
     return CertificateError(_("%(file)s is encrypted, or damaged.") % {"file": name}, _("Give its password."))
 
 
 def _run(name: str, request: bytes) -> dict[str, str]:
-    """The opener's answer. Raises CertificateError when it takes too long, outside the handler: that has the key."""
+    """The opener's answer. Raises CertificateError, outside the handler, which has the key, when there is none."""
     try:
         done = subprocess.run(
             [sys.executable, "-I", str(OPENER)], input=request, capture_output=True, check=False, timeout=SECONDS
         )
-        output = done.stdout if done.returncode == 0 else b""
+        status, output = done.returncode, done.stdout
     except subprocess.TimeoutExpired:
-        output = b""
-    if output:
+        status, output = -1, b""
+    if status == 0:
         answer: dict[str, str] = json.loads(output)
         return answer
+    if status > 0:
+        raise CertificateError(
+            _("%(file)s cannot be read, though its password is right.") % {"file": name},
+            _("Export the certificate and its key again, or upload them in PEM."),
+        )
     raise CertificateError(
         _("It takes too long to open %(file)s.") % {"file": name},
         _("Encrypt it again with fewer iterations, or upload the key in PEM."),

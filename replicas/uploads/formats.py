@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
@@ -19,12 +20,14 @@ from replicas.uploads.keys import Key, usable
 
 LARGEST = 1 << 20
 """Bytes of a file; a chain with its key has some thousand."""
-PLAIN_KEYS = ("PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY")
+PLAIN_KEYS = ("PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "DSA PRIVATE KEY", "ANY PRIVATE KEY")
+"""OpenSSL reads the content of any of them by its form, whatever the label says."""
 LOCKED_KEY = "ENCRYPTED PRIVATE KEY"
 SIGNED_DATA = ("PKCS7", "PKCS #7 SIGNED DATA", "CMS")
 Loaded = TypeVar("Loaded")
 MOST_LOCKED_KEYS = 4
 """Encrypted keys of a file that are opened: each one takes a process and up to a second or more."""
+MOST_LABELS = 5
 REQUESTS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
 
 
@@ -49,31 +52,50 @@ def contents(name: str, content: bytes, passphrase: bytes) -> Found:
 
 def _from_pem(name: str, content: bytes, passphrase: bytes) -> Found:
     found = Found([], [])
-    locked_keys = sum(block.label == LOCKED_KEY for block in pem.blocks(content))
+    blocks = list(pem.blocks(content))
+    locked_keys = sum(map(_is_locked, blocks))
     if locked_keys > MOST_LOCKED_KEYS:
         raise CertificateError(
             _("There are %(number)d private keys in the upload.") % {"number": locked_keys},
             _("Upload one private key with its certificate."),
         )
-    for block in pem.blocks(content):
+    for block in blocks:
         if block.label in pem.CERTIFICATES:
             found.certificates.append(_decoded(name, load, pem.first_element(block.content)))
         elif block.label in SIGNED_DATA:
             found.certificates.extend(_decoded(name, load_signed_data, block.content))
-        elif block.label in PLAIN_KEYS:
-            found.keys.append(_plain_key(name, load_pem_private_key, block.text, passphrase))
-        elif block.label == LOCKED_KEY:
+        elif _is_locked(block):
             found.keys.append(_locked_key(name, block.content, passphrase))
+        elif block.label in PLAIN_KEYS and block.headers:
+            found.keys.append(_plain_key(name, load_pem_private_key, block.text, passphrase))
+        elif block.label in PLAIN_KEYS:
+            found.keys.append(_plain_key(name, load_der_private_key, block.content, b""))
         elif block.label in REQUESTS:
             raise CertificateError(
                 _("%(file)s is a certificate request.") % {"file": name},
                 _("Upload what the authority made of it: the certificate."),
             )
     if not found.keys and not found.certificates:
-        raise CertificateError(
-            _("%(file)s holds neither a certificate nor a private key.") % {"file": name}, _("See that it is whole.")
-        )
+        raise _nothing(name, blocks)
     return found
+
+
+def _is_locked(block: pem.Block) -> bool:
+    """Whether it takes work to open the block. The label alone does not tell."""
+    return block.label == LOCKED_KEY or (block.label in PLAIN_KEYS and derivation.protects(block.content))
+
+
+def _nothing(name: str, blocks: list[pem.Block]) -> CertificateError:
+    """For a file in PEM that holds nothing of use."""
+    if labels := ", ".join(list(dict.fromkeys(block.label for block in blocks))[:MOST_LABELS]):
+        return CertificateError(
+            _("%(file)s holds neither a certificate nor a private key that servers can use, but: %(labels)s.")
+            % {"file": name, "labels": labels},
+            _("Upload the certificate, its chain and its key in PEM, DER, PKCS#7, PKCS#8 or PKCS#12."),
+        )
+    return CertificateError(
+        _("%(file)s holds neither a certificate nor a private key.") % {"file": name}, _("See that it is whole.")
+    )
 
 
 def _from_der(name: str, content: bytes, passphrase: bytes) -> Found:
@@ -86,7 +108,7 @@ def _from_der(name: str, content: bytes, passphrase: bytes) -> Found:
     if _begins_with(content, b"\x02\x01\x03"):  # a PFX of version 3 (RFC 7292, section 4)
         opened = unlock(name, "pkcs12", content, passphrase)
         keys = [_plain_key(name, load_der_private_key, opened.key, b"")] if opened.key else []
-        return Found(keys, [load(one) for one in opened.certificates])
+        return Found(keys, [_decoded(name, load, one) for one in opened.certificates])
     if _begins_with(content, b"\x30") and derivation.protects(
         content
     ):  # an algorithm comes first (RFC 5958, section 3), in a plain key a version
@@ -109,7 +131,9 @@ def _locked_key(name: str, content: bytes, passphrase: bytes) -> Key:
 def _plain_key(name: str, read: Callable[..., object], content: bytes, passphrase: bytes) -> Key:
     """A key that is not encrypted, or in the way of OpenSSL before 1.0, which takes no time."""
     try:
-        key = read(content, passphrase or None, unsafe_skip_rsa_key_validation=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about kinds of keys that are refused
+            key = read(content, passphrase or None, unsafe_skip_rsa_key_validation=True)
     except TypeError:  # encrypted without a passphrase, or a passphrase for what is not encrypted
         if not passphrase:
             raise locked(name, passphrase) from None
@@ -129,5 +153,6 @@ def _decoded(name: str, read: Callable[[bytes], Loaded], content: bytes) -> Load
         return read(content)
     except (ValueError, UnsupportedAlgorithm):
         raise CertificateError(
-            _("%(file)s holds a certificate that cannot be read.") % {"file": name}, _("See that it is whole.")
+            _("%(file)s holds a certificate that cannot be read.") % {"file": name},
+            _("See that it is whole and that its names are in UTF-8."),
         ) from None

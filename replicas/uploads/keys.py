@@ -42,7 +42,8 @@ def _consistent(key: rsa.RSAPrivateNumbers) -> bool:
     """Whether the numbers fit. That the factors are primes is not proved: it takes minutes for a large key."""
     public, factors = key.public_numbers, (key.p, key.q)
     return (
-        public.n == key.p * key.q
+        min(factors) > 1
+        and public.n == key.p * key.q
         and all((key.d * public.e - 1) % (factor - 1) == 0 for factor in factors)
         and (key.dmp1, key.dmq1) == tuple(key.d % (factor - 1) for factor in factors)
         and key.iqmp * key.q % key.p == 1

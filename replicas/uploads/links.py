@@ -10,9 +10,18 @@ from django.utils.translation import gettext as _
 from replicas.clients import certificate_rules as rules
 from replicas.uploads.errors import CertificateError
 
+MOST_SHOWN = 200
+"""Characters of a name that a message repeats."""
+
 
 def subject(certificate: x509.Certificate) -> str:
-    return certificate.subject.rfc4514_string() or _("serial number %(number)d") % {"number": certificate.serial_number}
+    return shown(certificate.subject) or _("serial number %(number)d") % {"number": certificate.serial_number}
+
+
+def shown(name: x509.Name) -> str:
+    """Return a name as messages repeat it."""
+    text = name.rfc4514_string()
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
 
 
 def extension(certificate: x509.Certificate, kind: type[rules.Extension]) -> rules.Extension | None:
@@ -20,10 +29,14 @@ def extension(certificate: x509.Certificate, kind: type[rules.Extension]) -> rul
     try:
         return rules.extension(certificate, kind)
     except ValueError:
-        raise CertificateError(
-            _("%(subject)s has extensions that cannot be read.") % {"subject": subject(certificate)},
-            _("Have it issued anew."),
-        ) from None
+        raise _unreadable_extensions(certificate) from None
+
+
+def _unreadable_extensions(certificate: x509.Certificate) -> CertificateError:
+    return CertificateError(
+        _("%(subject)s has extensions that cannot be read.") % {"subject": subject(certificate)},
+        _("Have it issued anew."),
+    )
 
 
 def check_dates(certificate: x509.Certificate, now: datetime) -> None:
@@ -97,6 +110,20 @@ def check_signature(certificate: x509.Certificate) -> None:
         )
 
 
+def check_critical(certificate: x509.Certificate) -> None:
+    """NSS knows every extension that is critical."""
+    try:
+        unknown = rules.unknown_to_nss(certificate)
+    except ValueError:
+        raise _unreadable_extensions(certificate) from None
+    if unknown:
+        raise CertificateError(
+            _("%(subject)s has a critical extension that the servers do not know: %(extension)s.")
+            % {"subject": subject(certificate), "extension": unknown},
+            _("Have it issued again with that extension not critical, or without it."),
+        )
+
+
 def problem(path: tuple[x509.Certificate, ...], now: datetime) -> CertificateError | None:
     """The first thing that is wrong with a path from a service's certificate to a root, whatever the service."""
     try:
@@ -106,6 +133,8 @@ def problem(path: tuple[x509.Certificate, ...], now: datetime) -> CertificateErr
             check_authority(authority, depth)
         for certificate in path:
             check_key(certificate)
+        for authority in path[1:]:
+            check_critical(authority)
         # A root's signature by itself proves nothing, so no program verifies it.
         for certificate in path[:-1] if len(path) > 1 else path:
             check_signature(certificate)

@@ -27,9 +27,19 @@ CPU_SECONDS = 20
 def opened(kind: str, content: bytes, passphrase: bytes) -> tuple[Any, list[x509.Certificate]]:
     if kind == "pkcs8":
         return load_der_private_key(content, passphrase, unsafe_skip_rsa_key_validation=True), []
-    found = pkcs12.load_pkcs12(content, passphrase or None)
+    found = _package(content, passphrase)
     own = [found.cert.certificate] if found.cert else []
     return found.key, own + [one.certificate for one in found.additional_certs]
+
+
+def _package(content: bytes, passphrase: bytes) -> pkcs12.PKCS12KeyAndCertificates:
+    """Open it, without a password when it has none: the password may be that of another file."""
+    try:
+        return pkcs12.load_pkcs12(content, passphrase or None)
+    except ValueError:
+        if not passphrase:
+            raise
+        return pkcs12.load_pkcs12(content, None)
 
 
 def answer(request: dict[str, str]) -> dict[str, object]:

@@ -103,8 +103,8 @@ def _verified(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
 def _names_key(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Whether the key identifiers of both agree, as far as there are any."""
     try:
-        wanted = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
-        own = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
-    except (x509.ExtensionNotFound, ValueError):
+        wanted = rules.extension(certificate, x509.AuthorityKeyIdentifier)
+        own = rules.extension(issuer, x509.SubjectKeyIdentifier)
+    except ValueError:
         return True
-    return wanted is None or wanted == own
+    return wanted is None or own is None or wanted.key_identifier in (None, own.digest)

@@ -12,12 +12,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from django.utils.translation import gettext as _
 
+from replicas.clients import certificate_rules as rules
 from replicas.lifecycle.job import UploadedCertificate
 from replicas.uploads import paths
 from replicas.uploads.errors import CertificateError
 from replicas.uploads.formats import contents
 from replicas.uploads.keys import Key
-from replicas.uploads.links import subject
+from replicas.uploads.links import shown, subject
 
 MOST = 1000
 """Certificates in an upload."""
@@ -84,10 +85,10 @@ def read(
 def dns_names(certificate: x509.Certificate) -> list[str]:
     """In lower case; none when the extension cannot be read, of which the check tells."""
     try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
+        names = rules.extension(certificate, x509.SubjectAlternativeName)
+    except ValueError:
         return []
-    return [name.lower() for name in names.get_values_for_type(x509.DNSName)]
+    return [name.lower() for name in names.get_values_for_type(x509.DNSName)] if names else []
 
 
 def _pair(keys: Sequence[Key], certificates: Sequence[x509.Certificate], now: datetime) -> tuple[Key, x509.Certificate]:
@@ -142,6 +143,6 @@ def _chain(
     last = search.incomplete[-1]
     raise CertificateError(
         _("%(issuer)s, which issued %(subject)s, is missing.")
-        % {"issuer": last.issuer.rfc4514_string(), "subject": subject(last)},
+        % {"issuer": shown(last.issuer), "subject": subject(last)},
         _("Upload the whole chain, the root included."),
     )

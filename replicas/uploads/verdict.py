@@ -56,11 +56,16 @@ def _verify(path: Sequence[x509.Certificate], options: Sequence[str]) -> str:
         argv += ["-untrusted", "between"] if between else []
         try:
             done = subprocess.run(
-                [*argv, "leaf"], cwd=folder, check=False, capture_output=True, text=True, timeout=SECONDS
+                [*argv, "leaf"], cwd=folder, check=False, capture_output=True, errors="replace", timeout=SECONDS
             )
         except FileNotFoundError as error:
             raise CertificateError(
                 _("The portal's machine has no openssl program, which verifies certificates."),
                 _("Ask its administrator to install openssl."),
+            ) from error
+        except subprocess.TimeoutExpired as error:
+            raise CertificateError(
+                _("It takes too long to verify %(subject)s.") % {"subject": subject(leaf)},
+                _("Use a chain of fewer certificates, with fewer names."),
             ) from error
     return "" if done.returncode == 0 else (done.stderr.strip() or done.stdout.strip() or "no output")

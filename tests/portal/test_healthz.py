@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
 from pytest_django import Settings
 
@@ -50,9 +50,12 @@ def test_it_only_reads() -> None:
     assert Client().post("/healthz", HTTP_HOST="192.0.2.5").status_code == 405
 
 
-def test_a_database_that_is_away_is_told_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [OperationalError, InterfaceError])
+def test_a_database_that_is_away_is_told_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
     def broken(*args: Any) -> None:
-        raise OperationalError("connection to db.internal.example.com failed for user portal")
+        raise kind("connection to db.internal.example.com failed for user portal")
 
     monkeypatch.setattr(connection, "cursor", broken)
     answer = Client().get("/healthz", HTTP_HOST="192.0.2.5")

@@ -192,7 +192,7 @@ READERS = {
 }
 
 
-@pytest.mark.parametrize("password", ["p@ss:w0rd", "plus+sign", "p%2F%40%23%3F%25x"])
+@pytest.mark.parametrize("password", ["p@ss:w0rd", "plus+sign", "p%2F%40%23%3F%25x", "ä€😀\"'\\^`{|}~"])
 def test_passwords_are_read_as_they_are_meant(password: str) -> None:
     meant = {"p%2F%40%23%3F%25x": "p/@#?%x"}.get(password, password)
     assert services.postgresql(f"postgresql://u:{password}@db/portal", 4, 4)["PASSWORD"] == meant
@@ -211,7 +211,16 @@ def test_passwords_are_read_as_they_are_meant(password: str) -> None:
         ("REDIS_URL", "redis://:{0}@queue/0?colour=red", "an option"),
         ("REDIS_URL", "redis://:{0}@queue/0?socket_timeout=long", "cannot be read"),
         ("EMAIL_URL", "u:{0}@mail:587", "does not begin with"),
-        ("EMAIL_URL", "smtp+tls://u:{0}@:587", "names no mail server"),
+        ("EMAIL_URL", "smtp+tls://u:{0}@:587", "does not name one mail server"),
+        ("EMAIL_URL", "smtp+tls://u:{0}@mail1,mail2:587", "does not name one mail server"),
+        ("EMAIL_URL", "smtp+tls://u:{0}%E4@mail", "Escape other characters as in UTF-8"),
+        ("EMAIL_URL", "smtp+tls://u:{0}%00@mail", "cannot be read"),
+        ("DATABASE_URL", "postgresql://u:{0}%E4@db/portal", "Escape other characters as in UTF-8"),
+        ("DATABASE_URL", "postgresql://u:{0}%00@db/portal", "cannot be read"),
+        ("DATABASE_URL", "postgresql://u:{0}@db/portal?sslmode=always", "a wrong value of sslmode"),
+        ("DATABASE_URL", "postgresql://u:{0}@db/portal?connect_timeout=soon", "a wrong value of connect_timeout"),
+        ("DATABASE_URL", "postgresql://u:{0}@db/portal?pool=true", "a wrong value of pool"),
+        ("REDIS_URL", "redis://:{0}@queue/0?protocol=9", "an option"),
         ("EMAIL_URL", "smtp://u:{0}@mail?tls=yes", "an option"),
         ("EMAIL_URL", "smtp+tls://u:{0}@mail?email_use_ssl=1", "both STARTTLS and TLS"),
     ],
@@ -232,6 +241,8 @@ def test_urls_that_are_right() -> None:
     assert services.redis_queue("unix:///run/redis.sock?db=2", "key")["connection"]["path"] == "/run/redis.sock"
     mail = services.email("smtp+ssl://u:p@[2001:db8::1]:465")
     assert (mail["EMAIL_HOST"], mail["EMAIL_PORT"], mail["EMAIL_USE_SSL"]) == ("2001:db8::1", 465, True)
+    assert services.postgresql("postgresql://%2Frun%2Fpostgresql/portal", 4, 4)["HOST"] == "/run/postgresql"
+    assert services.postgresql("postgresql://db/portal?connect_timeout=7", 4, 4)["OPTIONS"]["connect_timeout"] == 7
     assert services.email("consolemail://")["EMAIL_BACKEND"].endswith("console.EmailBackend")
 
 
@@ -284,6 +295,35 @@ def test_key_rings_that_are_none(monkeypatch: pytest.MonkeyPatch, value: str) ->
 def test_a_sender_without_an_address(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv(NAME, value)
     assert refusal(services.sender, NAME, "x@y").startswith(NAME)
+
+
+@pytest.mark.parametrize(
+    "value", ["a@example.com, b@example.com", "a@example.com>", "A <a@example.com> <b@example.com>"]
+)
+def test_a_sender_that_no_message_takes(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv(NAME, value)
+    assert "is not an e-mail address" in refusal(services.sender, NAME, "x@y")
+
+
+@pytest.mark.parametrize("value", ["a@example.com", "<a@example.com>", "Müller <a@münchen.example>", '"A, B" <a@b>'])
+def test_a_sender_with_an_address(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv(NAME, value)
+    assert services.sender(NAME, "x@y") == value
+
+
+@pytest.mark.parametrize(
+    ("url", "encryption"),
+    [
+        ("smtps://u:p@mail", "EMAIL_USE_SSL"),
+        ("smtps://u:p@mail:465", "EMAIL_USE_SSL"),
+        ("smtps://u:p@mail:587", "EMAIL_USE_TLS"),
+        ("smtp+tls://u:p@mail:587", "EMAIL_USE_TLS"),
+        ("smtp+ssl://u:p@mail:465", "EMAIL_USE_SSL"),
+    ],
+)
+def test_the_encryption_of_mail(url: str, encryption: str) -> None:
+    mail = services.email(url)
+    assert [name for name in ("EMAIL_USE_TLS", "EMAIL_USE_SSL") if mail.get(name)] == [encryption]
 
 
 def test_files_and_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

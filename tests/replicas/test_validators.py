@@ -230,3 +230,14 @@ def test_the_machine_of_the_portal_is_no_host(settings: Settings) -> None:
     assert v.parse_ssh_address("127.0.0.1") == "127.0.0.1"
     with pytest.raises(ValidationError, match="multicast"):
         v.parse_ssh_address("224.0.0.5")
+
+
+@pytest.mark.parametrize("piece", ["a", ".", "a.", "-", "@", ":", " ", "1.1.1.1 ", "ä", "\u200b"])
+def test_a_long_text_is_not_taken_for_a_host_name(piece: str) -> None:
+    text = piece * (1_000_000 // len(piece))
+    begin = time.process_time()
+    with pytest.raises(ValidationError, match="where Linux host names end") as refused:
+        v.validate_hostname(text)
+    assert len(refused.value.messages[0]) < 200
+    assert v.suggest_hostname(text) == ""
+    assert time.process_time() - begin < 0.5

@@ -71,8 +71,13 @@ async def _check(replica: Host, job: Job, path: str, kdc: bool) -> None:
     if public.text != own.text:
         raise StepError(f"The key in {path} on {replica.name} is not that of its certificate.", "Correct the file.")
     (block,) = pem.blocks((await replica.run(*held_certificates(path))).stdout)
-    held = load_signed_data(block.content)
-    if found := next(unusable(held, public.text, kdc), ""):
+    try:
+        found = next(unusable(load_signed_data(block.content), public.text, kdc), "")
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise StepError(
+            f"{path} on {replica.name} holds a certificate that cannot be read: {error}.", "Have it issued again."
+        ) from error
+    if found:
         raise StepError(f"The installer would refuse {path} on {replica.name}: {found}.", "Have it issued again.")
 
 
@@ -90,6 +95,8 @@ def unusable(held: Iterable[x509.Certificate], public: str, kdc: bool) -> Iterat
             yield f"the key of {name} has {bits} bits"
         if kind := rules.foreign_key(one):
             yield f"the key of {name} is of a kind that the servers cannot use ({kind})"
+        if not (own and kdc) and (unknown := rules.unknown_to_nss(one)):
+            yield f"{name} has the critical extension {unknown}, which the servers do not know"
         if not is_root and (digest := rules.digest_of(one)) not in rules.DIGESTS:
             yield f"{name} is signed with {digest}"
         if not own and not rules.is_identified(one):

@@ -192,3 +192,13 @@ def test_an_email_is_in_its_readers_language(mailed: tuple[Mailbox, Run], langua
     outbox.deliver()
     (message,) = box.got
     assert str(make_header(decode_header(message["subject"]))) == subject
+
+
+@pytest.mark.parametrize("address", ["olga@example.com, oleg@example.com", "olga@example.com>"])
+def test_an_address_that_no_message_takes_is_given_up(mailed: tuple[Mailbox, Run], address: str) -> None:
+    box, _ = mailed
+    User.objects.filter(username="operator").update(email=address)
+    assert outbox.deliver() == 1
+    assert (box.got, only().state) == ([], DeliveryState.GIVEN_UP)
+    assert "The e-mail cannot be sent" in only().error
+    assert outbox.deliver() == 0

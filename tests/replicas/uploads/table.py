@@ -161,6 +161,10 @@ def directory(organization: str) -> x509.DirectoryName:
 
 
 UNKNOWN = x509.UnrecognizedExtension(ObjectIdentifier("1.3.6.1.4.1.99999.1"), b"\x04\x00")
+POLICIES = x509.CertificatePolicies([x509.PolicyInformation(ObjectIdentifier("2.5.29.32.0"), None)])
+POINTS = x509.CRLDistributionPoints(
+    [x509.DistributionPoint([x509.UniformResourceIdentifier("http://ca.example.com/crl")], None, None, None)]
+)
 NETWORK = x509.IPAddress(ip_network("192.0.2.0/24"))
 CROSSED = issuer("Root", "Old", rsa_key(5), rsa_key(0))
 OLD = issuer("Old", "Old", rsa_key(5), rsa_key(5))
@@ -283,6 +287,25 @@ CASES: dict[str, Callable[[], Case]] = {
     "an unknown critical extension": lambda: plain(names(HOST), UNKNOWN, critical=(x509.UnrecognizedExtension,)),
     "a middle with an unknown critical extension": lambda: below(
         middle(UNKNOWN, critical=(x509.UnrecognizedExtension,))
+    ),
+    "critical policies": lambda: plain(names(HOST), POLICIES, critical=(x509.CertificatePolicies,)),
+    "policies": lambda: plain(names(HOST), POLICIES),
+    "critical distribution points": lambda: plain(names(HOST), POINTS, critical=(x509.CRLDistributionPoints,)),
+    "distribution points": lambda: plain(names(HOST), POINTS),
+    "a middle with critical policies": lambda: below(middle(POLICIES, critical=(x509.CertificatePolicies,))),
+    "a middle with a critical limit on policies": lambda: below(
+        middle(x509.InhibitAnyPolicy(0), critical=(x509.InhibitAnyPolicy,))
+    ),
+    "a root with critical policies": lambda: below(
+        middle(), roots=[root(POLICIES, critical=(x509.CertificatePolicies,))]
+    ),
+    "critical names and uses": lambda: plain(
+        *(names(HOST), usage("digital_signature", "key_encipherment")),
+        x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]),
+        critical=(x509.SubjectAlternativeName, x509.KeyUsage, x509.ExtendedKeyUsage),
+    ),
+    "a critical exemption from status checks": lambda: plain(
+        names(HOST), x509.OCSPNoCheck(), critical=(x509.OCSPNoCheck,)
     ),
     "a wrong key identifier of the authority": lambda: plain(
         names(HOST), x509.AuthorityKeyIdentifier(b"wrong" * 4, None, None)

@@ -198,3 +198,37 @@ def test_a_large_table_of_quotes_is_read_in_no_time(world: World, piece: str) ->
     started = time.monotonic()
     read(world, content)
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *("(", "[(", "(a", "a,", "hostname,", '",",', ",", ";", "-,", "“,", "\n", "\r\n", " \n", ",\n", " ", "\u00a0"),
+        *("\u200b", "sep=;", "\n;", '"\n"\n'),
+    ],
+)
+def test_a_table_of_one_piece_many_times_takes_no_time_and_a_short_answer(world: World, piece: str) -> None:
+    begin = time.process_time()
+    wrong = read(world, piece * (bulk.MOST_BYTES // len(piece))).wrong
+    assert time.process_time() - begin < 2
+    assert 0 < len(wrong) <= bulk.MOST_WRONG + 3
+
+
+def test_a_row_of_many_cells_too_many_is_one_problem(world: World) -> None:
+    content = PLAIN + "three.example.com,ipaserver.example.com,192.0.2.33,no,," + "x," * 9000
+    (wrong,) = read(world, content).wrong
+    assert (wrong.line, wrong.column) == (4, "column 6")
+
+
+def test_as_many_empty_cells_as_a_sheet_has_are_read(world: World) -> None:
+    content = table(end="," * (16_384 - len(TITLES)) + "\n")
+    assert understood(read(world, content)) == MEANT
+    (wrong,) = read(world, f"{content}{',' * 16_384}x").wrong
+    assert (wrong.line, wrong.problem) == (4, "This is not a table: A row has at most 16384 cells.")
+
+
+def test_blank_lines_count_for_the_numbers_of_lines(world: World) -> None:
+    (wrong,) = read(
+        world, f"\r\n \r\n{table(end=chr(10) * 3)}\n,,\nfour.example.com,ipaserver.example.com,x,no,\n"
+    ).wrong
+    assert wrong.line == 14
