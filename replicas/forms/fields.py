@@ -7,10 +7,12 @@ from typing import Any
 
 from django import forms
 from django.core.validators import RegexValidator
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from replicas import validators
 from replicas.models import CredentialName
+from replicas.stream.redaction import SHORTEST
 
 
 class AddressesField(forms.CharField):
@@ -84,6 +86,10 @@ class FingerprintField(forms.CharField):
         return validators.parse_fingerprint(super().to_python(value) or "")
 
 
+CONTROL = r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]"
+"""Control characters but NUL, tabs and line ends."""
+
+
 class PasswordField(forms.CharField):
     """A password of the realm: sent once, never shown again."""
 
@@ -94,6 +100,14 @@ class PasswordField(forms.CharField):
         self.validators.append(
             RegexValidator(r"[\r\n]", _("A password cannot contain a line end."), inverse_match=True)
         )
+        self.validators += [
+            RegexValidator(CONTROL, _("A password cannot contain control characters."), inverse_match=True),
+            # Logs hold spaces everywhere, so a secret of little else could not be kept out of them.
+            RegexValidator(
+                rf"(?:\S\s*){{{SHORTEST}}}",
+                format_lazy(_("A password needs at least {count} characters that are not spaces."), count=SHORTEST),
+            ),
+        ]
 
 
 class OneRunPasswords(forms.Form):
