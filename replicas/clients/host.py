@@ -118,7 +118,9 @@ class Host:
         """Run a hostside program that prints JSON lines until its standard input ends, as it does on leaving."""
         argv, head = launch(program, payload)
         async with self.process(*argv) as process:
-            process.stdin.write(head)
+            # A program that ended without reading its input says why, with its status.
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(head)
             stream = Stream(self.name, program, process, self.status)
             try:
                 yield stream

@@ -29,6 +29,11 @@ Process = asyncssh.SSHClientProcess[bytes]
 Dial = Callable[[], Awaitable[asyncssh.SSHClientConnection]]
 
 
+def lost(error: OSError) -> asyncssh.ConnectionLost:
+    """Return the error for a connection that the kernel ended: asyncssh hands the socket's own to all who wait."""
+    return asyncssh.ConnectionLost(str(error))
+
+
 class _Link:
     """One connection, how many sessions it has, and how many its server is known to admit."""
 
@@ -87,10 +92,9 @@ class Sessions:
         try:
             yield process
         except OSError as error:
-            # When the kernel ends a connection, asyncssh hands the socket's own error to whoever reads or writes.
             if link.open:
                 raise
-            raise asyncssh.ConnectionLost(str(error)) from error
+            raise lost(error) from error
         finally:
             process.close()
             self._release(link)
@@ -101,13 +105,11 @@ class Sessions:
             link = self._free()
             if link is not None:
                 guard()
-                link.busy += 1
                 try:
-                    process = await link.connection.create_process(command, encoding=None, stdin=stdin)
+                    process = await self._create(link, command, stdin)
                     self._admitted = True
                     return link, process
-                except asyncssh.ChannelOpenError as error:
-                    self._release(link, progress=False)
+                except (asyncssh.ChannelOpenError, asyncssh.ConnectionLost) as error:
                     if link.open:
                         cause = error.reason
                         link.refused(pause)
@@ -115,9 +117,6 @@ class Sessions:
                         self._give_up(link)
                     elif link is self._links[0]:
                         raise
-                except BaseException:
-                    self._release(link, progress=False)
-                    raise
             idle = time.monotonic() - max(start, self._progress)
             longest = LONGEST_SECONDS if self._admitted else min(FIRST_SECONDS, LONGEST_SECONDS)
             if idle > longest:
@@ -126,6 +125,17 @@ class Sessions:
                 continue
             await self._wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _create(self, link: _Link, command: str, stdin: int) -> Process:
+        """Raises ChannelOpenError when the server admits no session, and ConnectionLost."""
+        link.busy += 1
+        try:
+            return await link.connection.create_process(command, encoding=None, stdin=stdin)
+        except BaseException as error:
+            self._release(link, progress=False)
+            if isinstance(error, OSError) and not link.open:
+                raise lost(error) from error
+            raise
 
     def _free(self) -> _Link | None:
         """The connection to use, the first one once it is lost: that is an error which callers know."""
