@@ -28,6 +28,7 @@ from replicas.lifecycle.job import Job, Options
 from replicas.lifecycle.reading import ReadingContext
 from replicas.lifecycle.steps.zones import place
 from replicas.models import CredentialName, Master, Realm, RealmLook, Replica, Run
+from replicas.models.looks import READ_AT
 from replicas.together import together
 
 logger = logging.getLogger(__name__)
@@ -149,7 +150,8 @@ def without(health: Health, hosts: frozenset[str]) -> Health:
 
 
 def found(health: dict[str, Any], records: list[dict[str, Any]]) -> dict[str, Any]:
-    """The columns of a look that succeeded."""
+    """The columns of a look that succeeded; a later one that fails leaves them, so they know their own time."""
+    health = health | {READ_AT: timezone.now().isoformat()}
     return {"health": health, "dns": records, "error": "", "remedy": ""} | rating.rate(health, records)
 
 

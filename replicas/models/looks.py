@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from replicas.choices import RealmLevel
 from replicas.models.topology import Realm
+
+READ_AT = "read_at"
+"""The key of `health` with the time (ISO 8601) at which the check that filled it ended."""
 
 
 class RealmLook(models.Model):
@@ -44,3 +49,14 @@ class RealmLook(models.Model):
 
     def __str__(self) -> str:
         return f"{self.realm} {self.at}"
+
+    @property
+    def stale(self) -> bool:
+        """Whether the newest check failed, so that what is stored is of an earlier one."""
+        return bool(self.error and self.health)
+
+    @property
+    def read_at(self) -> datetime | None:
+        """When what is stored was read; None when an older portal stored it."""
+        moment = (self.health or {}).get(READ_AT)
+        return datetime.fromisoformat(moment) if moment else None

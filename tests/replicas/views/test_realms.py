@@ -286,15 +286,29 @@ def agreements(count: int) -> list[dict[str, Any]]:
 
 
 def test_a_realm_that_could_not_be_asked_says_why_and_what_was_before(looked: World) -> None:
-    RealmLook.objects.update(**looking.failed("ipaserver.example.com does not answer.", "Start it."))
-    shown = page(looked)
-    for text in (
-        "ipaserver.example.com does not answer.",
-        "Start it.",
-        "Showing the last successful check.",
-        "95 s behind",
-    ):
-        assert text in shown, text
+    look = RealmLook.objects.get()
+    assert look.read_at is not None
+    assert not look.stale
+    assert 'class="stale"' not in page(looked)
+    failed = look.read_at + timedelta(hours=3)
+    RealmLook.objects.update(**looking.failed("ipaserver.example.com does not answer.", "Start it."), at=failed)
+    for shown in (page(looked), page(looked, "realm_dns")):
+        before, after = (f"{timezone.localtime(moment):%H:%M:%S}" for moment in (look.read_at, failed))
+        said = " ".join(re.sub(r"<[^>]*>", "", shown).split())
+        assert re.search(rf"The check of [^.]*{after} failed\. Below is what the check of [^.]*{before} found\.", said)
+        assert "Start it." in shown
+        assert '<div class="stale">' in shown
+    assert "95 s behind" in page(looked)
+
+
+def test_a_check_of_an_older_portal_has_no_time(looked: World) -> None:
+    look = RealmLook.objects.get()
+    assert look.health
+    look.health.pop("read_at")
+    RealmLook.objects.update(
+        **looking.failed("ipaserver.example.com does not answer.", "Start it."), health=look.health
+    )
+    assert "Below is what an earlier check found. It may no longer be true." in page(looked)
 
 
 def moved(**seconds: float) -> RealmLook:
