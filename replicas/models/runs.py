@@ -63,6 +63,16 @@ class Run(models.Model):
         return f"{self.plan} #{self.pk}"
 
     @property
+    def stopping(self) -> bool:
+        """Whether a stop is requested of a run that has not ended."""
+        return bool(self.cancel_requested_by) and self.state in RUN_ACTIVE
+
+    @property
+    def deserted(self) -> bool:
+        """Whether the worker that had the run has not renewed its lease, as one that died."""
+        return self.state == RunState.RUNNING and self.lease_until is not None and self.lease_until < timezone.now()
+
+    @property
     def held(self) -> datetime | None:
         """When the window opens that it waits for; in one that is open, it only waits for a worker."""
         waits = self.state == RunState.QUEUED and self.held_until is not None and self.held_until > timezone.now()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from asgiref.sync import async_to_sync
 from django.urls import reverse
 from django.utils import timezone
@@ -149,3 +150,35 @@ def test_without_javascript_the_page_of_a_run_under_way_reloads(world: World) ->
     client = world.client("viewer")
     assert refresh in client.get(reverse("run", args=[world.running.pk])).content.decode()
     assert refresh not in client.get(reverse("run", args=[world.failed.pk])).content.decode()
+
+
+@pytest.mark.parametrize(("now", "says"), [(False, "The run stops after the current step."), (True, "is interrupted.")])
+def test_a_stop_that_is_requested_is_told_until_the_run_has_ended(now: bool, says: str, world: World) -> None:
+    run = world.running
+    assert "has requested a stop" not in text(world, run)
+    Run.objects.filter(pk=run.pk).update(cancel_requested_by="operator", cancel_now=now)
+    assert "operator has requested a stop." in text(world, run)
+    assert says in text(world, run)
+    Run.objects.filter(pk=run.pk).update(state=RunState.CANCELLED)
+    assert "has requested a stop" not in text(world, run)
+
+
+def test_a_run_whose_worker_is_gone_says_so(world: World) -> None:
+    run = world.running
+    Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() + timedelta(seconds=20))
+    assert "No worker is at this run" not in text(world, run)
+    Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert "No worker is at this run" in text(world, run)
+    where = reverse("replica", args=[run.plan.replica_id])
+    assert "No worker is at this run" in world.client("viewer").get(where).content.decode()
+
+
+def test_the_steps_on_the_page_of_a_replica_name_their_run(world: World) -> None:
+    run = world.failed
+    shown = world.client("viewer").get(reverse("replica", args=[run.plan.replica_id])).content.decode()
+    assert f'<a class="small" href="{reverse("run", args=[run.pk])}">Install replica, run {run.pk}</a>' in shown
+    assert f", run {run.pk}</a>" not in text(world, run)
+
+
+def text(world: World, run: Run) -> str:
+    return world.client("viewer").get(reverse("run", args=[run.pk])).content.decode()
