@@ -59,7 +59,7 @@ def test_undo_is_asked_for_and_approved(portal: Portal, sign_in: Callable[..., P
     plan = portal.write(lambda: Plan.objects.get(replica=replica, state=PlanState.WAITING))
     page = sign_in("approver")
     page.goto(f"/plans/{plan.pk}/")
-    expect(page.get_by_text("A removal cannot be taken back")).to_be_visible()
+    expect(page.get_by_text("A removal cannot be undone")).to_be_visible()
     expect(page.get_by_text("The disk is too small")).to_be_visible()
     expect(page.get_by_text("Proving that nothing of the replica is left")).to_be_visible()
     page.get_by_label("Reason").fill("agreed")

@@ -120,7 +120,7 @@ def the_second_depends_on_the_first_alone(hosts: Lab, run: Run) -> None:
     # Its certificates are from the authority of its master, in that authority's own range of numbers.
     (of_first,) = [int(line.split()[0]) for line in ids[FIRST] if line.endswith(FIRST)]
     assert {int(serial, 16) >> 28 for serial in run.facts["certificate_serials"].values()} == {of_first}
-    assert f"primaries {{ {master.address} key ipa; }}" in second.read("/etc/bind/named.conf.local")
+    assert f'primaries {{ {master.address} key "ipa"; }}' in second.read("/etc/bind/named.conf.local")
     for server in (master, first, second):
         asked = ["dig", "+short", f"@{server.address}", "_ldap._tcp.example.com", "SRV"]
         assert len(master.run(asked).stdout.splitlines()) == 3

@@ -128,7 +128,9 @@ async def test_a_journal_that_cannot_be_written(lab: Lab, context: Make, key: dn
     local = "/etc/bind/named.conf.local"
     statement = f'zone "{zone}" {{ type primary; file "/srv/zones/{zone}"; {OPTIONS} }};\n'
     master.write(local, master.read(local) + statement)
-    master.run(["rndc", "reconfig"])
+    master.run(["rndc", "reconfig"])  # which does not wait until the zone is loaded
+    loaded = f"until dig +short @127.0.0.1 {zone} SOA | grep -q ipaserver; do sleep 0.05; done"
+    master.run(["sh", "-c", loaded], timeout=60)
     ctx = context()
     (one,) = await place(str(master.address), (Record(f"new.{zone}.", "A", "192.0.2.5"),), key=key)
     with pytest.raises(StepError, match="runs as bind and cannot write /srv/zones: ") as caught:
