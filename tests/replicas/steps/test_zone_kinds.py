@@ -40,6 +40,14 @@ def add_zone(host: Host, zone: str, *servers: str, soa: str = "ipaserver.example
     return f'zone "{zone}" {{ type primary; file "{path}"; {OPTIONS} }};\n'
 
 
+def reconfigure(host: Host, *zones: str) -> None:
+    """Let BIND read its configuration anew, and wait until it has loaded the zones, which rndc does not."""
+    host.run(["rndc", "reconfig"])
+    for zone in zones:
+        loaded = f"until dig +short @127.0.0.1 {zone} SOA | grep -q .; do sleep 0.05; done"
+        host.run(["sh", "-c", loaded], timeout=60)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def master_with_zones(lab: Lab) -> Iterator[Host]:
     """The master with zones whose files began as those that Debian delivers, and these themselves."""
@@ -53,7 +61,7 @@ def master_with_zones(lab: Lab) -> Iterator[Host]:
     ]
     local = "/etc/bind/named.conf.local"
     host.write(local, host.read(local) + "".join(statements))
-    host.run(["rndc", "reconfig"])
+    reconfigure(host, COPIED, LOST, HALF, ODD)
     lines = ("alias.example.com. 300 CNAME ipaserver.example.com.", "own.example.com. 300 A 127.0.0.1")
     text = "".join(f"update add {line}\n" for line in lines)
     text = f"server 127.0.0.1\nzone example.com\n{text}send\n"
@@ -128,9 +136,7 @@ async def test_a_journal_that_cannot_be_written(lab: Lab, context: Make, key: dn
     local = "/etc/bind/named.conf.local"
     statement = f'zone "{zone}" {{ type primary; file "/srv/zones/{zone}"; {OPTIONS} }};\n'
     master.write(local, master.read(local) + statement)
-    master.run(["rndc", "reconfig"])  # which does not wait until the zone is loaded
-    loaded = f"until dig +short @127.0.0.1 {zone} SOA | grep -q ipaserver; do sleep 0.05; done"
-    master.run(["sh", "-c", loaded], timeout=60)
+    reconfigure(master, zone)
     ctx = context()
     (one,) = await place(str(master.address), (Record(f"new.{zone}.", "A", "192.0.2.5"),), key=key)
     with pytest.raises(StepError, match="runs as bind and cannot write /srv/zones: ") as caught:
@@ -150,13 +156,13 @@ async def test_a_zone_that_cannot_be_transferred(lab: Lab, context: Make, key: d
     local = "/etc/bind/named.conf.local"
     statement = add_zone(master, zone, "ipaserver.example.com.").replace("allow-transfer { key ipa; }", TRANSFER_NONE)
     master.write(local, master.read(local) + statement)
-    master.run(["rndc", "reconfig"])
+    reconfigure(master, zone)
     assert await dns_update.transfers(str(master.address), "example.com.", key)
     with pytest.raises(StepError, match=r"refuse to transfer zones with the key ipa: kept\.example\.net \(") as caught:
         await dns_checks.alive(context(setup_dns=True))
     assert "allow-transfer { key ipa; };" in caught.value.remedy
     master.write(local, master.read(local).replace(TRANSFER_NONE, "allow-transfer { key ipa; }"))
-    master.run(["rndc", "reconfig"])
+    reconfigure(master, zone)
     assert await dns_update.transfers(str(master.address), f"{zone}.", key)
 
 
